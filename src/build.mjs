@@ -7,7 +7,9 @@ import { fileURLToPath } from 'node:url'
 const top = join(dirname(fileURLToPath(import.meta.url)), '..')
 const [major, minor] = process.versions.node.split('.').map(Number)
 if (major < 20 || (major === 20 && minor < 19)) {
-  console.error(`Parley needs Node.js 20.19 or newer; this is ${process.versions.node}.\n  fix  install the current LTS of Node.js`)
+  console.error(
+    `Parley needs Node.js 20.19 or newer; this is ${process.versions.node}.\n  fix  install the current LTS of Node.js`,
+  )
   process.exit(1)
 }
 
@@ -29,7 +31,12 @@ if (time(installed) < time(join(top, 'package-lock.json')) && !sameLock()) {
 }
 
 const built = join(top, 'dist/.built')
-const sources = Math.max(newest(join(top, 'src')), newest(join(top, 'test')), time(join(top, 'tsconfig.json')), time(installed))
+const sources = Math.max(
+  newest(join(top, 'src')),
+  newest(join(top, 'test')),
+  time(join(top, 'tsconfig.json')),
+  time(installed),
+)
 if (time(built) < sources) {
   console.log('Building ...')
   rmSync(join(top, 'dist'), { recursive: true, force: true })
@@ -43,6 +50,8 @@ function sameLock() {
   const packagesOf = (file) => JSON.parse(readFileSync(file, 'utf8')).packages
   const wanted = packagesOf(join(top, 'package-lock.json'))
   const here = packagesOf(installed)
-  return Object.entries(wanted).every(([path, { version, optional, os, cpu }]) =>
-    path === '' || here[path]?.version === version || (optional && (os || cpu)))
+  return Object.entries(wanted).every(
+    ([path, { version, optional, os, cpu }]) =>
+      path === '' || here[path]?.version === version || (optional && (os || cpu)),
+  )
 }

@@ -16,5 +16,7 @@ if (files.length === 0) {
   console.error(`no test file matches ${wanted.join(' ')}`)
   process.exit(1)
 }
-const { status } = spawnSync(process.execPath, ['--test', '--enable-source-maps', ...files], { stdio: 'inherit' })
+const { status } = spawnSync(process.execPath, ['--test', '--enable-source-maps', ...files], {
+  stdio: 'inherit',
+})
 process.exit(status ?? 1)

@@ -81,7 +81,8 @@ export class HandClock implements Clock {
       let next: Wound | undefined
       for (const wound of this.#waiting) {
         if (wound.due > end) continue
-        if (!next || wound.due < next.due || (wound.due === next.due && wound.order < next.order)) next = wound
+        if (!next || wound.due < next.due || (wound.due === next.due && wound.order < next.order))
+          next = wound
       }
       if (!next) break
       this.#waiting.delete(next)
