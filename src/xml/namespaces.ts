@@ -1,0 +1,82 @@
+/** Every namespace, named once. */
+export const NS = {
+  // Namespaces in XML 1.0 §3
+  xml: 'http://www.w3.org/XML/1998/namespace',
+  xmlns: 'http://www.w3.org/2000/xmlns/',
+
+  // RFC 6120
+  streams: 'http://etherx.jabber.org/streams',
+  client: 'jabber:client',
+  server: 'jabber:server',
+  streamErrors: 'urn:ietf:params:xml:ns:xmpp-streams',
+  stanzaErrors: 'urn:ietf:params:xml:ns:xmpp-stanzas',
+  tls: 'urn:ietf:params:xml:ns:xmpp-tls',
+  sasl: 'urn:ietf:params:xml:ns:xmpp-sasl',
+  bind: 'urn:ietf:params:xml:ns:xmpp-bind',
+
+  // RFC 3921, RFC 6121
+  session: 'urn:ietf:params:xml:ns:xmpp-session',
+  roster: 'jabber:iq:roster',
+  rosterVersioning: 'urn:xmpp:features:rosterver',
+  preApproval: 'urn:xmpp:features:pre-approval',
+
+  // RFC 7395
+  framing: 'urn:ietf:params:xml:ns:xmpp-framing',
+
+  // extensions, by number
+  dataForms: 'jabber:x:data', // 0004
+  lastActivity: 'jabber:iq:last', // 0012
+  discoInfo: 'http://jabber.org/protocol/disco#info', // 0030
+  discoItems: 'http://jabber.org/protocol/disco#items', // 0030
+  muc: 'http://jabber.org/protocol/muc', // 0045
+  mucUser: 'http://jabber.org/protocol/muc#user', // 0045
+  mucAdmin: 'http://jabber.org/protocol/muc#admin', // 0045
+  mucOwner: 'http://jabber.org/protocol/muc#owner', // 0045
+  privateXml: 'jabber:iq:private', // 0049
+  adHoc: 'http://jabber.org/protocol/commands', // 0050
+  vcard: 'vcard-temp', // 0054
+  resultSets: 'http://jabber.org/protocol/rsm', // 0059
+  pubsub: 'http://jabber.org/protocol/pubsub', // 0060
+  pubsubEvent: 'http://jabber.org/protocol/pubsub#event', // 0060
+  pubsubErrors: 'http://jabber.org/protocol/pubsub#errors', // 0060
+  pubsubOwner: 'http://jabber.org/protocol/pubsub#owner', // 0060
+  oob: 'jabber:x:oob', // 0066
+  registration: 'jabber:iq:register', // 0077
+  registrationFeature: 'http://jabber.org/features/iq-register', // 0077
+  chatStates: 'http://jabber.org/protocol/chatstates', // 0085
+  version: 'jabber:iq:version', // 0092
+  componentAccept: 'jabber:component:accept', // 0114
+  caps: 'http://jabber.org/protocol/caps', // 0115
+  bosh: 'http://jabber.org/protocol/httpbind', // 0124
+  xbosh: 'urn:xmpp:xbosh', // 0206
+  bytestreams: 'http://jabber.org/protocol/bytestreams', // 0065
+  blocking: 'urn:xmpp:blocking', // 0191
+  blockingErrors: 'urn:xmpp:blocking:errors', // 0191
+  streamManagement: 'urn:xmpp:sm:3', // 0198
+  ping: 'urn:xmpp:ping', // 0199
+  time: 'urn:xmpp:time', // 0202
+  delay: 'urn:xmpp:delay', // 0203
+  dialback: 'jabber:server:dialback', // 0220
+  dialbackFeature: 'urn:xmpp:features:dialback', // 0220
+  attention: 'urn:xmpp:attention:0', // 0224
+  carbons: 'urn:xmpp:carbons:2', // 0280
+  forward: 'urn:xmpp:forward:0', // 0297
+  hashes: 'urn:xmpp:hashes:2', // 0300
+  correction: 'urn:xmpp:message-correct:0', // 0308
+  archive: 'urn:xmpp:mam:2', // 0313
+  receipts: 'urn:xmpp:receipts', // 0184
+  chatMarkers: 'urn:xmpp:chat-markers:0', // 0333
+  hints: 'urn:xmpp:hints', // 0334
+  clientState: 'urn:xmpp:csi:0', // 0352
+  push: 'urn:xmpp:push:0', // 0357
+  stanzaIds: 'urn:xmpp:sid:0', // 0359
+  httpUpload: 'urn:xmpp:http:upload:0', // 0363
+  encryption: 'urn:xmpp:eme:0', // 0380
+  bind2: 'urn:xmpp:bind:0', // 0386
+  sasl2: 'urn:xmpp:sasl:2', // 0388
+  occupantId: 'urn:xmpp:occupant-id:0', // 0421
+  channelBinding: 'urn:xmpp:sasl-cb:0', // 0440
+  reactions: 'urn:xmpp:reactions:0', // 0444
+  streamLimits: 'urn:xmpp:stream-limits:0', // 0478
+  fast: 'urn:xmpp:fast:0', // 0484
+} as const
