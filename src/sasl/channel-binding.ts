@@ -94,7 +94,7 @@ function tagged(der: Buffer | undefined, tag: number): Buffer | undefined {
   return elements(der).find((one) => one.tag === tag)?.content
 }
 
-function elements(der = Buffer.alloc(0)): { tag: number; content: Buffer }[] {
+function elements(der: Buffer = Buffer.alloc(0)): { tag: number; content: Buffer }[] {
   const found: { tag: number; content: Buffer }[] = []
   for (let at = 0; at + 2 <= der.length;) {
     const tag = der[at]!
