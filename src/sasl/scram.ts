@@ -1,6 +1,6 @@
 /** SCRAM with SHA-1, SHA-256 and SHA-512, each with and without channel binding (RFC 5802, RFC 7677), server side. */
 import { isUtf8 } from 'node:buffer'
-import { createHash, createHmac } from 'node:crypto'
+import { createHmac, hash as digestOf } from 'node:crypto'
 import { decodeBase64 } from './base64.js'
 import { failure, isOwnBareJid } from './mechanism.js'
 import type { Exchange, Hash, Mechanism, SaslContext, ScramKeys, Step } from './mechanism.js'
@@ -123,7 +123,7 @@ class ScramExchange implements Exchange {
     const said = `${this.#said},${text.slice(0, text.lastIndexOf(',p='))}`
     const clientKey = createHmac(digest, keys.storedKey).update(said).digest()
     for (let i = 0; i < proof.length; i++) clientKey[i]! ^= proof[i]!
-    const fits = equal(createHash(digest).update(clientKey).digest(), keys.storedKey)
+    const fits = equal(digestOf(digest, clientKey, 'buffer'), keys.storedKey)
     const signature = createHmac(digest, keys.serverKey).update(said).digest('base64')
     if (!fits || !this.#known) return failure('not-authorized')
     if (this.#disabled) return failure('account-disabled')
@@ -154,7 +154,7 @@ function fakeKeys(local: string, hash: Hash, at: SaslContext): ScramKeys {
 function offerHash(hash: Hash, at: SaslContext): string {
   let offer = at.offered.toSorted(byOctet).join('\x1e')
   if (at.bindings) offer += `\x1f${at.bindings.types.toSorted(byOctet).join('\x1e')}`
-  return createHash(digestName(hash)).update(offer).digest('base64')
+  return digestOf(digestName(hash), offer, 'base64')
 }
 
 /** The collation i;octet; the names are ASCII. */
