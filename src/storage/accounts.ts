@@ -1,0 +1,41 @@
+/** The contract of the account store: who may log in at a domain, and the keys that prove a password. */
+
+/** RFC 5802 §3: what the server keeps instead of the password. */
+export interface ScramKeys {
+  readonly salt: Buffer
+  readonly iterations: number
+  readonly storedKey: Buffer
+  readonly serverKey: Buffer
+}
+
+export type ScramHash = 'SHA-1' | 'SHA-256' | 'SHA-512'
+export type AccountKeys = Readonly<Partial<Record<ScramHash, ScramKeys>>>
+
+export interface Account {
+  /** Never used again for another account, not even after removal. */
+  readonly id: number
+  readonly domain: string
+  readonly local: string
+  readonly keys: AccountKeys
+  /** Set while the account may not log in; `at` in milliseconds since 1970. */
+  readonly disabled: { readonly reason: string; readonly at: number } | undefined
+  /** Milliseconds since 1970. */
+  readonly createdAt: number
+}
+
+/** `domain` and `local` are prepared (RFC 7622) by the caller. All methods throw `StorageUnavailable`. */
+export interface Accounts {
+  /** Synchronous when the answer is remembered, that an account does not exist included. */
+  get(domain: string, local: string): Account | undefined | Promise<Account | undefined>
+  /** Also forgets small values that an earlier account of this name left behind. */
+  create(domain: string, local: string, keys: AccountKeys, at: number): Promise<Account | 'exists'>
+  /** Replaces all keys. Nothing happens when there is no such account, as with the three that follow. */
+  setKeys(id: number, keys: AccountKeys): Promise<void>
+  disable(id: number, reason: string, at: number): Promise<void>
+  enable(id: number): Promise<void>
+  /** Removes the account with its roster, offline messages and small values, all or nothing. */
+  remove(id: number): Promise<void>
+  /** By localpart in the order of code points, starting behind `after`. */
+  list(domain: string, page: { after?: string; limit: number }): Promise<Account[]>
+  count(domain: string): Promise<number>
+}

@@ -1,0 +1,209 @@
+/** The stores in memory, for tests: the same contracts, gone with the process. */
+import type { Account, AccountKeys, Accounts } from './accounts.js'
+import type { MapStore } from './map.js'
+import { splitKey } from './map.js'
+import type { OfflineLimits, OfflineMessage, OfflineStore } from './offline.js'
+import { offlineLimits } from './offline.js'
+import type { RosterItem, RosterStore } from './rosters.js'
+import type { Stores } from './stores.js'
+
+interface Shelf {
+  account: Account
+  rosterVersion: number
+  readonly roster: Map<string, RosterItem>
+  offline: (OfflineMessage & { readonly bytes: number })[]
+}
+
+export function memoryStores(options: { offline?: OfflineLimits } = {}): Stores {
+  const shelves = new Map<number, Shelf>()
+  const maps = new MemoryMaps()
+  return {
+    accounts: new MemoryAccounts(shelves, maps),
+    rosters: new MemoryRosters(shelves),
+    offline: new MemoryOffline(shelves, options.offline ?? offlineLimits),
+    map: <T>(domain: string, name: string) => maps.map<T>(domain, name),
+    close: async () => {},
+  }
+}
+
+class MemoryAccounts implements Accounts {
+  readonly #shelves: Map<number, Shelf>
+  readonly #maps: MemoryMaps
+  readonly #ids = new Map<string, number>()
+  #lastId = 0
+
+  constructor(shelves: Map<number, Shelf>, maps: MemoryMaps) {
+    this.#shelves = shelves
+    this.#maps = maps
+  }
+
+  get(domain: string, local: string): Account | undefined {
+    const id = this.#ids.get(`${local}@${domain}`)
+    return id === undefined ? undefined : this.#shelves.get(id)?.account
+  }
+
+  async create(domain: string, local: string, keys: AccountKeys, at: number): Promise<Account | 'exists'> {
+    if (this.#ids.has(`${local}@${domain}`)) return 'exists'
+    this.#maps.forget(domain, local)
+    const id = ++this.#lastId
+    const account: Account = { id, domain, local, keys: { ...keys }, disabled: undefined, createdAt: at }
+    this.#ids.set(`${local}@${domain}`, id)
+    this.#shelves.set(id, { account, rosterVersion: 0, roster: new Map(), offline: [] })
+    return account
+  }
+
+  async setKeys(id: number, keys: AccountKeys): Promise<void> {
+    this.#change(id, { keys: { ...keys } })
+  }
+
+  async disable(id: number, reason: string, at: number): Promise<void> {
+    this.#change(id, { disabled: { reason, at } })
+  }
+
+  async enable(id: number): Promise<void> {
+    this.#change(id, { disabled: undefined })
+  }
+
+  async remove(id: number): Promise<void> {
+    const shelf = this.#shelves.get(id)
+    if (!shelf) return
+    const { domain, local } = shelf.account
+    this.#shelves.delete(id)
+    this.#ids.delete(`${local}@${domain}`)
+    this.#maps.forget(domain, local)
+  }
+
+  async list(domain: string, { after, limit }: { after?: string; limit: number }): Promise<Account[]> {
+    return this.#of(domain)
+      .filter(({ local }) => after === undefined || byCodePoint(local, after) > 0)
+      .sort((a, b) => byCodePoint(a.local, b.local))
+      .slice(0, limit)
+  }
+
+  async count(domain: string): Promise<number> {
+    return this.#of(domain).length
+  }
+
+  #of(domain: string): Account[] {
+    return [...this.#shelves.values()].map(({ account }) => account).filter((a) => a.domain === domain)
+  }
+
+  #change(id: number, change: Partial<Account>): void {
+    const shelf = this.#shelves.get(id)
+    if (shelf) shelf.account = { ...shelf.account, ...change }
+  }
+}
+
+class MemoryRosters implements RosterStore {
+  readonly #shelves: Map<number, Shelf>
+
+  constructor(shelves: Map<number, Shelf>) {
+    this.#shelves = shelves
+  }
+
+  async load(account: number): Promise<{ version: number; items: RosterItem[] }> {
+    const shelf = this.#shelves.get(account)
+    if (!shelf) return { version: 0, items: [] }
+    const items = [...shelf.roster.values()].sort((a, b) => byCodePoint(a.jid, b.jid))
+    return { version: shelf.rosterVersion, items }
+  }
+
+  async put(account: number, item: RosterItem): Promise<number> {
+    const shelf = this.#shelves.get(account)
+    if (!shelf) throw new Error(`account ${account} does not exist`)
+    shelf.roster.set(item.jid, { ...item, groups: [...item.groups] })
+    return ++shelf.rosterVersion
+  }
+
+  async remove(account: number, jid: string): Promise<number> {
+    const shelf = this.#shelves.get(account)
+    if (!shelf) return 0
+    if (shelf.roster.delete(jid)) shelf.rosterVersion++
+    return shelf.rosterVersion
+  }
+}
+
+class MemoryOffline implements OfflineStore {
+  readonly #shelves: Map<number, Shelf>
+  readonly #limits: OfflineLimits
+  #lastId = 0
+
+  constructor(shelves: Map<number, Shelf>, limits: OfflineLimits) {
+    this.#shelves = shelves
+    this.#limits = limits
+  }
+
+  async append(account: number, stanza: string, at: number): Promise<'stored' | 'full'> {
+    const shelf = this.#shelves.get(account)
+    if (!shelf) return 'full'
+    const bytes = Buffer.byteLength(stanza)
+    const used = shelf.offline.reduce((sum, message) => sum + message.bytes, 0)
+    if (shelf.offline.length >= this.#limits.messages || used + bytes > this.#limits.bytes) return 'full'
+    shelf.offline.push({ id: ++this.#lastId, stanza, at, bytes })
+    return 'stored'
+  }
+
+  async read(account: number, after: number, limit: number): Promise<OfflineMessage[]> {
+    return this.#of(account)
+      .filter(({ id }) => id > after)
+      .slice(0, limit)
+      .map(({ id, stanza, at }) => ({ id, stanza, at }))
+  }
+
+  async removeThrough(account: number, id: number): Promise<void> {
+    const shelf = this.#shelves.get(account)
+    if (shelf) shelf.offline = shelf.offline.filter((message) => message.id > id)
+  }
+
+  async count(account: number): Promise<number> {
+    return this.#of(account).length
+  }
+
+  async clear(account: number): Promise<void> {
+    const shelf = this.#shelves.get(account)
+    if (shelf) shelf.offline = []
+  }
+
+  #of(account: number): readonly OfflineMessage[] {
+    return this.#shelves.get(account)?.offline ?? []
+  }
+}
+
+/** Values are kept as JSON text, so that nobody can change them from outside and they read as from a database. */
+class MemoryMaps {
+  /** By domain and local, then by module and rest of the key. */
+  readonly #values = new Map<string, Map<string, string>>()
+
+  map<T>(domain: string, name: string): MapStore<T> {
+    const place = (key: string) => {
+      const { local, rest } = splitKey(key)
+      return { owner: `${local}@${domain}`, slot: JSON.stringify([name, rest]) }
+    }
+    return {
+      get: async (key) => {
+        const { owner, slot } = place(key)
+        const text = this.#values.get(owner)?.get(slot)
+        return text === undefined ? undefined : (JSON.parse(text) as T)
+      },
+      set: async (key, value) => {
+        const { owner, slot } = place(key)
+        const values = this.#values.get(owner) ?? new Map<string, string>()
+        this.#values.set(owner, values.set(slot, JSON.stringify(value)))
+      },
+      delete: async (key) => {
+        const { owner, slot } = place(key)
+        const values = this.#values.get(owner)
+        if (values?.delete(slot) && values.size === 0) this.#values.delete(owner)
+      },
+    }
+  }
+
+  forget(domain: string, local: string): void {
+    this.#values.delete(`${local}@${domain}`)
+  }
+}
+
+/** UTF-8 bytes compare as code points do, and as PostgreSQL's "C" collation does. */
+function byCodePoint(a: string, b: string): number {
+  return Buffer.from(a).compare(Buffer.from(b))
+}

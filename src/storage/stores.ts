@@ -1,0 +1,17 @@
+/** All stores of a server behind one door: on PostgreSQL (`openPostgresStores`) or in memory for tests (`memoryStores`). */
+import type { Accounts } from './accounts.js'
+import type { MapStore } from './map.js'
+import type { OfflineStore } from './offline.js'
+import type { RosterStore } from './rosters.js'
+
+export type { MapStore } from './map.js'
+
+export interface Stores {
+  readonly accounts: Accounts
+  readonly rosters: RosterStore
+  readonly offline: OfflineStore
+  /** Small values of the accounts of `domain`; `name` is the module's. */
+  map<T>(domain: string, name: string): MapStore<T>
+  /** Writes what still waits to be written. The stores refuse work afterwards; the database stays open. */
+  close(): Promise<void>
+}
