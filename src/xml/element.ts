@@ -1,5 +1,6 @@
 /** Building and reading elements: ltx's Element with an attribute map that inherits nothing. */
 import LtxElement from 'ltx/lib/Element.js'
+import { NS } from './namespaces.js'
 import { serialise } from './write.js'
 
 /** An attribute map without inherited members: `__proto__` and `constructor` are names like any other. */
@@ -60,6 +61,7 @@ export class Element extends LtxElement {
 
   /** Unlike ltx's, sees that `xmlns=''` takes the default namespace away (Namespaces in XML 1.0 §6.2). */
   override findNS(prefix?: string): string | undefined {
+    if (prefix === 'xml') return NS.xml
     const declaration = prefix ? `xmlns:${prefix}` : 'xmlns'
     return this.attrs[declaration] ?? this.parent?.findNS(prefix)
   }

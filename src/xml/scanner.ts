@@ -1,0 +1,594 @@
+/** Bytes in, tags out: the states of a well-formed XML stream, resumable at every byte and bounded. */
+import { isAscii } from 'node:buffer'
+import { checkReference, CLASS, NAME, NAME_START, SPACE, TEXT, VALUE } from './characters.js'
+import { XmlFault, type LimitName, type ParserLimits } from './limits.js'
+
+// What is expected at the current byte.
+const CONTENT = 0
+const AFTER_LT = 1
+const TAG_NAME = 2
+const AFTER_NAME = 3
+const IN_TAG = 4
+const ATTRIBUTE_NAME = 5
+const EQUALS = 6
+const QUOTE = 7
+const IN_VALUE = 8
+const EMPTY_TAG = 9
+const END_TAG_NAME = 10
+const END_TAG = 11
+const TEXT_REFERENCE = 12
+const VALUE_REFERENCE = 13
+const DECLARATION_OPEN = 14
+const CDATA = 15
+const XML_DECLARATION = 16
+const CLOSED = 17
+
+const LT = 0x3c
+const GT = 0x3e
+const AMPERSAND = 0x26
+const QUOTATION = 0x22
+const APOSTROPHE = 0x27
+const SLASH = 0x2f
+const EQUAL = 0x3d
+const COLON = 0x3a
+const SEMICOLON = 0x3b
+const HASH = 0x23
+const CLOSE_BRACKET = 0x5d
+const QUESTION = 0x3f
+const BANG = 0x21
+const CR = 0x0d
+const LF = 0x0a
+const TAB = 0x09
+
+const CDATA_OPEN = Buffer.from('[CDATA[')
+const DECLARATION_BYTES = 256
+const XML_DECL =
+  /^<\?xml\s+version\s*=\s*(["'])(.*?)\1(?:\s+encoding\s*=\s*(["'])([A-Za-z][A-Za-z0-9._-]*)\3)?(?:\s+standalone\s*=\s*(["'])(?:yes|no)\5)?\s*\?>$/
+
+// Layout of an entry in `attributes`: offsets from `base`, and what decoding needs.
+export const NAME_FROM = 0
+export const NAME_TO = 1
+export const NAME_COLON = 2
+export const VALUE_FROM = 3
+export const VALUE_TO = 4
+/** 0 when the bytes of the value are its text, else 1. */
+export const VALUE_CODED = 5
+export const ENTRY = 6
+
+/** The name of the tag at hand; offsets from `base`, `colon` -1 without prefix. */
+export interface TagName {
+  from: number
+  to: number
+  colon: number
+}
+
+const EMPTY_BUFFER = Buffer.alloc(0)
+const SMALL = 4096
+
+/**
+ * The lower half of the parser: buffer, states and limits. What is being read begins at `base`; offsets are counted
+ * from there, so that the bytes can move. The upper half is told of each tag and decides what it means.
+ */
+export abstract class Scanner {
+  limits: ParserLimits
+
+  /** Holds the bytes from `base` (or `pos`) to `end`; a pushed chunk itself while it suffices. */
+  protected buffer: Buffer = EMPTY_BUFFER
+  protected pos = 0
+  protected base = -1
+  /** Whether all bytes in `buffer` are known to be ASCII. */
+  protected ascii = true
+  /** Open elements, the stream's included. */
+  protected depth = 0
+  /** The depth at which first-level elements begin: 1 in a stream, 0 in a document. */
+  protected readonly top: 0 | 1
+  /** The limit that the element at hand is over; the rest of it is checked, but nothing kept. */
+  protected over: LimitName | undefined = undefined
+  /** Whether the content of the element at hand can be passed on as it came. */
+  protected canonical = true
+  /** Names of the open elements below the stream: offset, length. */
+  protected open = new Int32Array(64)
+  protected readonly tag: TagName = { from: 0, to: 0, colon: -1 }
+  protected endTagFrom = 0
+  protected attributes = new Int32Array(16 * ENTRY)
+  protected attributeCount = 0
+  protected streamName: Buffer = EMPTY_BUFFER
+  protected ready = false
+
+  #end = 0
+  /** Where scanning stops: the end of the bytes or of what the limit allows. */
+  #stop = 0
+  #own = false
+  #state = CONTENT
+  #elements = 0
+  #brackets = 0
+  #matched = 0
+  #quote = 0
+  #referenceFrom = 0
+  #atStart = true
+
+  constructor(limits: ParserLimits, top: 0 | 1) {
+    this.limits = limits
+    this.top = top
+  }
+
+  /** A start tag is complete; `pos` is behind it. */
+  protected abstract started(empty: boolean): void
+  /** An end tag is complete, or a tag that is both; `pos` is behind it and `depth` counted down. */
+  protected abstract ended(): void
+  /** White space stood between first-level elements. */
+  protected abstract spaced(): void
+
+  /** Bytes pushed and not yet consumed. */
+  get pending(): number {
+    return this.#end - (this.base < 0 ? this.pos : this.base)
+  }
+
+  /** Takes bytes. The chunk is referred to until `next` has returned undefined or consumed all of it. */
+  push(chunk: Buffer): void {
+    if (chunk.length === 0) return
+    if (this.pending === 0) {
+      this.buffer = chunk
+      this.pos = 0
+      this.#end = chunk.length
+      this.#own = false
+      this.ascii = isAscii(chunk)
+      return
+    }
+    this.#keep(chunk.length)
+    chunk.copy(this.buffer, this.#end)
+    this.#end += chunk.length
+    this.ascii = this.ascii && isAscii(chunk)
+  }
+
+  /** Scans until something is ready or bytes are needed. */
+  protected scan(): void {
+    this.#setStop()
+    for (;;) {
+      while (this.pos < this.#stop && !this.ready) this.#step()
+      if (this.ready || this.#stop === this.#end) break
+      this.#overrun()
+    }
+    if (this.pending === 0) this.release()
+    else if (!this.ready && !this.#own) this.#keep(0)
+  }
+
+  /** Marks the element at hand as over a limit. @throws XmlFault when there is no element that could be refused */
+  protected exceed(limit: LimitName): void {
+    if (this.depth < this.top)
+      throw new XmlFault('policy-violation', `The stream header is over the limit of ${limit}`)
+    this.over ??= limit
+  }
+
+  /** The element or header at hand is done with. */
+  protected forget(): void {
+    this.base = -1
+    this.over = undefined
+    this.#elements = 0
+    if (this.open.length > SMALL) this.open = new Int32Array(64)
+    if (this.attributes.length > SMALL) this.attributes = new Int32Array(16 * ENTRY)
+    this.#setStop()
+  }
+
+  /** Lets go of all bytes. */
+  protected release(): void {
+    this.buffer = EMPTY_BUFFER
+    this.base = -1
+    this.pos = 0
+    this.#end = 0
+    this.#stop = 0
+    this.#own = false
+  }
+
+  /** Moves the bytes that are still needed into a buffer of our own with room for `more`. */
+  #keep(more: number): void {
+    const from = this.base < 0 ? this.pos : this.base
+    const needed = this.#end - from + more
+    if (this.#own && this.#end + more <= this.buffer.length) return
+    const room =
+      this.#own && needed <= this.buffer.length / 2
+        ? this.buffer
+        : Buffer.allocUnsafeSlow(Math.max(512, needed * 2))
+    this.buffer.copy(room, 0, from, this.#end)
+    this.buffer = room
+    this.#own = true
+    this.pos -= from
+    this.#end -= from
+    if (this.base >= 0) this.base = 0
+  }
+
+  #setStop(): void {
+    const { bytes } = this.limits
+    this.#stop =
+      this.base < 0 ? this.#end : Math.min(this.#end, this.base + (this.over === 'bytes' ? 2 * bytes : bytes))
+  }
+
+  /** The limit of bytes is reached and there are more. */
+  #overrun(): void {
+    if (this.over === 'bytes')
+      throw new XmlFault('policy-violation', 'An element of more than twice the allowed bytes')
+    this.exceed('bytes')
+    this.over = 'bytes'
+    this.#setStop()
+  }
+
+  #step(): void {
+    switch (this.#state) {
+      case CONTENT:
+        return this.depth > this.top ? this.#content() : this.#between()
+      case AFTER_LT:
+        return this.#afterLt()
+      case TAG_NAME:
+        return this.#tagName()
+      case AFTER_NAME:
+        return this.#afterName()
+      case IN_TAG:
+        return this.#inTag()
+      case ATTRIBUTE_NAME:
+        return this.#attributeName()
+      case EQUALS:
+        return this.#equals()
+      case QUOTE:
+        return this.#openQuote()
+      case IN_VALUE:
+        return this.#value()
+      case EMPTY_TAG:
+        return this.#emptyTag()
+      case END_TAG_NAME:
+        return this.#endTagName()
+      case END_TAG:
+        return this.#endTag()
+      case TEXT_REFERENCE:
+        return this.#reference(CONTENT)
+      case VALUE_REFERENCE:
+        return this.#reference(IN_VALUE)
+      case DECLARATION_OPEN:
+        return this.#declarationOpen()
+      case CDATA:
+        return this.#cdata()
+      case XML_DECLARATION:
+        return this.#xmlDeclaration()
+      default:
+        return this.#closed()
+    }
+  }
+
+  #content(): void {
+    const { buffer } = this
+    const stop = this.#stop
+    let pos = this.pos
+    while (pos < stop && (CLASS[buffer[pos]!]! & TEXT) !== 0) pos++
+    if (pos > this.pos) this.#brackets = 0
+    this.pos = pos
+    if (pos === stop) return
+    const byte = buffer[pos]!
+    this.pos = pos + 1
+    if (byte === CLOSE_BRACKET) {
+      this.#brackets++
+      return
+    }
+    // XML 1.0 §2.4: `]]>` must not appear in content.
+    if (byte === GT && this.#brackets >= 2) throw malformed('"]]>" in text')
+    this.#brackets = 0
+    if (byte === LT) this.#state = AFTER_LT
+    else if (byte === AMPERSAND) {
+      this.#referenceFrom = this.pos - this.base
+      this.#state = TEXT_REFERENCE
+    } else if (byte === CR) this.canonical = false
+    else if (byte !== GT) throw malformed('A control character')
+  }
+
+  /** Between first-level elements, before the header, or around a document's element. */
+  #between(): void {
+    const { buffer } = this
+    const stop = this.#stop
+    let pos = this.pos
+    while (pos < stop && (CLASS[buffer[pos]!]! & SPACE) !== 0) pos++
+    if (pos > this.pos) {
+      this.pos = pos
+      this.#atStart = false
+      if (this.depth === 1) this.spaced()
+      return
+    }
+    const byte = buffer[pos]!
+    if (byte !== LT) throw this.#stray(byte)
+    this.base = pos
+    this.pos = pos + 1
+    this.#state = AFTER_LT
+    this.#setStop()
+  }
+
+  #stray(byte: number): XmlFault {
+    // RFC 6120 §11.6; a byte order mark or a zero byte tells UTF-16.
+    if (this.#atStart && (byte === 0 || byte >= 0xfe))
+      return new XmlFault('unsupported-encoding', 'Only UTF-8 is spoken here')
+    const character = (CLASS[byte]! & TEXT) !== 0 && byte < 0x80
+    // RFC 6120 §11.7: only white space may stand between first-level elements.
+    return this.depth === 1 && character
+      ? new XmlFault('bad-format', 'Text between elements')
+      : malformed('Text outside the root')
+  }
+
+  #afterLt(): void {
+    const byte = this.buffer[this.pos]!
+    const atStart = this.#atStart
+    this.#atStart = false
+    if ((CLASS[byte]! & NAME_START) !== 0) {
+      this.tag.from = this.pos - this.base
+      this.tag.colon = -1
+      this.attributeCount = 0
+      this.#state = TAG_NAME
+      return
+    }
+    this.pos++
+    if (byte === SLASH && this.depth > 0) {
+      this.endTagFrom = this.pos - this.base - 2
+      this.#matched = 0
+      this.#state = END_TAG_NAME
+    } else if (byte === BANG) {
+      this.#matched = 0
+      this.#state = DECLARATION_OPEN
+    } else if (byte === QUESTION) {
+      // RFC 6120 §11.1, §11.5: no processing instructions; the XML declaration can only come first.
+      if (!atStart) throw new XmlFault('restricted-xml', 'A processing instruction')
+      this.#state = XML_DECLARATION
+    } else if (byte === 0 && atStart) throw new XmlFault('unsupported-encoding', 'Only UTF-8 is spoken here')
+    else throw malformed('"<" that begins no tag')
+  }
+
+  #tagName(): void {
+    const { buffer, tag } = this
+    const stop = this.#stop
+    let pos = this.pos
+    for (; pos < stop; pos++) {
+      const byte = buffer[pos]!
+      if ((CLASS[byte]! & NAME) !== 0) continue
+      if (byte !== COLON) break
+      if (tag.colon >= 0) throw malformed('A name with two colons')
+      tag.colon = pos - this.base
+    }
+    this.pos = pos
+    if (pos === stop) return
+    tag.to = pos - this.base
+    this.#checkColon(tag.from, tag.to, tag.colon)
+    this.#state = AFTER_NAME
+  }
+
+  /** Namespaces in XML 1.0 §4: what precedes and follows the colon is a name. */
+  #checkColon(from: number, to: number, colon: number): void {
+    if (colon < 0) return
+    if (
+      colon === from ||
+      colon + 1 === to ||
+      (CLASS[this.buffer[this.base + colon + 1]!]! & NAME_START) === 0
+    )
+      throw malformed('A colon that separates no names')
+  }
+
+  /** After a name or a value: white space must come before an attribute. */
+  #afterName(): void {
+    const byte = this.buffer[this.pos++]!
+    if (byte === GT) this.#start(false)
+    else if (byte === SLASH) this.#state = EMPTY_TAG
+    else if ((CLASS[byte]! & SPACE) !== 0) this.#state = IN_TAG
+    else throw malformed('A character that may not stand in a tag')
+  }
+
+  #inTag(): void {
+    const byte = this.buffer[this.pos]!
+    if ((CLASS[byte]! & NAME_START) === 0) return this.#afterName()
+    if (this.attributeCount === this.limits.attributes) {
+      this.exceed('attributes')
+      this.attributeCount--
+    }
+    const entry = this.attributeCount * ENTRY
+    if (entry === this.attributes.length) this.attributes = grown(this.attributes)
+    this.attributes[entry + NAME_FROM] = this.pos - this.base
+    this.attributes[entry + NAME_COLON] = -1
+    this.#state = ATTRIBUTE_NAME
+  }
+
+  #attributeName(): void {
+    const { buffer, attributes } = this
+    const stop = this.#stop
+    const entry = this.attributeCount * ENTRY
+    let pos = this.pos
+    for (; pos < stop; pos++) {
+      const byte = buffer[pos]!
+      if ((CLASS[byte]! & NAME) !== 0) continue
+      if (byte !== COLON) break
+      if (attributes[entry + NAME_COLON]! >= 0) throw malformed('A name with two colons')
+      attributes[entry + NAME_COLON] = pos - this.base
+    }
+    this.pos = pos
+    if (pos === stop) return
+    attributes[entry + NAME_TO] = pos - this.base
+    this.#checkColon(attributes[entry + NAME_FROM]!, pos - this.base, attributes[entry + NAME_COLON]!)
+    this.#state = EQUALS
+  }
+
+  #equals(): void {
+    const byte = this.buffer[this.pos++]!
+    if (byte === EQUAL) this.#state = QUOTE
+    else if ((CLASS[byte]! & SPACE) === 0) throw malformed('An attribute without value')
+  }
+
+  #openQuote(): void {
+    const byte = this.buffer[this.pos++]!
+    if (byte === QUOTATION || byte === APOSTROPHE) {
+      const entry = this.attributeCount * ENTRY
+      this.attributes[entry + VALUE_FROM] = this.pos - this.base
+      this.attributes[entry + VALUE_CODED] = 0
+      this.#quote = byte
+      this.#state = IN_VALUE
+    } else if ((CLASS[byte]! & SPACE) === 0) throw malformed('An attribute value without quotes')
+  }
+
+  #value(): void {
+    const { buffer } = this
+    const stop = this.#stop
+    let pos = this.pos
+    while (pos < stop && (CLASS[buffer[pos]!]! & VALUE) !== 0) pos++
+    this.pos = pos
+    if (pos === stop) return
+    const byte = buffer[pos]!
+    const entry = this.attributeCount * ENTRY
+    this.pos = pos + 1
+    if (byte === this.#quote) {
+      this.attributes[entry + VALUE_TO] = pos - this.base
+      this.attributeCount++
+      this.#state = AFTER_NAME
+    } else if (byte === AMPERSAND) {
+      this.attributes[entry + VALUE_CODED] = 1
+      this.#referenceFrom = this.pos - this.base
+      this.#state = VALUE_REFERENCE
+    } else if (byte === CR || byte === LF || byte === TAB) {
+      this.attributes[entry + VALUE_CODED] = 1
+      if (byte === CR) this.canonical = false
+    } else if (byte !== QUOTATION && byte !== APOSTROPHE)
+      throw malformed('A character that may not stand in a value')
+  }
+
+  #emptyTag(): void {
+    if (this.buffer[this.pos++] !== GT) throw malformed('A slash that ends no tag')
+    this.#start(true)
+  }
+
+  #start(empty: boolean): void {
+    this.#state = CONTENT
+    if (this.depth >= this.top) {
+      const level = this.depth - this.top
+      if (++this.#elements > this.limits.elements) this.exceed('elements')
+      if (level >= this.limits.depth) this.exceed('depth')
+      if (2 * level === this.open.length) this.open = grown(this.open)
+      this.open[2 * level] = this.tag.from
+      this.open[2 * level + 1] = this.tag.to - this.tag.from
+    }
+    this.started(empty)
+    if (!empty) this.depth++
+    else {
+      this.endTagFrom = this.pos - this.base
+      this.ended()
+    }
+  }
+
+  /** XML 1.0 §3, element type match: compared as bytes. */
+  #endTagName(): void {
+    const { buffer } = this
+    const level = this.depth - 1 - this.top
+    const expected = level < 0 ? this.streamName : buffer
+    const from = level < 0 ? 0 : this.base + this.open[2 * level]!
+    const length = level < 0 ? expected.length : this.open[2 * level + 1]!
+    const stop = this.#stop
+    let pos = this.pos
+    let matched = this.#matched
+    for (; pos < stop && matched < length; pos++, matched++) {
+      if (buffer[pos] !== expected[from + matched]) throw malformed('An end tag of another element')
+    }
+    this.pos = pos
+    this.#matched = matched
+    if (matched === length) this.#state = END_TAG
+  }
+
+  #endTag(): void {
+    const byte = this.buffer[this.pos++]!
+    if (byte === GT) {
+      this.depth--
+      this.#state = this.depth === 0 && this.top === 1 ? CLOSED : CONTENT
+      this.ended()
+    } else if ((CLASS[byte]! & SPACE) === 0) throw malformed('An end tag of another element')
+  }
+
+  #reference(back: number): void {
+    const { buffer } = this
+    const stop = this.#stop
+    for (let pos = this.pos; pos < stop; pos++) {
+      const byte = buffer[pos]!
+      if (byte === SEMICOLON) {
+        const named = checkReference(buffer.toString('utf8', this.base + this.#referenceFrom, pos))
+        if (!named) this.canonical = false
+        this.pos = pos + 1
+        this.#state = back
+        return
+      }
+      if ((CLASS[byte]! & NAME) === 0 && byte !== HASH && byte !== COLON)
+        throw malformed('An ampersand that begins no reference')
+    }
+    this.pos = stop
+  }
+
+  /** After `<!`: nothing but a CDATA section, and that only in content. */
+  #declarationOpen(): void {
+    const byte = this.buffer[this.pos++]!
+    if (byte !== CDATA_OPEN[this.#matched]) {
+      // RFC 6120 §11.1: no comments, no document type declarations.
+      if (this.#matched === 0 && (byte === 0x2d || (CLASS[byte]! & NAME_START) !== 0))
+        throw new XmlFault('restricted-xml', 'A comment or a document type declaration')
+      throw malformed('"<!" that begins nothing')
+    }
+    if (++this.#matched < CDATA_OPEN.length) return
+    if (this.depth <= this.top) throw malformed('A CDATA section outside elements')
+    this.canonical = false
+    this.#brackets = 0
+    this.#state = CDATA
+  }
+
+  #cdata(): void {
+    const { buffer } = this
+    const stop = this.#stop
+    for (let pos = this.pos; pos < stop; pos++) {
+      const byte = buffer[pos]!
+      if (byte === CLOSE_BRACKET) {
+        this.#brackets++
+        continue
+      }
+      if (byte === GT && this.#brackets >= 2) {
+        this.#brackets = 0
+        this.pos = pos + 1
+        this.#state = CONTENT
+        return
+      }
+      this.#brackets = 0
+      if ((CLASS[byte]! & TEXT) === 0 && byte !== LT && byte !== AMPERSAND && byte !== GT && byte !== CR)
+        throw malformed('A control character')
+    }
+    this.pos = stop
+  }
+
+  #xmlDeclaration(): void {
+    const byte = this.buffer[this.pos++]!
+    const length = this.pos - this.base
+    if (length > DECLARATION_BYTES) throw malformed('An XML declaration without end')
+    if (byte !== GT) return
+    checkDeclaration(this.buffer.toString('latin1', this.base, this.pos))
+    this.base = -1
+    this.#state = CONTENT
+    this.#setStop()
+  }
+
+  /** XML 1.0 §2.1: after the root element only white space. */
+  #closed(): void {
+    if ((CLASS[this.buffer[this.pos++]!]! & SPACE) === 0)
+      throw malformed('Something after the end of the stream')
+  }
+}
+
+/** RFC 6120 §11.5, §11.6, §11.8: XML 1.0 in UTF-8; `standalone` says nothing to us. */
+function checkDeclaration(text: string): void {
+  if (!/^<\?xml\s/.test(text)) throw new XmlFault('restricted-xml', 'A processing instruction')
+  const match = XML_DECL.exec(text)
+  if (!match) throw malformed('An XML declaration that is none')
+  if (match[2] !== '1.0') throw malformed('Only XML 1.0 is spoken here')
+  if (match[4] !== undefined && match[4].toUpperCase() !== 'UTF-8')
+    throw new XmlFault('unsupported-encoding', 'Only UTF-8 is spoken here')
+}
+
+function malformed(message: string): XmlFault {
+  return new XmlFault('not-well-formed', message)
+}
+
+function grown(list: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(list.length * 2)
+  larger.set(list)
+  return larger
+}
