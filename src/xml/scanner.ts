@@ -124,6 +124,11 @@ export abstract class Scanner {
     return this.#end - (this.base < 0 ? this.pos : this.base)
   }
 
+  /** A copy of the bytes not yet consumed, for the parser that reads on in their stead (RFC 6120 §4.3.3). */
+  rest(): Buffer {
+    return Buffer.from(this.buffer.subarray(this.base < 0 ? this.pos : this.base, this.#end))
+  }
+
   /** Takes bytes. The chunk is referred to until `next` has returned undefined or consumed all of it. */
   push(chunk: Buffer): void {
     if (chunk.length === 0) return

@@ -1,0 +1,73 @@
+/** Resource binding (RFC 6120 §7): the connection becomes a session with a full JID. */
+import type { Client } from './c2s.js'
+import type { Next, StreamFeature } from '../host/module.js'
+import { StanzaError } from '../stanza/errors.js'
+import { Jid, JidError, prepareResource } from '../stanza/jid.js'
+import { StreamError } from '../stream/errors.js'
+import { el, type Element } from '../xml/element.js'
+import { NS } from '../xml/namespaces.js'
+import { serialise } from '../xml/write.js'
+
+export const binding: StreamFeature<Client> = {
+  ns: NS.bind,
+  reads: [],
+  iqPayload: NS.bind,
+  fits: ({ authenticated, bound }) => authenticated && !bound,
+  offer: () => el('bind', NS.bind),
+  async receive(iq, client): Promise<Next> {
+    const bind = iq.child('bind', NS.bind)
+    const id = iq.attrs['id']
+    if (iq.attrs['type'] !== 'set' || !bind || !id) throw new StanzaError('bad-request')
+    const jid = await boundJid(client, bind)
+    const result = el(
+      'iq',
+      undefined,
+      { type: 'result', id },
+      el('bind', NS.bind, {}, el('jid', NS.bind, {}, jid.toString())),
+    )
+    client.stream.send(serialise(result, 'jabber:client'))
+    return 'ready'
+  },
+}
+
+async function boundJid(client: Client, bind: Element): Promise<Jid> {
+  const { host, local, parts } = client
+  // RFC 6120 §7.1: once, and only after authentication.
+  if (local === undefined || client.session) throw new StanzaError('not-allowed')
+  const account = await host.account(local)
+  const anonymous = client.mechanism === 'ANONYMOUS'
+  if (!account && !anonymous) throw new StreamError('not-authorized', 'The account is gone')
+  const jid = Jid.of(local, host.domain, wanted(bind) ?? parts.random.id())
+  makeRoom(client, jid)
+  const session = host.session(jid, account?.id ?? 0, client.stream, client.mechanism)
+  client.session = session
+  await parts.router.sessionBound(session)
+  parts.log.debug('c2s.bound', {
+    user: jid.bare.toString(),
+    host: host.domain,
+    ip: client.stream.transport.remote,
+  })
+  return jid
+}
+
+/** The resource that the client asks for, prepared; undefined when it leaves the choice to us (§7.6, §7.7). */
+function wanted(bind: Element): string | undefined {
+  const asked = bind.child('resource', NS.bind)?.text
+  if (asked === undefined || asked === '') return undefined
+  try {
+    return prepareResource(asked)
+  } catch (error) {
+    if (error instanceof JidError) throw new StanzaError('bad-request', error.message)
+    throw error
+  }
+}
+
+/** RFC 6120 §7.7.2.2: of two with one resource the older ends with `conflict`; beyond the limit the new one is refused. */
+function makeRoom(client: Client, jid: Jid): void {
+  const { host } = client
+  const older = host.sessions.get(jid)
+  if (older) older.close(new StreamError('conflict', 'Replaced by a new connection of the same resource'))
+  else if (host.sessions.of(jid).length >= host.sessionsPerAccount) {
+    throw new StanzaError('resource-constraint', 'Too many sessions of this account')
+  }
+}

@@ -1,0 +1,326 @@
+/** A client's stream, from header to bound session and to its end. */
+import { authentication, channelBindingTypes } from './authenticate.js'
+import { binding } from './bind.js'
+import { starttls } from './starttls.js'
+import type { Clock, Timer } from '../base/clock.js'
+import type { Log } from '../base/log.js'
+import type { Counters } from '../base/metrics.js'
+import { TokenBucket, type Throttle } from '../base/rate.js'
+import type { Random } from '../base/random.js'
+import type { Host } from '../host/host.js'
+import type { Negotiation, Next, StreamFacts, StreamFeature } from '../host/module.js'
+import { bounced, stanzaErrorOf } from '../router/bounce.js'
+import type { Router } from '../router/router.js'
+import type { Exchange, Mechanism, PasswordCheck } from '../sasl/mechanism.js'
+import type { Session } from '../session/session.js'
+import { StanzaError } from '../stanza/errors.js'
+import { Jid, JidError } from '../stanza/jid.js'
+import { CONTENT, Stanza, type Kind } from '../stanza/stanza.js'
+import { StreamError } from '../stream/errors.js'
+import { Stream, type StreamLimits, type StreamOwner } from '../stream/stream.js'
+import type { Transport } from '../stream/transport.js'
+import { el } from '../xml/element.js'
+import type { RawElement, StreamHeader } from '../xml/parser.js'
+import { serialise } from '../xml/write.js'
+
+/** Bytes or stanzas per second, and how many at once. */
+export interface Pace {
+  readonly rate: number
+  readonly burst: number
+}
+
+export interface C2sSettings {
+  readonly limits: StreamLimits
+  /** Undefined: unlimited. */
+  readonly bytePace: Pace | undefined
+  readonly stanzaPace: Pace | undefined
+  /** Failed authentications until the stream ends (RFC 6120 §6.4.5). */
+  readonly failuresPerStream: number
+  /** Names of the mechanisms in use. */
+  readonly mechanisms: readonly string[]
+  /** Milliseconds of silence until a client is pinged, and until it is given up after that. 0: never. */
+  readonly pingAfter: number
+  readonly pingTimeout: number
+}
+
+export interface C2sParts {
+  readonly hosts: ReadonlyMap<string, Host>
+  readonly router: Router
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** Logins by mechanism and result. */
+  readonly authResults: Counters
+  /** Asked for each new connection, so that a reload counts from the next one on. */
+  readonly settings: () => C2sSettings
+  /** At least 32 bytes that stay the same over restarts: salts for accounts that do not exist. */
+  readonly secret: Buffer
+  readonly passwords: PasswordCheck
+  /** Failed logins by address and account. */
+  readonly throttle: Throttle
+  /** Whether a new login can be served now (memory guard). */
+  readonly overloaded: () => boolean
+}
+
+const FEATURES: readonly StreamFeature<Client>[] = [starttls, authentication, channelBindingTypes, binding]
+const STANZAS = new Set(['message', 'presence', 'iq'])
+const SWEEP_EVERY = 15_000
+
+/** Everybody who is connected to the client port. */
+export class C2s {
+  readonly parts: C2sParts
+  readonly #clients = new Set<Client>()
+  #sweeper: Timer | undefined
+
+  constructor(parts: C2sParts) {
+    this.parts = parts
+    this.#sweep()
+  }
+
+  get size(): number {
+    return this.#clients.size
+  }
+
+  accept(transport: Transport): void {
+    const client = new Client(this.parts, transport, (gone) => this.#clients.delete(gone))
+    this.#clients.add(client)
+  }
+
+  /** Ends every stream with `system-shutdown` (RFC 6120 §4.9.3.20). */
+  stop(): void {
+    this.#sweeper?.cancel()
+    for (const client of this.#clients) client.stream.fail(new StreamError('system-shutdown'))
+  }
+
+  /** One timer for all streams finds those that fell silent (RFC 6120 §4.6.1). */
+  #sweep(): void {
+    for (const client of this.#clients) client.probe()
+    this.#sweeper = this.parts.clock.after(SWEEP_EVERY, () => this.#sweep())
+  }
+}
+
+/** One connection of a client. */
+export class Client implements StreamOwner, Negotiation {
+  readonly parts: C2sParts
+  readonly settings: C2sSettings
+  readonly stream: Stream
+  session: Session | undefined = undefined
+  /** Localpart that authenticated, before and after binding. */
+  local: string | undefined = undefined
+  mechanism = ''
+  /** Localpart that the exchange under way claims to be. */
+  claimed: string | undefined = undefined
+  /** State of the SASL negotiation: the mechanisms offered, the exchange under way, failures so far. */
+  offered: readonly Mechanism[] = []
+  exchange: { readonly mechanism: Mechanism; readonly run: Exchange } | undefined = undefined
+  failures = 0
+  #host: Host | undefined = undefined
+  #features: readonly StreamFeature<Client>[] = []
+  #probedAt = 0
+  readonly #gone: (client: Client) => void
+
+  constructor(parts: C2sParts, transport: Transport, gone: (client: Client) => void) {
+    this.parts = parts
+    this.settings = parts.settings()
+    this.#gone = gone
+    const { limits, bytePace, stanzaPace } = this.settings
+    const { clock, random, log } = parts
+    this.stream = new Stream(transport, this, {
+      limits,
+      clock,
+      random,
+      log,
+      contentNs: CONTENT,
+      byteRate: bytePace && new TokenBucket(bytePace.rate, bytePace.burst, clock),
+      stanzaRate: stanzaPace && new TokenBucket(stanzaPace.rate, stanzaPace.burst, clock),
+    })
+  }
+
+  get host(): Host {
+    if (!this.#host) throw new StreamError('host-unknown')
+    return this.#host
+  }
+
+  get facts(): StreamFacts {
+    const { transport } = this.stream
+    return {
+      secure: transport.tls !== undefined || transport.trusted,
+      authenticated: this.local !== undefined,
+      bound: this.session !== undefined,
+      direction: 'c2s',
+    }
+  }
+
+  header(header: StreamHeader): void {
+    const { to, version, from } = header.attrs
+    const host = this.#hostOf(to)
+    // RFC 6120 §4.7.2.1: who a stream is for does not change on the way.
+    if (!host || (this.#host && this.#host !== host)) {
+      throw new StreamError(
+        'host-unknown',
+        to === undefined ? 'Name the domain in the "to" of the stream' : undefined,
+      )
+    }
+    this.#host = host
+    this.stream.answer(host.domain, from)
+    if (version === undefined || !/^[1-9][0-9]*\.[0-9]+$/.test(version)) {
+      throw new StreamError('unsupported-version')
+    }
+    this.#offerFeatures()
+  }
+
+  element(raw: RawElement): void | Promise<void> {
+    const { session } = this
+    if (session && raw.ns === CONTENT && STANZAS.has(raw.name)) return this.#stanza(raw, session)
+    return this.#negotiate(raw)
+  }
+
+  oversize(raw: RawElement, limit: string): void {
+    if (!this.session || raw.ns !== CONTENT || !STANZAS.has(raw.name)) {
+      throw new StreamError('policy-violation', `Over the limit of ${limit}`)
+    }
+    const application = el('stanza-too-big', 'urn:xmpp:errors')
+    this.#refuse(
+      raw,
+      new StanzaError('policy-violation', `Over the limit of ${limit}`, { application }),
+      this.session,
+    )
+  }
+
+  closed(_clean: boolean): void {
+    this.#gone(this)
+    this.exchange = undefined
+    const { session } = this
+    if (!session || !session.live) return
+    this.parts.router.sessionGone(session)
+  }
+
+  /** The account has proved itself; the stream is opened anew, with more to be offered. */
+  authenticated(local: string): void {
+    this.local = local
+    this.stream.authenticate()
+  }
+
+  /** Silent for too long: ask whether it is still there, then give it up. */
+  probe(): void {
+    const { pingAfter, pingTimeout } = this.settings
+    const { session, stream } = this
+    if (!session || pingAfter <= 0) return
+    const now = this.parts.clock.now()
+    if (now - stream.lastHeard < pingAfter) {
+      this.#probedAt = 0
+    } else if (this.#probedAt === 0) {
+      this.#probedAt = now
+      const id = this.parts.random.id()
+      const ping = el('ping', 'urn:xmpp:ping')
+      stream.send(
+        Stanza.of({ kind: 'iq', type: 'get', id, from: this.host.address, to: session.jid }, ping).toXml(),
+      )
+    } else if (now - this.#probedAt >= pingTimeout) {
+      stream.fail(new StreamError('connection-timeout'))
+    }
+  }
+
+  #hostOf(to: string | undefined): Host | undefined {
+    if (to === undefined) return undefined
+    try {
+      return this.parts.hosts.get(Jid.parse(to).domain)
+    } catch (error) {
+      if (error instanceof JidError) return undefined
+      throw error
+    }
+  }
+
+  #offerFeatures(): void {
+    const facts = this.facts
+    const candidates = [...FEATURES, ...this.host.tables.streamFeatures] as readonly StreamFeature<Client>[]
+    const offers = el('stream:features')
+    const offered: StreamFeature<Client>[] = []
+    for (const feature of candidates) {
+      const offer = feature.fits(facts) ? feature.offer(this) : undefined
+      if (!offer) continue
+      offers.cnode(offer)
+      offered.push(feature)
+    }
+    this.#features = offered
+    this.stream.send(serialise(offers, CONTENT))
+  }
+
+  /** An element that is no stanza of a bound session: hand it to what was offered for it, refuse all else. */
+  #negotiate(raw: RawElement): void | Promise<void> {
+    const isIq = raw.ns === CONTENT && raw.name === 'iq'
+    const payload = raw.children[0]?.ns
+    const feature = this.#features.find((one) =>
+      isIq
+        ? one.iqPayload !== undefined && one.iqPayload === payload
+        : one.ns === raw.ns && one.reads.includes(raw.name),
+    )
+    if (!feature?.receive) {
+      // RFC 6120 §6.3, §7.1: nothing but negotiation before it is done.
+      if (raw.ns === CONTENT && STANZAS.has(raw.name)) throw new StreamError('not-authorized')
+      throw new StreamError('unsupported-stanza-type')
+    }
+    try {
+      const next = feature.receive(raw.toElement(), this)
+      if (next instanceof Promise) {
+        return next.then(
+          (settled) => this.#continue(settled),
+          (error: unknown) => this.#negotiationFailed(error, raw, isIq),
+        )
+      }
+      this.#continue(next)
+    } catch (error) {
+      this.#negotiationFailed(error, raw, isIq)
+    }
+  }
+
+  #continue(next: Next): void {
+    if (next === 'ready') this.stream.ready()
+  }
+
+  #negotiationFailed(error: unknown, raw: RawElement, isIq: boolean): void {
+    if (error instanceof StreamError || !isIq) throw error
+    if (!(error instanceof StanzaError)) this.parts.log.error('c2s.negotiation.failed', { error })
+    const id = raw.attrs['id']
+    const reply = el('iq', undefined, { type: 'error', id }, stanzaErrorOf(error).toElement())
+    this.stream.send(serialise(reply, CONTENT))
+  }
+
+  #stanza(raw: RawElement, session: Session): void | Promise<void> {
+    this.#checkFrom(raw.attrs['from'], session)
+    let stanza: Stanza
+    try {
+      stanza = Stanza.received(raw, session.jid, Stanza.addressee(raw), this.stream.lang)
+    } catch (error) {
+      return this.#refuse(raw, stanzaErrorOf(error), session)
+    }
+    return this.parts.router.send(stanza, session)
+  }
+
+  /** RFC 6120 §8.1.2.1: its own full or bare JID or none; anything else ends the stream. */
+  #checkFrom(from: string | undefined, session: Session): void {
+    if (from === undefined || from === session.jid.toString() || from === session.jid.bare.toString()) return
+    try {
+      const claimed = Jid.parse(from)
+      if (claimed.equals(session.jid) || claimed.equals(session.jid.bare)) return
+    } catch (error) {
+      if (!(error instanceof JidError)) throw error
+    }
+    throw new StreamError('invalid-from')
+  }
+
+  /** Answers a stanza that never became one. */
+  #refuse(raw: RawElement, error: StanzaError, session: Session): void {
+    const kind = raw.name as Kind
+    const { type, id } = raw.attrs
+    let to: Jid | undefined
+    try {
+      to = Stanza.addressee(raw)
+    } catch {
+      to = this.host.address // RFC 6120 §8.3.3.8: what cannot be parsed cannot be answered from
+    }
+    const refused = Stanza.of({ kind, type, id, from: session.jid, to })
+    const reply = bounced(refused, error)
+    if (reply) session.deliver(reply)
+  }
+}

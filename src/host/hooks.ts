@@ -1,0 +1,130 @@
+/** Gates, phases, and the walk through a gate: how a stanza meets the extensions. */
+import type { Host } from './host.js'
+import type { Session } from '../session/session.js'
+import { StanzaError } from '../stanza/errors.js'
+import type { Kind, Stanza } from '../stanza/stanza.js'
+
+/** Guard may refuse and changes nothing; stamp may replace; store remembers; copy sends others. */
+export type Phase = 'guard' | 'stamp' | 'store' | 'copy'
+export const PHASES: readonly Phase[] = ['guard', 'stamp', 'store', 'copy']
+
+export interface Gates {
+  /** A local session sent it; nothing has happened yet. */
+  sent: { readonly host: Host; readonly session: Session }
+  /** It reached a local account; no resource is chosen yet. */
+  received: { readonly host: Host }
+  /** No resource could take it. */
+  undelivered: { readonly host: Host }
+  /** About to be written to this resource. Synchronous hooks only. */
+  outbound: { readonly host: Host; readonly session: Session }
+}
+
+/** A hook's word for: stop, I took it. */
+export const handled: unique symbol = Symbol('handled')
+
+/** Nothing: go on. A stanza: go on with this one. An error: bounce. handled: stop, I took it. */
+export type Verdict = void | undefined | Stanza | StanzaError | typeof handled
+export type Outcome = Stanza | StanzaError | typeof handled
+export type Run<At> = (stanza: Stanza, at: At) => Verdict | Promise<Verdict>
+
+export interface Hook<G extends keyof Gates = keyof Gates> {
+  readonly gate: G
+  readonly phase: Phase
+  readonly kinds: readonly Kind[]
+  readonly run: Run<Gates[G]>
+}
+
+/** A hook of whichever gate. */
+export type AnyHook = { [G in keyof Gates]: Hook<G> }[keyof Gates]
+
+export function hook<G extends keyof Gates>(
+  gate: G,
+  phase: Phase,
+  kinds: readonly Kind[],
+  run: Run<Gates[G]>,
+): Hook<G> {
+  return { gate, phase, kinds, run }
+}
+
+/** Stays synchronous until a hook hands back a promise; only then does it wait. */
+export function pass<At>(
+  hooks: readonly Run<At>[],
+  stanza: Stanza,
+  at: At,
+  from = 0,
+): Outcome | Promise<Outcome> {
+  for (let i = from; i < hooks.length; i++) {
+    const verdict = hooks[i]!(stanza, at)
+    if (verdict === undefined) continue
+    if (verdict instanceof Promise)
+      return verdict.then((settled) => settle(hooks, settled, stanza, at, i + 1))
+    if (verdict === handled || verdict instanceof StanzaError) return verdict
+    stanza = verdict
+  }
+  return stanza
+}
+
+function settle<At>(
+  hooks: readonly Run<At>[],
+  verdict: Verdict,
+  stanza: Stanza,
+  at: At,
+  next: number,
+): Outcome | Promise<Outcome> {
+  if (verdict === undefined) return pass(hooks, stanza, at, next)
+  if (verdict === handled || verdict instanceof StanzaError) return verdict
+  return pass(hooks, verdict, at, next)
+}
+
+export type GateTable = { readonly [G in keyof Gates]: Readonly<Record<Kind, readonly Run<Gates[G]>[]>> }
+
+export interface OwnedHook {
+  readonly owner: string
+  readonly hook: AnyHook
+}
+
+/** What a crashing hook is reported to. */
+export type Crash = (owner: string, phase: Phase, error: unknown) => void
+
+/**
+ * Compiles hooks into frozen arrays, by phase, then by module name. A crash is reported and the stanza goes on, except
+ * in phase guard, where it bounces: a broken filter must not become an open door.
+ */
+export function compile(hooks: readonly OwnedHook[], crash: Crash): GateTable {
+  const table = {} as Record<keyof Gates, Record<Kind, Run<never>[]>>
+  for (const gate of ['sent', 'received', 'undelivered', 'outbound'] as const) {
+    const kinds = { message: [], presence: [], iq: [] } as Record<Kind, Run<never>[]>
+    const ordered = hooks
+      .filter(({ hook }) => hook.gate === gate)
+      .sort(
+        (a, b) =>
+          PHASES.indexOf(a.hook.phase) - PHASES.indexOf(b.hook.phase) || compareNames(a.owner, b.owner),
+      )
+    for (const { owner, hook } of ordered) {
+      for (const kind of hook.kinds) kinds[kind].push(shielded(owner, hook, crash) as Run<never>)
+    }
+    for (const list of Object.values(kinds)) Object.freeze(list)
+    table[gate] = Object.freeze(kinds)
+  }
+  return Object.freeze(table) as unknown as GateTable
+}
+
+function compareNames(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+function shielded(owner: string, { phase, run }: AnyHook, crash: Crash): Run<never> {
+  const onCrash = (error: unknown): Verdict => {
+    if (error instanceof StanzaError) return error
+    crash(owner, phase, error)
+    return phase === 'guard' ? new StanzaError('internal-server-error') : undefined
+  }
+  return (stanza, at) => {
+    try {
+      const verdict = (run as Run<unknown>)(stanza, at)
+      return verdict instanceof Promise ? verdict.catch(onCrash) : verdict
+    } catch (error) {
+      return onCrash(error)
+    }
+  }
+}

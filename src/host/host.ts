@@ -1,0 +1,227 @@
+/** A served domain: its sessions, stores, tables, and all that a module is given. */
+import { compile, type Crash, type GateTable, type OwnedHook } from './hooks.js'
+import { IqTable } from './iq-table.js'
+import type { Contribution, Events, Identity, ServiceKey, StreamFeature } from './module.js'
+import type { Clock } from '../base/clock.js'
+import type { Log } from '../base/log.js'
+import type { Counter, Metrics } from '../base/metrics.js'
+import type { Random } from '../base/random.js'
+import { Session, type OutboundGate } from '../session/session.js'
+import { Sessions } from '../session/sessions.js'
+import { StanzaError } from '../stanza/errors.js'
+import { Jid } from '../stanza/jid.js'
+import { Stanza } from '../stanza/stanza.js'
+import type { Account, Accounts } from '../storage/accounts.js'
+import type { MapStore, Stores } from '../storage/stores.js'
+import type { Stream } from '../stream/stream.js'
+import type { Element } from '../xml/element.js'
+
+/** What the modules of a host contribute, compiled; replaced whole on reload. */
+export interface Tables {
+  readonly gates: GateTable
+  readonly iq: IqTable
+  readonly features: readonly string[]
+  readonly accountFeatures: readonly string[]
+  readonly identities: readonly Identity[]
+  readonly info: readonly Element[]
+  readonly streamFeatures: readonly StreamFeature[]
+  readonly events: { readonly [E in keyof Events]: readonly Events[E][] }
+  readonly services: ReadonlyMap<string, unknown>
+}
+
+export interface Contributed {
+  readonly name: string
+  readonly contribution: Contribution
+}
+
+/** What others may ask of a host's rosters. */
+export interface RosterAccess {
+  /** Whether `owner` lets `other` see its presence (subscription from or both), or they are one account. */
+  sharesPresence(owner: Jid, other: Jid): boolean | Promise<boolean>
+}
+
+export interface HostParts {
+  readonly domain: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly stores: Stores
+  /** Set on the host by its maker, since a roster sends pushes through it. */
+  readonly roster: (host: Host) => RosterAccess
+  /** The road: set by the router. */
+  readonly route: (stanza: Stanza) => void | Promise<void>
+  readonly sessionsPerAccount: number
+}
+
+interface Waiting {
+  readonly from: string
+  readonly answered: (stanza: Stanza) => void
+}
+
+/** Requests of the host itself that may wait for an answer at once. */
+const MAX_ASKING = 10_000
+
+export class Host {
+  readonly domain: string
+  readonly address: Jid
+  readonly startedAt: number
+  readonly sessions = new Sessions()
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly stores: Stores
+  readonly roster: RosterAccess
+  readonly sessionsPerAccount: number
+  tables: Tables
+  readonly #metrics: Metrics
+  readonly #route: (stanza: Stanza) => void | Promise<void>
+  readonly #asking = new Map<string, Waiting>()
+  readonly #outbound: OutboundGate
+
+  constructor(parts: HostParts) {
+    this.domain = parts.domain
+    this.address = Jid.of('', parts.domain)
+    this.startedAt = parts.clock.now()
+    this.clock = parts.clock
+    this.random = parts.random
+    this.log = parts.log
+    this.#metrics = parts.metrics
+    this.stores = parts.stores
+    this.#route = parts.route
+    this.sessionsPerAccount = parts.sessionsPerAccount
+    this.tables = tablesOf([], () => undefined)
+    this.roster = parts.roster(this)
+    this.#outbound = (stanza, session) => this.#leaving(stanza, session)
+  }
+
+  get accounts(): Accounts {
+    return this.stores.accounts
+  }
+
+  /** Synchronous when the account is known already. Rejects with StorageUnavailable. */
+  account(local: string): Account | undefined | Promise<Account | undefined> {
+    return this.stores.accounts.get(this.domain, local)
+  }
+
+  /** Small values, kept per localpart and deleted with the account. */
+  map<T>(name: string): MapStore<T> {
+    return this.stores.map<T>(this.domain, name)
+  }
+
+  counter(name: string, help: string): Counter {
+    return this.#metrics.counter(name, help)
+  }
+
+  service<T>(key: ServiceKey<T>): T {
+    const service = this.tables.services.get(key.name)
+    if (service === undefined) throw new Error(`nobody provides ${key.name} on ${this.domain}`)
+    return service as T
+  }
+
+  /** Sends from this host or one of its accounts. Not waited for: a failure is logged by the road. */
+  send(stanza: Stanza): void {
+    const pending = this.#route(stanza)
+    pending?.catch((error: unknown) => this.log.error('route.crashed', { error }))
+  }
+
+  /**
+   * Sends a request and waits for its answer, a result or an error stanza.
+   * @throws StanzaError `remote-server-timeout` after `timeoutMs`, `resource-constraint` when too many wait
+   */
+  ask(stanza: Stanza, timeoutMs = 30_000): Promise<Stanza> {
+    const { id, to } = stanza
+    if (id === undefined || to === undefined) throw new Error('a request needs id and to')
+    if (this.#asking.size >= MAX_ASKING) return Promise.reject(new StanzaError('resource-constraint'))
+    return new Promise((resolve, reject) => {
+      const timer = this.clock.after(timeoutMs, () => {
+        this.#asking.delete(id)
+        reject(new StanzaError('remote-server-timeout'))
+      })
+      const answered = (answer: Stanza) => {
+        timer.cancel()
+        this.#asking.delete(id)
+        resolve(answer)
+      }
+      this.#asking.set(id, { from: to.toString(), answered })
+      this.send(stanza)
+    })
+  }
+
+  /** Whether a result or error was waited for; only the address that was asked may answer (RFC 6120 §8.2.3). */
+  answered(stanza: Stanza): boolean {
+    const waiting = stanza.id === undefined ? undefined : this.#asking.get(stanza.id)
+    if (waiting?.from !== stanza.from.toString()) return false
+    waiting.answered(stanza)
+    return true
+  }
+
+  /** A session of this host; the caller registers it. */
+  session(jid: Jid, account: number, stream: Stream, mechanism: string): Session {
+    return new Session(jid, account, stream, this.#outbound, this.clock.now(), mechanism)
+  }
+
+  /** Tells the modules; a crash is logged and concerns nobody else. Waits for those that hand back a promise, in order. */
+  tell<E extends keyof Events>(event: E, ...args: Parameters<Events[E]>): void | Promise<void> {
+    return this.#tellFrom(event, args, 0)
+  }
+
+  #tellFrom<E extends keyof Events>(
+    event: E,
+    args: Parameters<Events[E]>,
+    from: number,
+  ): void | Promise<void> {
+    const listeners = this.tables.events[event]
+    const crashed = (error: unknown) => this.log.error('module.crashed', { on: event, error })
+    for (let i = from; i < listeners.length; i++) {
+      try {
+        const pending = (listeners[i] as (...args: Parameters<Events[E]>) => void | Promise<void>)(...args)
+        if (pending instanceof Promise)
+          return pending.catch(crashed).then(() => this.#tellFrom(event, args, i + 1))
+      } catch (error) {
+        crashed(error)
+      }
+    }
+  }
+
+  #leaving(stanza: Stanza, session: Session): Stanza | undefined {
+    const hooks = this.tables.gates.outbound[stanza.kind]
+    if (hooks.length === 0) return stanza
+    const at = { host: this, session }
+    for (const run of hooks) {
+      const verdict = run(stanza, at)
+      if (verdict === undefined) continue
+      if (verdict instanceof Stanza) stanza = verdict
+      else return undefined
+    }
+    return stanza
+  }
+}
+
+/** Compiles contributions, in the order of need they come in. */
+export function tablesOf(parts: readonly Contributed[], crash: Crash): Tables {
+  const all = <T>(pick: (contribution: Contribution) => readonly T[] | undefined): T[] =>
+    parts.flatMap(({ contribution }) => pick(contribution) ?? [])
+  const hooks: OwnedHook[] = parts.flatMap(({ name, contribution }) =>
+    (contribution.hooks ?? []).map((one) => ({ owner: name, hook: one })),
+  )
+  const listeners = <E extends keyof Events>(event: E): readonly Events[E][] =>
+    Object.freeze(all((c) => (c.events?.[event] ? [c.events[event]] : [])))
+  return Object.freeze({
+    gates: compile(hooks, crash),
+    iq: new IqTable(all((c) => c.iq)),
+    features: Object.freeze([...new Set(all((c) => c.features))].sort()),
+    accountFeatures: Object.freeze([...new Set(all((c) => c.accountFeatures))].sort()),
+    identities: Object.freeze(all((c) => c.identities)),
+    info: Object.freeze(all((c) => c.info)),
+    streamFeatures: Object.freeze(all((c) => c.streamFeatures)),
+    events: Object.freeze({
+      sessionBound: listeners('sessionBound'),
+      presenceChanged: listeners('presenceChanged'),
+      sessionGone: listeners('sessionGone'),
+      accountCreated: listeners('accountCreated'),
+      accountDeleted: listeners('accountDeleted'),
+    }),
+    services: new Map(all((c) => c.provides).map(({ key, value }) => [key.name, value])),
+  })
+}

@@ -1,0 +1,116 @@
+/** A module is a value: metadata, options, and a `setup` that returns what it contributes. */
+import type { AnyHook } from './hooks.js'
+import type { Host } from './host.js'
+import type { IqHandler } from './iq-table.js'
+import type { Schema } from '../base/schema.js'
+import type { Session } from '../session/session.js'
+import type { Jid } from '../stanza/jid.js'
+import type { Stanza } from '../stanza/stanza.js'
+import type { Stream } from '../stream/stream.js'
+import type { Element } from '../xml/element.js'
+
+export interface Xep {
+  readonly number: number
+  readonly version: string
+  readonly status?: 'complete' | 'partial'
+  readonly note?: string
+}
+
+/** XEP-0030 §3.1 */
+export interface Identity {
+  readonly category: string
+  readonly type: string
+  readonly name?: string
+}
+
+export interface StreamFacts {
+  readonly secure: boolean
+  readonly authenticated: boolean
+  readonly bound: boolean
+  readonly direction: 'c2s' | 's2s'
+}
+
+export interface Negotiation {
+  readonly stream: Stream
+  readonly host: Host
+  readonly session: Session | undefined
+  readonly facts: StreamFacts
+}
+
+export type Next = 'stay' | 'restart' | 'ready'
+
+/** A negotiable feature. What a stream has not been offered, it cannot use. */
+export interface StreamFeature<At extends Negotiation = Negotiation> {
+  readonly ns: string
+  /** Element names of this namespace that may follow; empty for one that only informs. */
+  readonly reads: readonly string[]
+  /** Namespace of the payload when the feature is negotiated inside an iq (bind, registration). */
+  readonly iqPayload?: string
+  fits(facts: StreamFacts): boolean
+  offer(at: At): Element | undefined
+  /** Gets the element, or the whole iq. Throws StreamError, or StanzaError to answer an iq. */
+  receive?(element: Element, at: At): Next | Promise<Next>
+}
+
+/** Told afterwards, cannot veto. A crash is logged. A returned promise is waited for where order matters. */
+export interface Events {
+  sessionBound(session: Session): void
+  /** `before` is the last presence, `now` undefined when it became unavailable. */
+  presenceChanged(change: {
+    session: Session
+    before: Stanza | undefined
+    now: Stanza | undefined
+  }): void | Promise<void>
+  /** The session has ended; its last presence is `farewell` when it said one. */
+  sessionGone(session: Session, farewell: Stanza | undefined): void | Promise<void>
+  accountCreated(account: Jid): void | Promise<void>
+  accountDeleted(account: Jid): void | Promise<void>
+}
+
+export interface ServiceKey<T> {
+  readonly name: string
+  readonly type?: T
+}
+export function serviceKey<T>(name: string): ServiceKey<T> {
+  return { name }
+}
+export interface Service<T = unknown> {
+  readonly key: ServiceKey<T>
+  readonly value: T
+}
+
+export interface Contribution {
+  /** disco#info of the host, caps and the XEP table read these. */
+  readonly features?: readonly string[]
+  /** disco#info of accounts. */
+  readonly accountFeatures?: readonly string[]
+  readonly identities?: readonly Identity[]
+  /** XEP-0128 forms of the host. */
+  readonly info?: readonly Element[]
+  readonly iq?: readonly IqHandler[]
+  readonly hooks?: readonly AnyHook[]
+  readonly events?: Partial<Events>
+  readonly streamFeatures?: readonly StreamFeature[]
+  readonly provides?: readonly Service[]
+  stop?(): void | Promise<void>
+}
+
+export interface Module<O> {
+  /** What a sysadmin writes in the configuration. */
+  readonly name: string
+  readonly summary: string
+  readonly xeps: readonly Xep[]
+  readonly requires?: readonly string[]
+  /** Off unless switched on; default true is on. */
+  readonly enabled?: boolean
+  readonly options: Schema<O>
+  setup(host: Host, options: O): Contribution | Promise<Contribution>
+}
+
+export function defineModule<O>(module: Module<O>): Module<O> {
+  return module
+}
+
+/** A module whose option type is its own business. */
+// oxlint-disable-next-line typescript/no-explicit-any -- the options go from its schema to its setup unseen
+export type AnyModule = Module<any>

@@ -1,0 +1,76 @@
+/** Loads modules in order of need and compiles what they contribute; a reload builds new tables and swaps them. */
+import { tablesOf, type Contributed, type Host, type Tables } from './host.js'
+import type { AnyModule } from './module.js'
+
+/** Which modules run on a host, with their checked options. */
+export interface Chosen {
+  readonly module: AnyModule
+  readonly options: unknown
+}
+
+export class Modules {
+  readonly #host: Host
+  #running: readonly Contributed[] = []
+
+  constructor(host: Host) {
+    this.#host = host
+  }
+
+  /**
+   * Sets all of them up, swaps the host's tables, and stops what ran before in reverse order of need.
+   * @throws Error that names both when a required module is missing or needs itself; then the old tables stay
+   */
+  async load(chosen: readonly Chosen[]): Promise<void> {
+    const before = this.#running
+    const parts: Contributed[] = []
+    for (const { module, options } of inOrderOfNeed(chosen)) {
+      parts.push({ name: module.name, contribution: await module.setup(this.#host, options) })
+      this.#host.tables = merged(this.#host.tables, this.#tables(parts))
+    }
+    this.#host.tables = this.#tables(parts)
+    this.#running = parts
+    await stopAll(before)
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running
+    this.#running = []
+    await stopAll(running)
+  }
+
+  #tables(parts: readonly Contributed[]): Tables {
+    return tablesOf(parts, (owner, phase, error) =>
+      this.#host.log.error('module.crashed', { module: owner, phase, error }),
+    )
+  }
+}
+
+/** While modules are being set up only services of those before are new: everything else stays as it was. */
+function merged(before: Tables, next: Tables): Tables {
+  return { ...before, services: new Map([...before.services, ...next.services]) }
+}
+
+async function stopAll(parts: readonly Contributed[]): Promise<void> {
+  for (const { contribution } of [...parts].reverse()) await contribution.stop?.()
+}
+
+/** What a module requires comes before it; otherwise by name. */
+export function inOrderOfNeed(chosen: readonly Chosen[]): readonly Chosen[] {
+  const byName = new Map(
+    [...chosen].sort((a, b) => (a.module.name < b.module.name ? -1 : 1)).map((c) => [c.module.name, c]),
+  )
+  const ordered: Chosen[] = []
+  const state = new Map<string, 'open' | 'done'>()
+  const visit = (name: string, neededBy: string | undefined): void => {
+    if (state.get(name) === 'done') return
+    const one = byName.get(name)
+    if (!one) throw new Error(`module ${neededBy} needs module ${name}, which is switched off or unknown`)
+    if (state.get(name) === 'open') throw new Error(`module ${neededBy} and module ${name} need each other`)
+    state.set(name, 'open')
+    for (const need of one.module.requires ?? []) visit(need, name)
+    state.set(name, 'done')
+    ordered.push(one)
+  }
+  for (const name of byName.keys()) visit(name, undefined)
+  return ordered
+}

@@ -1,0 +1,129 @@
+/** XEP-0160: messages for an account that no resource can take are kept, and delivered in order when it returns. */
+import { options } from '../base/schema.js'
+import { handled, hook } from '../host/hooks.js'
+import { defineModule } from '../host/module.js'
+import type { Session } from '../session/session.js'
+import { Slot } from '../session/slot.js'
+import { delay } from '../stanza/delay.js'
+import { StanzaError } from '../stanza/errors.js'
+import { Stanza } from '../stanza/stanza.js'
+import { NS } from '../xml/namespaces.js'
+
+/** Messages read from the store at a time while they are being delivered. */
+const PAGE = 100
+
+/** Whether the session could take messages at its last presence. */
+const taking = new Slot('offline', () => ({ messages: false }))
+
+export default defineModule({
+  name: 'offline',
+  summary: 'Keeps messages for accounts that are not connected',
+  xeps: [
+    { number: 160, version: '1.0.1' },
+    { number: 203, version: '2.0' },
+    {
+      number: 334,
+      version: '0.4.1',
+      status: 'partial',
+      note: 'no-store and store, for messages kept offline',
+    },
+  ],
+  options: options({}),
+
+  setup(host) {
+    const store = host.stores.offline
+    const kept = host.counter('offline_kept_total', 'Messages kept for accounts that were not connected')
+    /** Stores under way, by account: a delivery waits for them, so that none is left behind. */
+    const storing = new Map<number, Set<Promise<unknown>>>()
+    /** The last delivery begun, by account: one at a time, so that no message is delivered twice. */
+    const delivering = new Map<number, Promise<void>>()
+
+    async function keep(stanza: Stanza): Promise<typeof handled | StanzaError> {
+      const account = stanza.to && (await host.account(stanza.to.local))
+      if (!account) return new StanzaError('service-unavailable')
+      const stored = store.append(account.id, stanza.toStandaloneXml(), host.clock.now())
+      const others = storing.get(account.id) ?? new Set()
+      storing.set(account.id, others.add(stored))
+      try {
+        // XEP-0160 §2: told, not silent, when there is no more room.
+        if ((await stored) === 'full') return new StanzaError('service-unavailable')
+        kept.add()
+        return handled
+      } catch (error) {
+        host.log.warn('offline.failed', { error })
+        return new StanzaError('internal-server-error', undefined, { type: 'wait' })
+      } finally {
+        others.delete(stored)
+        if (others.size === 0) storing.delete(account.id)
+      }
+    }
+
+    /** XEP-0160 §2: when a resource becomes able to take messages, by its first presence or a later priority. */
+    function presenceChanged({ session }: { session: Session }): void | Promise<void> {
+      const state = session.state(taking)
+      const begins = session.takesMessages && !state.messages
+      state.messages = session.takesMessages
+      if (!begins || session.account === 0) return
+      session.hold()
+      const turn = (delivering.get(session.account) ?? Promise.resolve()).then(() => deliver(session))
+      delivering.set(session.account, turn)
+      return turn.finally(() => {
+        if (delivering.get(session.account) === turn) delivering.delete(session.account)
+      })
+    }
+
+    /** What arrives meanwhile is held behind, so that the order of sending is the order of delivery. */
+    async function deliver(session: Session): Promise<void> {
+      try {
+        const pending = storing.get(session.account)
+        if (pending) await Promise.allSettled(pending)
+        for (let last = 0, more = true; more && session.live;) {
+          const page = await store.read(session.account, last, PAGE)
+          for (const { id, stanza, at } of page) {
+            const message = readBack(stanza, at)
+            if (message && !session.deliverNow(message)) return
+            last = id
+          }
+          if (page.length > 0) await store.removeThrough(session.account, last)
+          more = page.length === PAGE
+        }
+      } catch (error) {
+        host.log.warn('offline.delivery.failed', { user: session.jid.bare.toString(), error })
+      } finally {
+        session.release()
+      }
+    }
+
+    /** A stanza that cannot be read any more costs a log line, never the delivery of the others. */
+    function readBack(text: string, at: number): Stanza | undefined {
+      try {
+        // XEP-0203 §4: the server's own mark beside any that the sender put there.
+        return Stanza.parse(text).withChild(delay(host.address, at, 'Offline storage'))
+      } catch (error) {
+        host.log.error('offline.unreadable', { error })
+        return undefined
+      }
+    }
+
+    return {
+      features: ['msgoffline'],
+      hooks: [
+        hook('undelivered', 'store', ['message'], (stanza) =>
+          isWorthKeeping(stanza) ? keep(stanza) : handled,
+        ),
+      ],
+      events: { presenceChanged },
+    }
+  },
+})
+
+/** XEP-0160 §3, XEP-0334 §4: what a person wrote, or what its sender asks to keep; no headlines, errors or groupchat. */
+function isWorthKeeping(stanza: Stanza): boolean {
+  const type = stanza.effectiveType
+  if (type !== 'chat' && type !== 'normal') return false
+  if (stanza.has('no-store', NS.hints)) return false
+  if (stanza.has('store', NS.hints)) return true
+  return stanza.payload.spans.some(
+    ({ name, ns }) => ns !== NS.chatStates && !(name === 'thread' && ns === NS.client),
+  )
+}

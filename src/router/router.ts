@@ -1,0 +1,288 @@
+/** The road: sent, routed, arrived. The router does not know modules; it sees gates and tables. */
+import { bounced, stanzaErrorOf } from './bounce.js'
+import { choose } from './delivery.js'
+import type { Log } from '../base/log.js'
+import type { Counter, Metrics } from '../base/metrics.js'
+import { handled, pass, type Outcome } from '../host/hooks.js'
+import type { Host } from '../host/host.js'
+import type { IqRequest } from '../host/iq-table.js'
+import type { Session } from '../session/session.js'
+import { StanzaError } from '../stanza/errors.js'
+import type { Jid } from '../stanza/jid.js'
+import { Stanza } from '../stanza/stanza.js'
+import type { Account } from '../storage/accounts.js'
+import type { Element } from '../xml/element.js'
+
+/** Takes stanzas for domains that are not ours. */
+export interface Elsewhere {
+  send(stanza: Stanza): void | Promise<void>
+}
+
+/** The presence side of the road, one per host: RFC 6121 §3 and §4. */
+export interface PresenceRoad {
+  /** A local session sent it, `from` is its full JID. */
+  sent(stanza: Stanza, session: Session): void | Promise<void>
+  /** It reached an account of the host, bare or full. */
+  arrived(stanza: Stanza): void | Promise<void>
+  /** It is addressed to the domain itself. */
+  toHost(stanza: Stanza): void | Promise<void>
+  /** A resource was bound: its roster is loaded before its first stanza is read. */
+  bound(session: Session): void | Promise<void>
+  /** The session has ended without saying so, or after; makes unavailable what it had (§4.5.2). */
+  gone(session: Session): void | Promise<void>
+}
+
+/** What becomes of each stanza that was taken in: exactly one of these (P2 of the limits: in = sum of outcomes). */
+const OUTCOMES = ['delivered', 'kept', 'answered', 'bounced', 'dropped', 'elsewhere'] as const
+type Ending = (typeof OUTCOMES)[number]
+
+export class Router {
+  readonly #hosts = new Map<string, Host>()
+  readonly #presence = new Map<string, PresenceRoad>()
+  readonly #log: Log
+  readonly #endings: Record<Ending, Counter>
+  #elsewhere: Elsewhere | undefined
+
+  constructor(log: Log, metrics: Metrics) {
+    this.#log = log
+    const counters = metrics.counters('stanza_outcomes_total', 'Stanzas by what became of them', ['outcome'])
+    this.#endings = Object.fromEntries(OUTCOMES.map((ending) => [ending, counters.of(ending)])) as Record<
+      Ending,
+      Counter
+    >
+  }
+
+  addHost(host: Host, presence: PresenceRoad): void {
+    this.#hosts.set(host.domain, host)
+    this.#presence.set(host.domain, presence)
+  }
+
+  removeHost(domain: string): void {
+    this.#hosts.delete(domain)
+    this.#presence.delete(domain)
+  }
+
+  set elsewhere(elsewhere: Elsewhere | undefined) {
+    this.#elsewhere = elsewhere
+  }
+
+  /** Registers a session that was just bound. Stanzas reach it from here on. */
+  sessionBound(session: Session): void | Promise<void> {
+    const host = this.#hosts.get(session.jid.domain)
+    if (!host) return
+    host.sessions.add(session)
+    const told = this.#presence.get(host.domain)?.bound(session)
+    if (told instanceof Promise) return told.then(() => host.tell('sessionBound', session))
+    return host.tell('sessionBound', session)
+  }
+
+  /** The session's stream is gone: unavailable to whom it concerns, and what it held goes other ways. */
+  sessionGone(session: Session): void {
+    const host = this.#hosts.get(session.jid.domain)
+    if (!host || !session.live) return
+    const farewell = session.presence
+    session.live = false
+    host.sessions.remove(session)
+    const failed = (error: unknown) => this.#log.error('session.end.failed', { error })
+    const ended = async (): Promise<void> => {
+      await this.#presence.get(host.domain)?.gone(session)
+      for (const stanza of session.takeHeld()) if (stanza.kind !== 'presence') await this.route(stanza)
+      await host.tell('sessionGone', session, farewell)
+    }
+    ended().catch(failed)
+  }
+
+  /** A local session says this; `from` is stamped. */
+  send(stanza: Stanza, session: Session): void | Promise<void> {
+    const host = this.#hosts.get(session.jid.domain)
+    if (!host) return
+    // RFC 6120 §10.3.1: a message without `to` is for the sender's own account.
+    if (stanza.kind === 'message' && !stanza.to) stanza = stanza.readdressed({ to: session.jid.bare })
+    const hooks = host.tables.gates.sent[stanza.kind]
+    const outcome = hooks.length === 0 ? stanza : pass(hooks, stanza, { host, session })
+    if (outcome instanceof Promise)
+      return outcome.then((settled) => this.#sent(settled, stanza, session, host))
+    return this.#sent(outcome, stanza, session, host)
+  }
+
+  #sent(outcome: Outcome, stanza: Stanza, session: Session, host: Host): void | Promise<void> {
+    if (outcome === handled) return this.#end('kept')
+    if (outcome instanceof StanzaError) return this.#bounce(stanza, outcome)
+    if (outcome.kind === 'presence') return this.#presence.get(host.domain)?.sent(outcome, session)
+    if (outcome.kind === 'iq' && !outcome.to) {
+      // RFC 6120 §10.3.3: a request without `to` is for the server, on behalf of the account.
+      return this.#request(outcome, session.jid.bare, host, session)
+    }
+    return this.route(outcome, session)
+  }
+
+  /** A host, a module or a peer server says this; `session` when it comes straight from a local one. */
+  route(stanza: Stanza, session?: Session): void | Promise<void> {
+    const { to } = stanza
+    if (!to) return this.#end('dropped')
+    const host = this.#hosts.get(to.domain)
+    if (host) return this.#arrive(stanza, to, host, session)
+    if (!this.#elsewhere) return this.#bounce(stanza, new StanzaError('remote-server-not-found'))
+    this.#end('elsewhere')
+    return this.#elsewhere.send(stanza)
+  }
+
+  #arrive(stanza: Stanza, to: Jid, host: Host, session: Session | undefined): void | Promise<void> {
+    if (to.local === '') return this.#toHost(stanza, to, host, session)
+    if (host.sessions.of(to).length > 0) return this.#toAccount(stanza, to, host, session)
+    let account: Account | undefined | Promise<Account | undefined>
+    try {
+      account = host.account(to.local)
+    } catch (error) {
+      return this.#failed(stanza, error)
+    }
+    if (account instanceof Promise) {
+      return account.then(
+        (found) => (found ? this.#toAccount(stanza, to, host, session) : this.#toNobody(stanza)),
+        (error: unknown) => this.#failed(stanza, error),
+      )
+    }
+    return account ? this.#toAccount(stanza, to, host, session) : this.#toNobody(stanza)
+  }
+
+  #toHost(stanza: Stanza, to: Jid, host: Host, session: Session | undefined): void | Promise<void> {
+    if (stanza.kind === 'iq') {
+      if (to.isBare) return this.#request(stanza, to, host, session)
+      return this.#bounce(stanza, new StanzaError('service-unavailable'))
+    }
+    if (stanza.kind === 'message') return this.#bounce(stanza, new StanzaError('service-unavailable'))
+    return this.#presence.get(host.domain)?.toHost(stanza)
+  }
+
+  /** RFC 6121 §8.5.1: no such account. Presence is ignored, which tells nothing. */
+  #toNobody(stanza: Stanza): void | Promise<void> {
+    if (stanza.kind === 'presence') return this.#end('dropped')
+    return this.#bounce(stanza, new StanzaError('service-unavailable'))
+  }
+
+  #toAccount(stanza: Stanza, to: Jid, host: Host, session: Session | undefined): void | Promise<void> {
+    const hooks = host.tables.gates.received[stanza.kind]
+    if (hooks.length === 0) return this.#received(stanza, stanza, to, host, session)
+    const outcome = pass(hooks, stanza, { host })
+    if (outcome instanceof Promise) {
+      return outcome.then((settled) => this.#received(settled, stanza, to, host, session))
+    }
+    return this.#received(outcome, stanza, to, host, session)
+  }
+
+  #received(
+    outcome: Outcome,
+    before: Stanza,
+    to: Jid,
+    host: Host,
+    session: Session | undefined,
+  ): void | Promise<void> {
+    if (outcome === handled) return this.#end('kept')
+    if (outcome instanceof StanzaError) return this.#bounce(before, outcome)
+    if (outcome.kind === 'presence') return this.#presence.get(host.domain)?.arrived(outcome)
+    if (outcome.kind === 'iq' && to.isBare) return this.#request(outcome, to, host, session)
+    return this.#deliver(outcome, host)
+  }
+
+  #deliver(stanza: Stanza, host: Host): void | Promise<void> {
+    const choice = choose(stanza, host.sessions)
+    if (choice === 'drop') return this.#end('dropped')
+    if (choice === 'undelivered') return this.#undelivered(stanza, host)
+    if (choice instanceof StanzaError) return this.#bounce(stanza, choice)
+    let taken = false
+    for (const session of choice) if (session.deliver(stanza)) taken = true
+    if (taken) return this.#end('delivered')
+    return this.#undelivered(stanza, host)
+  }
+
+  #undelivered(stanza: Stanza, host: Host): void | Promise<void> {
+    const outcome = pass(host.tables.gates.undelivered[stanza.kind], stanza, { host })
+    if (outcome instanceof Promise) return outcome.then((settled) => this.#neverDelivered(settled, stanza))
+    return this.#neverDelivered(outcome, stanza)
+  }
+
+  #neverDelivered(outcome: Outcome, stanza: Stanza): void | Promise<void> {
+    if (outcome === handled) return this.#end('kept')
+    return this.#bounce(
+      stanza,
+      outcome instanceof StanzaError ? outcome : new StanzaError('service-unavailable'),
+    )
+  }
+
+  /** An iq for the domain or for a bare account: the server answers itself (RFC 6121 §8.5.2.1.3). */
+  #request(stanza: Stanza, to: Jid, host: Host, session: Session | undefined): void | Promise<void> {
+    if (stanza.type !== 'get' && stanza.type !== 'set') {
+      host.answered(stanza)
+      return this.#end('answered')
+    }
+    const query = stanza.children[0]
+    if (!query) return this.#bounce(stanza, new StanzaError('bad-request'))
+    const own = to.local !== '' && stanza.from.local === to.local && stanza.from.domain === to.domain
+    const answer = host.tables.iq.find(
+      stanza.type,
+      to.local === '' ? 'host' : 'account',
+      own,
+      query.local,
+      query.ns ?? '',
+    )
+    // RFC 6120 §8.4: exactly one reply, also to what we do not know.
+    if (!answer) return this.#refuse(stanza, new StanzaError('service-unavailable'), session)
+    const request: IqRequest = { from: stanza.from, to, query, stanza, session }
+    try {
+      const result = answer(request)
+      if (result instanceof Promise) {
+        return result.then(
+          (payload) => this.#reply(stanza, to, payload, session),
+          (error: unknown) => this.#requestFailed(stanza, error, session),
+        )
+      }
+      return this.#reply(stanza, to, result, session)
+    } catch (error) {
+      return this.#requestFailed(stanza, error, session)
+    }
+  }
+
+  #reply(
+    request: Stanza,
+    from: Jid,
+    payload: Element | void,
+    session: Session | undefined,
+  ): void | Promise<void> {
+    this.#end('answered')
+    const reply = Stanza.of(
+      { kind: 'iq', type: 'result', id: request.id, from, to: request.from },
+      payload ?? undefined,
+    )
+    // RFC 6120 §10.1: replies to a session go the straight way, in the order of its requests.
+    if (session) session.deliver(reply)
+    else return this.route(reply)
+  }
+
+  #requestFailed(stanza: Stanza, error: unknown, session: Session | undefined): void | Promise<void> {
+    if (!(error instanceof StanzaError)) this.#log.error('request.failed', { error })
+    return this.#refuse(stanza, stanzaErrorOf(error), session)
+  }
+
+  #refuse(stanza: Stanza, error: StanzaError, session: Session | undefined): void | Promise<void> {
+    if (!session) return this.#bounce(stanza, error)
+    const reply = bounced(stanza, error)
+    if (reply) session.deliver(reply)
+    return this.#end('bounced')
+  }
+
+  #failed(stanza: Stanza, error: unknown): void | Promise<void> {
+    if (!(error instanceof StanzaError)) this.#log.error('stanza.failed', { error })
+    return this.#bounce(stanza, stanzaErrorOf(error))
+  }
+
+  #bounce(stanza: Stanza, error: StanzaError): void | Promise<void> {
+    const reply = bounced(stanza, error)
+    if (!reply) return this.#end('dropped')
+    this.#end('bounced')
+    return this.route(reply)
+  }
+
+  #end(ending: Ending): void {
+    this.#endings[ending].add()
+  }
+}

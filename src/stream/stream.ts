@@ -1,0 +1,328 @@
+/** A stream: bytes in, elements out, one at a time; open, restart, close (RFC 6120 §4). It knows nothing of users. */
+import { StreamError } from './errors.js'
+import type { Transport } from './transport.js'
+import type { Clock, Timer } from '../base/clock.js'
+import type { Log } from '../base/log.js'
+import type { Random } from '../base/random.js'
+import type { TokenBucket } from '../base/rate.js'
+import { Parser, XmlFault, type ParserLimits, type RawElement, type StreamHeader } from '../xml/parser.js'
+import { escapeAttribute } from '../xml/write.js'
+
+const EMPTY = Buffer.alloc(0)
+export const STREAMS = 'http://etherx.jabber.org/streams'
+
+/** Bytes that may wait in the parser while an element is being handled before reading is paused. */
+const READ_AHEAD = 65_536
+
+export interface StreamLimits {
+  /** Parser limits before and after authentication. */
+  readonly before: ParserLimits
+  readonly after: ParserLimits
+  /** First-level elements before authentication. */
+  readonly elementsBefore: number
+  /** Milliseconds until authentication and binding must be done. */
+  readonly loginTimeout: number
+  /** Bytes waiting for a slow reader: at the first its input is no longer read, at the second it is closed. */
+  readonly writeHigh: number
+  readonly writeMax: number
+  /** Milliseconds without progress of a slow reader until it is closed. */
+  readonly writeStall: number
+}
+
+/** What the stream tells its owner; the owner answers by what it calls on the stream. */
+export interface StreamOwner {
+  /** A stream header, first or after a restart. Throw StreamError to refuse it. */
+  header(header: StreamHeader): void
+  /** One complete first-level element. While a returned promise is pending no further element is handled. */
+  element(element: RawElement): void | Promise<void>
+  /** An element whose end was found but that is over a limit; by default the stream ends with `policy-violation`. */
+  oversize(element: RawElement, limit: string): void
+  /** The connection is gone or the stream closed; told once. `clean` when the peer said `</stream:stream>`. */
+  closed(clean: boolean): void
+}
+
+export interface StreamOptions {
+  readonly limits: StreamLimits
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly contentNs: 'jabber:client' | 'jabber:server'
+  readonly byteRate?: TokenBucket | undefined
+  readonly stanzaRate?: TokenBucket | undefined
+}
+
+type State = 'awaiting header' | 'open' | 'closing' | 'closed'
+
+export class Stream {
+  readonly transport: Transport
+  readonly options: StreamOptions
+  owner: StreamOwner
+  /** Of the header we answered last; fresh at each restart (RFC 6120 §4.7.3). */
+  id = ''
+  /** xml:lang of the peer's header: the default of its stanzas (RFC 6120 §4.7.4). */
+  lang: string | undefined = undefined
+  authenticated = false
+  /** When the last bytes came, in ms of the clock. */
+  lastHeard: number
+  #state: State = 'awaiting header'
+  #answered = false
+  #from: string | undefined = undefined
+  #parser: Parser
+  #busy = false
+  #paused = false
+  #throttled = false
+  #elements = 0
+  #timer: Timer | undefined
+
+  constructor(transport: Transport, owner: StreamOwner, options: StreamOptions) {
+    this.transport = transport
+    this.owner = owner
+    this.options = options
+    this.#parser = new Parser(options.limits.before)
+    this.lastHeard = options.clock.now()
+    this.#timer =
+      options.limits.loginTimeout > 0
+        ? options.clock.after(options.limits.loginTimeout, () =>
+            this.fail(new StreamError('connection-timeout', 'Login took too long')),
+          )
+        : undefined
+    transport.onData = (chunk) => this.#read(chunk)
+    transport.onClose = () => this.#gone(false)
+    transport.onDrain = () => this.#drained()
+  }
+
+  get open(): boolean {
+    return this.#state === 'open' || this.#state === 'awaiting header'
+  }
+
+  /** Bytes that came after the element being handled. */
+  get unread(): number {
+    return this.#parser.pending
+  }
+
+  /** Answers the peer's header with ours (RFC 6120 §4.7): `from` is the domain it reached, `to` what it called itself. */
+  answer(from: string, to?: string): void {
+    this.#from = from
+    this.#answered = true
+    this.id = this.options.random.id()
+    this.transport.write(this.#header(from, to))
+  }
+
+  /** False: the peer is slow, stop feeding it. */
+  send(xml: string): boolean {
+    if (this.#state === 'closing' || this.#state === 'closed') return false
+    const swift = this.transport.write(xml)
+    if (!swift) this.#slow()
+    return swift
+  }
+
+  /** After a successful negotiation step the peer opens the stream anew over the same connection (RFC 6120 §4.3.3). */
+  restart(over: 'same layer' | 'new layer'): void {
+    const rest = over === 'same layer' ? this.#parser.rest() : EMPTY
+    this.#parser = new Parser(this.#limits())
+    this.#parser.push(rest)
+    this.#answered = false
+    this.#state = 'awaiting header'
+  }
+
+  /** Larger limits from here on; the login timer goes on until `ready`. */
+  authenticate(): void {
+    this.authenticated = true
+    this.#parser.limits = this.#limits()
+    this.transport.authenticated()
+  }
+
+  /** Negotiation is over. */
+  ready(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+  }
+
+  /** The one way to end with an error (RFC 6120 §4.9): our header first when the peer has not seen it. */
+  fail(error: StreamError): void {
+    if (this.#state === 'closed' || this.#state === 'closing') return
+    if (!this.#answered) this.answer(this.#from ?? '')
+    this.options.log.debug('stream.error', { condition: error.condition, reason: error.text ?? '' })
+    this.transport.write(error.toXml())
+    this.#finish(false)
+  }
+
+  /** Ends without an error (RFC 6120 §4.4). */
+  close(): void {
+    if (this.#state === 'closed' || this.#state === 'closing') return
+    if (!this.#answered) this.answer(this.#from ?? '')
+    this.#finish(false)
+  }
+
+  #limits(): ParserLimits {
+    return this.authenticated ? this.options.limits.after : this.options.limits.before
+  }
+
+  #header(from: string, to: string | undefined): string {
+    const sender = from === '' ? '' : ` from='${escapeAttribute(from)}'`
+    const receiver = to === undefined ? '' : ` to='${escapeAttribute(to)}'`
+    const lang = this.lang === undefined ? 'en' : this.lang
+    return (
+      `<?xml version='1.0'?><stream:stream xmlns='${this.options.contentNs}' xmlns:stream='${STREAMS}'` +
+      ` id='${this.id}'${sender}${receiver} version='1.0' xml:lang='${escapeAttribute(lang)}'>`
+    )
+  }
+
+  #finish(clean: boolean): void {
+    this.#state = 'closing'
+    this.transport.write('</stream:stream>')
+    this.transport.end()
+    this.#gone(clean)
+  }
+
+  #gone(clean: boolean): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.owner.closed(clean)
+  }
+
+  #read(chunk: Buffer): void {
+    if (!this.open) return
+    this.lastHeard = this.options.clock.now()
+    this.#parser.push(chunk)
+    const { byteRate } = this.options
+    if (byteRate) this.#throttle(byteRate.take(chunk.length))
+    if (this.#busy) {
+      if (this.#parser.pending > READ_AHEAD) this.#pause()
+    } else this.#pump()
+  }
+
+  /** Handles what has arrived, one element at a time; synchronous until a handler hands back a promise. */
+  #pump(): void {
+    try {
+      while (this.open && !this.#throttled) {
+        const parsed = this.#parser.next()
+        if (parsed === undefined) break
+        const pending = this.#handle(parsed)
+        if (pending) {
+          this.#wait(pending)
+          return
+        }
+      }
+    } catch (error) {
+      this.#broken(error)
+    }
+    if (this.open && !this.#throttled) this.#unpause()
+  }
+
+  #handle(parsed: NonNullable<ReturnType<Parser['next']>>): void | Promise<void> {
+    switch (parsed.what) {
+      case 'element':
+        this.#count()
+        return this.owner.element(parsed.element)
+      case 'header':
+        return this.#opened(parsed.header)
+      case 'oversize':
+        return this.owner.oversize(parsed.element, parsed.limit)
+      case 'end':
+        // RFC 6120 §4.4: what came before is processed by now; answer and close.
+        return this.#finish(true)
+      case 'whitespace':
+        return undefined
+    }
+  }
+
+  #wait(pending: Promise<void>): void {
+    this.#busy = true
+    pending.then(
+      () => {
+        this.#busy = false
+        if (this.open) this.#pump()
+      },
+      (error: unknown) => {
+        this.#busy = false
+        this.#broken(error)
+        if (this.open) this.#pump()
+      },
+    )
+  }
+
+  #opened(header: StreamHeader): void {
+    this.lang = header.attrs['xml:lang'] ?? this.lang
+    this.#state = 'open'
+    // RFC 6120 §4.8: namespaces first, before anything is believed.
+    if (header.ns !== STREAMS)
+      throw new StreamError('invalid-namespace', `The stream namespace is ${STREAMS}`)
+    if (header.local !== 'stream') throw new StreamError('bad-format', 'A stream begins with <stream:stream>')
+    if (header.prefix !== 'stream') throw new StreamError('bad-namespace-prefix', 'Use the prefix "stream"')
+    if (header.contentNs !== this.options.contentNs) {
+      throw new StreamError('invalid-namespace', `The content namespace is ${this.options.contentNs}`)
+    }
+    this.owner.header(header)
+  }
+
+  #count(): void {
+    const { stanzaRate, limits } = this.options
+    if (!this.authenticated && ++this.#elements > limits.elementsBefore) {
+      throw new StreamError('policy-violation', 'Too many elements before authentication')
+    }
+    if (stanzaRate) this.#throttle(stanzaRate.take(1))
+  }
+
+  #broken(error: unknown): void {
+    if (error instanceof StreamError) this.fail(error)
+    else if (error instanceof XmlFault) this.fail(new StreamError(error.condition, error.message))
+    else {
+      this.options.log.error('stream.crashed', { error })
+      this.fail(new StreamError('internal-server-error'))
+    }
+  }
+
+  /** Over its rate: nothing more is read for `ms`; the peer's TCP window fills. */
+  #throttle(ms: number): void {
+    if (ms <= 0 || this.#throttled) return
+    this.#throttled = true
+    this.#pause()
+    this.options.clock.after(ms, () => {
+      this.#throttled = false
+      if (this.open && !this.#busy) this.#pump()
+    })
+  }
+
+  #slow(): void {
+    const { limits, clock } = this.options
+    if (limits.writeMax > 0 && this.transport.buffered > limits.writeMax) return this.#dropSlow()
+    if (this.#timer) return
+    this.#pause()
+    const mark = this.transport.buffered
+    this.#timer = clock.after(limits.writeStall, () => {
+      this.#timer = undefined
+      if (this.transport.buffered >= mark) this.#dropSlow()
+      else if (this.transport.buffered > limits.writeHigh) this.#slow()
+    })
+  }
+
+  /** A reader that takes nothing cannot be told: the error is queued for form and the connection cut. */
+  #dropSlow(): void {
+    this.options.log.info('stream.slow', { waiting: this.transport.buffered, ip: this.transport.remote })
+    this.fail(new StreamError('resource-constraint', 'Too much is waiting to be read'))
+    this.transport.destroy()
+  }
+
+  #drained(): void {
+    if (this.authenticated && this.#timer) {
+      this.#timer.cancel()
+      this.#timer = undefined
+    }
+    if (!this.#busy && !this.#throttled) this.#unpause()
+  }
+
+  #pause(): void {
+    if (this.#paused) return
+    this.#paused = true
+    this.transport.pause()
+  }
+
+  #unpause(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.transport.resume()
+  }
+}
