@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.js'
 import type { Log } from '../base/log.js'
 import type { Counter, Metrics } from '../base/metrics.js'
 import type { Random } from '../base/random.js'
+import type { Roster } from '../session/roster.js'
 import { Session, type OutboundGate } from '../session/session.js'
 import { Sessions } from '../session/sessions.js'
 import { StanzaError } from '../stanza/errors.js'
@@ -34,12 +35,6 @@ export interface Contributed {
   readonly contribution: Contribution
 }
 
-/** What others may ask of a host's rosters. */
-export interface RosterAccess {
-  /** Whether `owner` lets `other` see its presence (subscription from or both), or they are one account. */
-  sharesPresence(owner: Jid, other: Jid): boolean | Promise<boolean>
-}
-
 export interface HostParts {
   readonly domain: string
   readonly clock: Clock
@@ -48,7 +43,7 @@ export interface HostParts {
   readonly metrics: Metrics
   readonly stores: Stores
   /** Set on the host by its maker, since a roster sends pushes through it. */
-  readonly roster: (host: Host) => RosterAccess
+  readonly roster: (host: Host) => Roster
   /** The road: set by the router. */
   readonly route: (stanza: Stanza) => void | Promise<void>
   readonly sessionsPerAccount: number
@@ -71,7 +66,7 @@ export class Host {
   readonly random: Random
   readonly log: Log
   readonly stores: Stores
-  readonly roster: RosterAccess
+  readonly roster: Roster
   readonly sessionsPerAccount: number
   tables: Tables
   readonly #metrics: Metrics

@@ -1,0 +1,41 @@
+/** RFC 6121 §2 and §3.4: clients read and change their rosters, and learn what this server can do with them. */
+import { options } from '../base/schema.js'
+import { iq } from '../host/iq-table.js'
+import { defineModule, type StreamFeature } from '../host/module.js'
+import { StanzaError } from '../stanza/errors.js'
+import { el } from '../xml/element.js'
+import { NS } from '../xml/namespaces.js'
+
+export default defineModule({
+  name: 'roster',
+  summary: 'Lets clients read and change their contact lists',
+  xeps: [{ number: 237, version: '1.3' }],
+  options: options({}),
+
+  setup({ roster }) {
+    return {
+      iq: [
+        iq('get', 'self', 'query', NS.roster, (request) => roster.get(request)),
+        iq('set', 'self', 'query', NS.roster, (request) => roster.set(request)),
+        iq('get', 'account', 'query', NS.roster, forbidden),
+        iq('set', 'account', 'query', NS.roster, forbidden),
+      ],
+      streamFeatures: [informative('ver', NS.rosterVersioning), informative('sub', NS.preApproval)],
+    }
+  },
+})
+
+/** RFC 6121 §2.1.5, §2.3.3: a roster is its owner's. */
+function forbidden(): never {
+  throw new StanzaError('forbidden')
+}
+
+/** RFC 6121 §2.6.1, §3.4: never negotiated, only told. */
+function informative(name: string, ns: string): StreamFeature {
+  return {
+    ns,
+    reads: [],
+    fits: ({ authenticated, bound, direction }) => direction === 'c2s' && authenticated && !bound,
+    offer: () => el(name, ns),
+  }
+}

@@ -1,0 +1,372 @@
+/** Presence of a host's accounts: subscriptions (RFC 6121 §3), broadcast, probes and directed presence (§4). */
+import { bounced, stanzaErrorOf } from './bounce.js'
+import type { Host } from '../host/host.js'
+import type { Contacts } from '../session/roster.js'
+import type { Session } from '../session/session.js'
+import type { SubscriptionType } from '../session/subscription.js'
+import { StanzaError } from '../stanza/errors.js'
+import type { Jid } from '../stanza/jid.js'
+import { CONTENT, Stanza } from '../stanza/stanza.js'
+
+/** Addresses that one session may send directed presence to; beyond them it gets `resource-constraint`. */
+const mostDirected = 1_000
+
+/** The presence side of the road of one host. Synchronous while the rosters it needs are in memory. */
+export class Presence {
+  readonly #host: Host
+  readonly #route: (stanza: Stanza) => void | Promise<void>
+
+  /** `route` is the road, for what the sender waits for. */
+  constructor(host: Host, route: (stanza: Stanza) => void | Promise<void>) {
+    this.#host = host
+    this.#route = route
+  }
+
+  /** A resource was bound: from here until its end its roster is in memory. */
+  async bound(session: Session): Promise<void> {
+    await this.#host.roster.load(session.jid)
+  }
+
+  /** A local session sent it; `from` is its full JID. What cannot be done is answered with an error. */
+  sent(stanza: Stanza, session: Session): void | Promise<void> {
+    return guarded(
+      () => this.#sent(stanza, session),
+      (error) => {
+        const reply = bounced(stanza, this.#errorOf(error))
+        if (reply) session.deliver(reply)
+      },
+    )
+  }
+
+  /** It reached an account of the host, bare or full. */
+  arrived(stanza: Stanza): void | Promise<void> {
+    return guarded(
+      () => this.#arrived(stanza),
+      (error) => {
+        const reply = bounced(stanza, this.#errorOf(error))
+        if (reply) this.#host.send(reply)
+      },
+    )
+  }
+
+  /** It is addressed to the domain itself, which has no presence to share. */
+  toHost(stanza: Stanza): void | Promise<void> {
+    if (stanza.type === 'subscribe') return this.#route(answer(stanza, 'unsubscribed', this.#host.address))
+  }
+
+  /** The session has ended: unavailable to all who believe it available (RFC 6121 §4.5.2, §4.6.3). */
+  gone(session: Session): void | Promise<void> {
+    if (!session.presence && !session.directed) return
+    const farewell = Stanza.of({ kind: 'presence', type: 'unavailable', from: session.jid })
+    return guarded(
+      () => this.#with(session, (contacts) => this.#leave(farewell, session, contacts)),
+      (error) => void this.#errorOf(error),
+    )
+  }
+
+  #sent(stanza: Stanza, session: Session): unknown {
+    const { type, to } = stanza
+    switch (type) {
+      case undefined:
+        return to ? this.#direct(stanza, to, session) : this.#appear(stanza, session)
+      case 'unavailable':
+        if (to) return this.#direct(stanza, to, session)
+        return this.#with(session, (contacts) => this.#leave(stanza, session, contacts))
+      case 'subscribe':
+      case 'subscribed':
+      case 'unsubscribe':
+      case 'unsubscribed':
+        return this.#subscription(stanza, type, session)
+      case 'probe':
+      case 'error':
+        // RFC 6121 §4.3: clients should not probe, but that is no reason for an error.
+        return to && this.#route(stanza)
+      default:
+        throw new StanzaError('bad-request', 'Unknown type of presence') // RFC 6121 §4.7.1
+    }
+  }
+
+  #arrived(stanza: Stanza): unknown {
+    const { type, to } = stanza
+    if (!to) return undefined
+    switch (type) {
+      case undefined:
+        return this.#deliver(stanza, to)
+      case 'unavailable':
+        this.#forgetDirected(stanza.from, to)
+        return this.#deliver(stanza, to)
+      case 'subscribe':
+      case 'subscribed':
+      case 'unsubscribe':
+      case 'unsubscribed':
+        return this.#subscriptionArrived(stanza, type, to)
+      case 'probe':
+        return this.#probed(stanza, to)
+      case 'error':
+        return this.#errorArrived(stanza, to)
+      default:
+        throw new StanzaError('bad-request', 'Unknown type of presence') // RFC 6121 §4.7.1
+    }
+  }
+
+  // Subscriptions -----------------------------------------------------------------------------------------------
+
+  /** RFC 6121 §3.1.2, §3.1.5, §3.2.2, §3.3.2: the user speaks; the roster decides whether the contact hears it. */
+  async #subscription(stanza: Stanza, type: SubscriptionType, session: Session): Promise<void> {
+    if (!stanza.to) throw new StanzaError('bad-request', 'A subscription needs a contact')
+    const { roster } = this.#host
+    // RFC 6121 §3, §3.1.2: between bare JIDs.
+    const owner = session.jid.bare
+    const contact = stanza.to.bare
+    // RFC 6121 §4.2.2: everybody is subscribed to themselves, and nothing can change that.
+    if (contact.equals(owner)) throw new StanzaError('not-allowed')
+    const known = await roster.outbound(owner, contact, type, ({ pass, presence }, push) => {
+      // RFC 6121 §3.2.2: unavailable while the contact is still subscribed.
+      if (presence === 'unavailable') roster.showPresence(owner, contact, presence)
+      const routed = pass ? this.#route(stanza.readdressed({ from: owner, to: contact })) : undefined
+      push()
+      // RFC 6121 §3.1.5
+      if (presence === 'available') roster.showPresence(owner, contact, presence)
+      return routed
+    })
+    if (!known) throw new StanzaError('not-allowed', 'This account has no roster')
+  }
+
+  /** RFC 6121 §3.1.3, §3.1.6, §3.2.3, §3.3.3: the contact speaks; the roster decides whether the user hears it. */
+  async #subscriptionArrived(stanza: Stanza, type: SubscriptionType, to: Jid): Promise<void> {
+    const { sessions, roster } = this.#host
+    // RFC 6121 §8.5.3.2.2: for a resource that is gone only a request counts.
+    if (!to.isBare && type !== 'subscribe' && !sessions.get(to)) return
+    const owner = to.bare
+    const contact = stanza.from.bare
+    if (contact.equals(owner)) return
+    const bare = stanza.readdressed({ from: contact, to: owner })
+    await roster.inbound(owner, bare, type, ({ pass, reply, presence }, push) => {
+      // RFC 6121 §3.1.3: requests go to available resources; all else to interested ones, before the push.
+      const hearers =
+        type === 'subscribe' ? sessions.available(owner) : sessions.of(owner).filter(isInterested)
+      if (pass) deliverTo(hearers, bare)
+      push()
+      if (presence === 'unavailable') roster.showPresence(owner, contact, presence)
+      const routed = reply ? this.#route(answer(bare, reply, owner)) : undefined
+      if (presence === 'available') roster.showPresence(owner, contact, presence)
+      return routed
+    })
+  }
+
+  // Broadcast ---------------------------------------------------------------------------------------------------
+
+  /** RFC 6121 §4.2.2, §4.4.2: available, for the first time or in another way. */
+  #appear(stanza: Stanza, session: Session): unknown {
+    const priority = priorityOf(stanza)
+    return this.#with(session, (contacts) => {
+      if (!session.live) return undefined
+      const before = session.presence
+      session.presence = stanza
+      session.priority = priority
+      this.#host.sessions.reorder(session)
+      this.#broadcast(stanza, session, contacts)
+      if (!before) this.#enter(session, contacts)
+      return this.#host.tell('presenceChanged', { session, before, now: stanza })
+    })
+  }
+
+  /** To the subscribers and to the account's own available resources, this one included. */
+  #broadcast(stanza: Stanza, session: Session, contacts: Contacts | undefined): void {
+    const { sessions, domain } = this.#host
+    for (const to of contacts?.subscribers ?? []) {
+      // Nobody there: nothing to deliver, and no need to look the account up.
+      if (to.domain === domain && sessions.available(to).length === 0) continue
+      this.#host.send(stanza.readdressed({ to }))
+    }
+    const own = session.jid.bare
+    deliverTo(sessions.available(own), stanza.readdressed({ to: own }))
+  }
+
+  /** What a resource that has just become available needs to know. */
+  #enter(session: Session, contacts: Contacts | undefined): void {
+    const { sessions, domain } = this.#host
+    const own = session.jid.bare
+    for (const contact of contacts?.subscriptions ?? []) {
+      // RFC 6121 §4.3.1: the server knows about its own accounts; there is nothing to say of those who are away.
+      if (contact.domain !== domain) this.#host.send(this.#make('probe', own, contact))
+      else if (sessions.available(contact).length > 0) this.#tellPresence(session.jid, contact)
+    }
+    const resources = sessions.available(own)
+    for (const other of resources) {
+      if (other !== session && other.presence)
+        session.deliver(other.presence.readdressed({ to: session.jid }))
+    }
+    // RFC 6121 §3.1.2: a request to another server may have been lost; repeated once per time online.
+    if (resources.length === 1) {
+      for (const contact of contacts?.asked ?? []) {
+        if (contact.domain !== domain) this.#host.send(this.#make('subscribe', own, contact))
+      }
+    }
+    // RFC 6121 §3.1.3: at every login until answered.
+    for (const { request } of contacts?.requests ?? [])
+      if (request !== undefined) this.#deliverRequest(request, session)
+  }
+
+  #deliverRequest(request: string, session: Session): void {
+    try {
+      session.deliver(Stanza.parse(request))
+    } catch (error) {
+      this.#host.log.error('roster.request.unreadable', { user: session.jid.bare.toString(), error })
+    }
+  }
+
+  /** RFC 6121 §4.5.2: no longer available, to all for whom that is news. */
+  #leave(stanza: Stanza, session: Session, contacts: Contacts | undefined): void | Promise<void> {
+    const { presence: before, directed } = session
+    if (before) this.#broadcast(stanza, session, contacts)
+    session.presence = undefined
+    session.priority = 0
+    session.directed = undefined
+    this.#host.sessions.reorder(session)
+    for (const to of directed?.values() ?? []) {
+      const told = before && to.isBare && contacts?.shares(to)
+      if (!told) this.#host.send(stanza.readdressed({ to }))
+    }
+    if (before) return this.#host.tell('presenceChanged', { session, before, now: undefined })
+  }
+
+  // Directed presence -------------------------------------------------------------------------------------------
+
+  /** RFC 6121 §4.6.3: to one address, which hears of the end unless a broadcast will tell it. */
+  #direct(stanza: Stanza, to: Jid, session: Session): unknown {
+    const key = to.toString()
+    return this.#with(session, (contacts) => {
+      if (stanza.type === 'unavailable') session.directed?.delete(key)
+      else if (!hearsBroadcasts(to, session, contacts)) {
+        const directed = (session.directed ??= new Map())
+        if (directed.size >= mostDirected && !directed.has(key)) {
+          throw new StanzaError('resource-constraint', 'Presence was directed to too many addresses')
+        }
+        directed.set(key, to)
+      }
+      return this.#route(stanza)
+    })
+  }
+
+  /** RFC 6121 §4.6.1: who leaves need not hear that we do. */
+  #forgetDirected(from: Jid, to: Jid): void {
+    const { sessions } = this.#host
+    if (to.isBare) for (const session of sessions.of(to)) session.directed?.delete(from.toString())
+    else sessions.get(to)?.directed?.delete(from.toString())
+  }
+
+  // Arrivals ----------------------------------------------------------------------------------------------------
+
+  /** RFC 6121 §4.2.3, §4.4.3, §4.5.3, §8.5.2.1.2, §8.5.3: bare to all available resources, full to that one. */
+  #deliver(stanza: Stanza, to: Jid): void {
+    const { sessions } = this.#host
+    if (to.isBare) deliverTo(sessions.available(to), stanza)
+    else sessions.get(to)?.deliver(stanza)
+  }
+
+  /** RFC 6121 §4.3.2, §4.6.6 */
+  #probed(stanza: Stanza, to: Jid): void | Promise<void> {
+    if (this.#host.roster.cached(to)) return this.#tellPresence(stanza.from, to, stanza.id)
+    return this.#host.roster.load(to).then(() => this.#tellPresence(stanza.from, to, stanza.id))
+  }
+
+  /** The presence of `of`, an account or one of its resources with its roster in memory, as far as `prober` may see it. */
+  #tellPresence(prober: Jid, of: Jid, id?: string): void {
+    const { sessions, roster } = this.#host
+    const own = prober.bare.equals(of.bare)
+    if (!own && !roster.cached(of)?.shares(prober)) return this.#tellStranger(prober, of, id)
+    const available = of.isBare
+      ? sessions.available(of)
+      : sessions.available(of).filter(({ jid }) => jid.equals(of))
+    if (available.length === 0) this.#host.send(this.#make('unavailable', of, prober, id))
+    for (const { jid, presence } of available) {
+      // A probe for one resource is answered with its mere availability.
+      const shown = of.isBare ? presence?.readdressed({ to: prober }) : this.#make(undefined, jid, prober)
+      if (shown) this.#host.send(shown)
+    }
+  }
+
+  /** RFC 6121 §4.6.6: what directed presence has told already, or else that there is nothing to see. */
+  #tellStranger(prober: Jid, of: Jid, id: string | undefined): void {
+    const met = this.#host.sessions
+      .of(of)
+      .filter(({ jid }) => of.isBare || jid.equals(of))
+      .filter(({ directed }) => directed?.has(prober.toString()) || directed?.has(prober.bare.toString()))
+    for (const { jid } of met) this.#host.send(this.#make(undefined, jid, prober))
+    if (met.length === 0) this.#host.send(this.#make('unsubscribed', of.bare, prober.bare, id))
+  }
+
+  /**
+   * To the resource that said what went wrong. Subscription stanzas leave from the bare JID, so what became of a
+   * request comes back there (RFC 6121 §3.1.2).
+   */
+  #errorArrived(stanza: Stanza, to: Jid): void {
+    const { sessions, roster } = this.#host
+    if (!to.isBare) sessions.get(to)?.deliver(stanza)
+    else if (roster.cached(to)?.get(stanza.from).ask) deliverTo(sessions.available(to), stanza)
+  }
+
+  // -------------------------------------------------------------------------------------------------------------
+
+  /** The session's contacts, at once when they are in memory; nobody's when the account has no roster. */
+  #with(session: Session, run: (contacts: Contacts | undefined) => unknown): unknown {
+    const contacts = this.#host.roster.cached(session.jid)
+    if (contacts || session.account === 0) return run(contacts)
+    return this.#host.roster.load(session.jid).then(run)
+  }
+
+  #make(type: string | undefined, from: Jid, to: Jid, id?: string): Stanza {
+    const own = type === undefined ? undefined : this.#host.random.id()
+    return Stanza.of({ kind: 'presence', type, from, to, id: id ?? own })
+  }
+
+  #errorOf(error: unknown): StanzaError {
+    if (!(error instanceof StanzaError)) this.#host.log.error('presence.failed', { error })
+    return stanzaErrorOf(error)
+  }
+}
+
+/** RFC 6121 §3.1.3: an answer on behalf of the user. */
+function answer({ id, from: to }: Stanza, type: 'subscribed' | 'unsubscribed', from: Jid): Stanza {
+  return Stanza.of({ kind: 'presence', type, id, from, to: to.bare })
+}
+
+function deliverTo(sessions: readonly Session[], stanza: Stanza): void {
+  for (const session of sessions) session.deliver(stanza)
+}
+
+function isInterested({ interested }: Session): boolean {
+  return interested
+}
+
+/** RFC 6121 §4.6.3: subscribers and the account itself, as long as the resource broadcasts at all. */
+function hearsBroadcasts(to: Jid, session: Session, contacts: Contacts | undefined): boolean {
+  if (!session.presence) return false
+  return contacts?.shares(to) === true || to.bare.equals(session.jid.bare)
+}
+
+/**
+ * RFC 6121 §4.7.2.3
+ * @throws StanzaError `bad-request`
+ */
+function priorityOf(stanza: Stanza): number {
+  if (!stanza.has('priority')) return 0
+  const count = stanza.payload.spans.filter(({ name, ns }) => name === 'priority' && ns === CONTENT).length
+  const text = stanza.child('priority')?.text.trim() ?? ''
+  const priority = Number(text)
+  if (count > 1 || !/^[+-]?\d{1,3}$/.test(text) || priority < -128 || priority > 127) {
+    throw new StanzaError('bad-request', 'A priority is one integer from -128 to 127')
+  }
+  return priority
+}
+
+/** Runs at once; only what is waited for makes it wait. */
+function guarded(run: () => unknown, failed: (error: unknown) => void): void | Promise<void> {
+  try {
+    const pending = run()
+    if (pending instanceof Promise) return pending.then(() => undefined, failed)
+  } catch (error) {
+    failed(error)
+  }
+}
