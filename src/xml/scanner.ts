@@ -96,6 +96,8 @@ export abstract class Scanner {
   protected ready = false
 
   #end = 0
+  /** Whether the limit of bytes was passed and the second one holds. */
+  #extended = false
   /** Where scanning stops: the end of the bytes or of what the limit allows. */
   #stop = 0
   #own = false
@@ -169,6 +171,7 @@ export abstract class Scanner {
   protected forget(): void {
     this.base = -1
     this.over = undefined
+    this.#extended = false
     this.#elements = 0
     if (this.open.length > SMALL) this.open = new Int32Array(64)
     if (this.attributes.length > SMALL) this.attributes = new Int32Array(16 * ENTRY)
@@ -205,15 +208,15 @@ export abstract class Scanner {
   #setStop(): void {
     const { bytes } = this.limits
     this.#stop =
-      this.base < 0 ? this.#end : Math.min(this.#end, this.base + (this.over === 'bytes' ? 2 * bytes : bytes))
+      this.base < 0 ? this.#end : Math.min(this.#end, this.base + (this.#extended ? 2 * bytes : bytes))
   }
 
   /** The limit of bytes is reached and there are more. */
   #overrun(): void {
-    if (this.over === 'bytes')
+    if (this.#extended)
       throw new XmlFault('policy-violation', 'An element of more than twice the allowed bytes')
     this.exceed('bytes')
-    this.over = 'bytes'
+    this.#extended = true
     this.#setStop()
   }
 
@@ -460,7 +463,7 @@ export abstract class Scanner {
   }
 
   #start(empty: boolean): void {
-    this.#state = CONTENT
+    this.#state = empty && this.depth < this.top ? CLOSED : CONTENT
     if (this.depth >= this.top) {
       const level = this.depth - this.top
       if (++this.#elements > this.limits.elements) this.exceed('elements')
@@ -580,7 +583,7 @@ export abstract class Scanner {
 
 /** RFC 6120 §11.5, §11.6, §11.8: XML 1.0 in UTF-8; `standalone` says nothing to us. */
 function checkDeclaration(text: string): void {
-  if (!/^<\?xml\s/.test(text)) throw new XmlFault('restricted-xml', 'A processing instruction')
+  if (!/^<\?xml[\s?]/.test(text)) throw new XmlFault('restricted-xml', 'A processing instruction')
   const match = XML_DECL.exec(text)
   if (!match) throw malformed('An XML declaration that is none')
   if (match[2] !== '1.0') throw malformed('Only XML 1.0 is spoken here')
