@@ -67,7 +67,7 @@ function makeRoom(client: Client, jid: Jid): void {
   const { host } = client
   const older = host.sessions.get(jid)
   if (older) older.close(new StreamError('conflict', 'Replaced by a new connection of the same resource'))
-  else if (host.sessions.of(jid).length >= host.sessionsPerAccount) {
+  else if (host.sessions.of(jid).length >= host.sessionsPerAccount()) {
     throw new StanzaError('resource-constraint', 'Too many sessions of this account')
   }
 }

@@ -42,11 +42,12 @@ export interface HostParts {
   readonly log: Log
   readonly metrics: Metrics
   readonly stores: Stores
-  /** Set on the host by its maker, since a roster sends pushes through it. */
+  /** Made by the host's maker, since a roster sends pushes through its host. */
   readonly roster: (host: Host) => Roster
   /** The road: set by the router. */
   readonly route: (stanza: Stanza) => void | Promise<void>
-  readonly sessionsPerAccount: number
+  /** Asked at each binding, so that a reload counts at once. */
+  readonly sessionsPerAccount: () => number
 }
 
 interface Waiting {
@@ -67,7 +68,7 @@ export class Host {
   readonly log: Log
   readonly stores: Stores
   readonly roster: Roster
-  readonly sessionsPerAccount: number
+  readonly sessionsPerAccount: () => number
   tables: Tables
   readonly #metrics: Metrics
   readonly #route: (stanza: Stanza) => void | Promise<void>

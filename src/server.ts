@@ -1,0 +1,173 @@
+/** Puts the parts together: hosts, rosters, modules, the road and the client streams, on stores that are already open. */
+import type { Clock } from './base/clock.js'
+import type { Log } from './base/log.js'
+import type { Metrics } from './base/metrics.js'
+import type { Random } from './base/random.js'
+import { Throttle } from './base/rate.js'
+import { C2s, type C2sSettings } from './c2s/c2s.js'
+import type { ServerConfig } from './config/server.js'
+import { Host } from './host/host.js'
+import { Modules, type Chosen } from './host/modules.js'
+import { modules } from './modules/index.js'
+import { Presence } from './router/presence.js'
+import { Router } from './router/router.js'
+import { Passwords } from './sasl/password.js'
+import { Roster } from './session/roster.js'
+import type { StreamError } from './stream/errors.js'
+import type { Transport } from './stream/transport.js'
+import { Jid } from './stanza/jid.js'
+import type { Stores } from './storage/stores.js'
+
+export interface ServerParts {
+  readonly config: ServerConfig
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly stores: Stores
+  /** At least 32 bytes, the same after every restart. */
+  readonly secret: Buffer
+  /** Bytes of heap in use by the limit of the process, 0 to 1. */
+  readonly memoryUse: () => number
+}
+
+export class Server {
+  readonly hosts: ReadonlyMap<string, Host>
+  readonly passwords: Passwords
+  readonly throttle: Throttle
+  readonly #router: Router
+  readonly #c2s: C2s
+  readonly #modules = new Map<string, Modules>()
+  #config: ServerConfig
+  #settings: C2sSettings
+
+  private constructor(parts: ServerParts) {
+    const { config, clock, random, log, metrics, stores } = parts
+    this.#config = config
+    this.#settings = c2sSettings(config)
+    this.#router = new Router(log, metrics)
+    const hosts = new Map<string, Host>()
+    for (const domain of config.domains) {
+      const host = new Host({
+        domain,
+        clock,
+        random,
+        log: log.child({ host: domain }),
+        metrics,
+        stores,
+        roster: (of) => new Roster(of, stores.rosters, () => this.#config.limits.rosterSize),
+        route: (stanza) => this.#router.route(stanza),
+        sessionsPerAccount: () => this.#config.limits.sessionsPerAccount,
+      })
+      hosts.set(domain, host)
+      this.#modules.set(domain, new Modules(host))
+      this.#router.addHost(host, new Presence(host, (stanza) => this.#router.route(stanza)))
+    }
+    this.hosts = hosts
+    this.passwords = new Passwords(random, { iterations: config.auth.iterations })
+    this.throttle = new Throttle(clock, {
+      failures: config.limits.lockoutFailures,
+      ms: config.limits.lockoutTime,
+    })
+    this.#c2s = new C2s({
+      hosts,
+      router: this.#router,
+      clock,
+      random,
+      log,
+      authResults: metrics.counters('auth_total', 'Logins by mechanism and result', ['mechanism', 'result']),
+      settings: () => this.#settings,
+      secret: parts.secret,
+      passwords: this.passwords,
+      throttle: this.throttle,
+      overloaded: () => parts.memoryUse() * 100 > this.#config.limits.memoryGuard,
+    })
+    metrics.watch('c2s_sessions', 'Sessions of clients', () => this.sessionCount)
+    metrics.watch('c2s_streams', 'Streams of clients, bound or not', () => this.#c2s.size)
+  }
+
+  /** @throws Error when a module cannot be set up */
+  static async create(parts: ServerParts): Promise<Server> {
+    const server = new Server(parts)
+    await server.#loadModules(parts.config)
+    return server
+  }
+
+  get sessionCount(): number {
+    let count = 0
+    for (const host of this.hosts.values()) count += host.sessions.size
+    return count
+  }
+
+  /** A client's connection, from a listener or from a test. */
+  accept(transport: Transport): void {
+    this.#c2s.accept(transport)
+  }
+
+  /** Takes over what can change while running; the caller has refused what cannot. */
+  async reload(config: ServerConfig): Promise<void> {
+    await this.#loadModules(config)
+    this.#config = config
+    this.#settings = c2sSettings(config)
+  }
+
+  /** Ends every session of an account, for instance because it was disabled. */
+  endSessions(domain: string, local: string, error: StreamError): number {
+    const host = this.hosts.get(domain)
+    const sessions = host?.sessions.of(Jid.of(local, domain)) ?? []
+    for (const session of sessions) session.close(error)
+    return sessions.length
+  }
+
+  /** Tells every stream `system-shutdown` and stops the modules. Stores stay open. */
+  async stop(): Promise<void> {
+    this.#c2s.stop()
+    for (const loaded of this.#modules.values()) await loaded.stop()
+  }
+
+  async #loadModules(config: ServerConfig): Promise<void> {
+    for (const [domain, loaded] of this.#modules) await loaded.load(chosen(config, domain))
+  }
+}
+
+function chosen(config: ServerConfig, domain: string): readonly Chosen[] {
+  const settings = config.hosts.get(domain)?.modules
+  return modules.flatMap((module) => {
+    const setting = settings?.get(module.name)
+    return setting?.enabled ? [{ module, options: setting.options }] : []
+  })
+}
+
+function c2sSettings({ limits, auth }: ServerConfig): C2sSettings {
+  const shared = {
+    depth: limits.depth,
+    elements: limits.elements,
+    attributes: limits.attributes,
+    namespaces: limits.namespaces,
+  }
+  return {
+    limits: {
+      before: { ...shared, bytes: limits.preauthSize },
+      after: { ...shared, bytes: limits.c2sStanzaSize },
+      elementsBefore: limits.preauthElements,
+      loginTimeout: limits.loginTimeout,
+      writeHigh: limits.writePause,
+      writeMax: limits.writeQueue,
+      writeStall: limits.writeTimeout,
+    },
+    bytePace: Number.isFinite(limits.c2sRate.count)
+      ? { rate: perSecond(limits.c2sRate), burst: limits.c2sBurst }
+      : undefined,
+    stanzaPace: Number.isFinite(limits.c2sStanzaRate.count)
+      ? { rate: perSecond(limits.c2sStanzaRate), burst: limits.c2sStanzaBurst }
+      : undefined,
+    failuresPerStream: limits.loginFailures,
+    mechanisms: auth.anonymous ? [...auth.mechanisms, 'ANONYMOUS'] : auth.mechanisms,
+    pingAfter: limits.idlePing,
+    pingTimeout: 60_000,
+  }
+}
+
+function perSecond({ count, per }: { count: number; per: number }): number {
+  return (count * 1000) / per
+}

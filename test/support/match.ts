@@ -1,0 +1,58 @@
+/** Matching of elements: what a pattern names must be there, further children may not, further attributes may. */
+import { parseElement } from '../../src/xml/parser.js'
+import type { Element } from '../../src/xml/element.js'
+
+/** A pattern or stanza written without its content namespace, as it would stand in a stream. */
+export function xml(text: string): Element {
+  const trimmed = text.trim()
+  const root = parseElement(
+    `<wrap xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>${trimmed}</wrap>`,
+  )
+  const [first] = root.childrenOf()
+  if (!first) throw new Error(`no element in ${text}`)
+  return first
+}
+
+/** Why `actual` does not fit, or undefined when it does. `{any}` stands for any text or attribute value. */
+export function mismatch(pattern: Element, actual: Element, path = pattern.local): string | undefined {
+  if (pattern.local !== actual.local) return `${path}: is <${actual.local}>`
+  if (pattern.ns !== actual.ns) return `${path}: namespace is ${actual.ns}, not ${pattern.ns}`
+  for (const [name, wanted] of Object.entries(pattern.attrs as Record<string, string>)) {
+    if (name === 'xmlns' || name.startsWith('xmlns:')) continue
+    const found = (actual.attrs as Record<string, string | undefined>)[name]
+    if (
+      wanted === '{none}'
+        ? found !== undefined
+        : found === undefined || (wanted !== '{any}' && wanted !== found)
+    ) {
+      return `${path}: ${name} is ${found === undefined ? 'missing' : `'${found}'`}, not '${wanted}'`
+    }
+  }
+  const wantedText = ownText(pattern)
+  if (wantedText === '{any}') return undefined
+  if (wantedText !== '' && wantedText !== ownText(actual))
+    return `${path}: text is '${ownText(actual)}', not '${wantedText}'`
+  return childMismatch(pattern, actual, path)
+}
+
+function childMismatch(pattern: Element, actual: Element, path: string): string | undefined {
+  const left = [...actual.childrenOf()]
+  for (const wanted of pattern.childrenOf()) {
+    const reasons = left.map((child) => mismatch(wanted, child, `${path}/${wanted.local}`))
+    const index = reasons.indexOf(undefined)
+    if (index < 0)
+      return (
+        reasons.find((reason) => reason && !/: (is <|namespace)/.test(reason)) ??
+        `${path}: no <${wanted.local}>`
+      )
+    left.splice(index, 1)
+  }
+  return left.length > 0 ? `${path}: unexpected <${left[0]!.local} xmlns='${left[0]!.ns}'>` : undefined
+}
+
+function ownText(element: Element): string {
+  return element.children
+    .filter((child): child is string => typeof child === 'string')
+    .join('')
+    .trim()
+}

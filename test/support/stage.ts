@@ -1,0 +1,152 @@
+/** The stage: a whole server in memory with its clock wound by hand, and the actors of a scene. */
+import { test } from 'node:test'
+import { Actor } from './actor.js'
+import { PipeTransport, type ClientEnd, type PipeOptions } from './pipe.js'
+import { HandClock } from '../../src/base/clock.js'
+import { createLog } from '../../src/base/log.js'
+import { Metrics } from '../../src/base/metrics.js'
+import { systemRandom } from '../../src/base/random.js'
+import { loadConfig } from '../../src/config/load.js'
+import { modules } from '../../src/modules/index.js'
+import { Passwords } from '../../src/sasl/password.js'
+import { Server } from '../../src/server.js'
+import type { Stores } from '../../src/storage/stores.js'
+import { memoryStores } from '../../src/storage/memory.js'
+
+export const DOMAIN = 'capulet.example'
+export const OTHER_DOMAIN = 'montague.example'
+
+export interface StageOptions {
+  /** Settings as on the command line: `limits.c2s_stanza_size=10000B`. */
+  readonly set?: readonly string[]
+  readonly stores?: () => Stores
+}
+
+export class Stage {
+  readonly clock: HandClock
+  readonly metrics: Metrics
+  readonly domain = DOMAIN
+  readonly #actors = new Map<string, Actor>()
+  readonly #lines: string[] = []
+  readonly #passwords = new Passwords(systemRandom, { iterations: 1 })
+  readonly server: Server
+  readonly stores: Stores
+  /** Warnings and errors that the server logged. */
+  readonly logged: readonly string[]
+  /** What the next connections look like to the server. */
+  pipe: PipeOptions = {}
+
+  private constructor(
+    server: Server,
+    stores: Stores,
+    clock: HandClock,
+    metrics: Metrics,
+    logged: readonly string[],
+  ) {
+    this.server = server
+    this.stores = stores
+    this.clock = clock
+    this.metrics = metrics
+    this.logged = logged
+  }
+
+  static async open({ set = [], stores = () => memoryStores() }: StageOptions = {}): Promise<Stage> {
+    const clock = new HandClock()
+    const lines: string[] = []
+    const log = createLog(
+      { level: 'warn', format: 'text', addresses: 'full' },
+      { write: (line) => lines.push(line.trim()) },
+      clock,
+    )
+    const { config } = loadConfig({
+      modules,
+      env: {},
+      set: [`domain=${DOMAIN}`, `domains=["${OTHER_DOMAIN}"]`, ...set],
+    })
+    const opened = stores()
+    const metrics = new Metrics()
+    const server = await Server.create({
+      config,
+      clock,
+      random: systemRandom,
+      log,
+      metrics,
+      stores: opened,
+      secret: Buffer.alloc(32, 7),
+      memoryUse: () => 0,
+    })
+    return new Stage(server, opened, clock, metrics, lines)
+  }
+
+  actor(name: string, domain = DOMAIN): Actor {
+    const key = `${name}@${domain}`
+    let actor = this.#actors.get(key)
+    if (!actor) this.#actors.set(key, (actor = new Actor(this, name, domain)))
+    return actor
+  }
+
+  connect(_actor: Actor): ClientEnd {
+    const transport = new PipeTransport(this.pipe)
+    this.server.accept(transport)
+    return transport.client
+  }
+
+  async account(local: string, domain: string, password: string): Promise<void> {
+    if (await this.stores.accounts.get(domain, local)) return
+    await this.stores.accounts.create(
+      domain,
+      local,
+      await this.#passwords.deriveKeys(password),
+      this.clock.now(),
+    )
+  }
+
+  /** Everybody's stream has been served, and what that caused for others as well. */
+  async settled(): Promise<void> {
+    for (let round = 0; round < 2; round++) {
+      await Promise.all([...this.#actors.values()].map((actor) => actor.settled()))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  note(line: string): void {
+    this.#lines.push(line)
+  }
+
+  transcript(): string {
+    return [...this.#lines, ...this.logged.map((line) => `log: ${line}`)]
+      .map((line) => `    ${line}`)
+      .join('\n')
+  }
+
+  async close(): Promise<void> {
+    await this.server.stop()
+    await this.stores.close()
+  }
+}
+
+export type Name = 'romeo' | 'juliet' | 'nurse' | 'benvolio' | 'mercutio' | 'tybalt' | 'paris' | 'rosaline'
+export type Device = 'phone' | 'laptop' | 'tablet' | 'watch' | 'robot' | 'silent'
+type Actors = Readonly<Record<Name | `${Name}$${Device}`, Actor>>
+
+/** Actors by name, `other` for those of the second domain, `stage` for the stage itself. */
+export type Cast = Actors & { readonly stage: Stage; readonly other: Actors }
+
+/** A conversation. The cast comes from the names that `play` takes: each is a fresh account with a client. */
+export function scene(name: string, play: (cast: Cast) => Promise<void>, options: StageOptions = {}): void {
+  test(name, async () => {
+    const stage = await Stage.open(options)
+    const others = new Proxy({}, { get: (_, name) => stage.actor(String(name), OTHER_DOMAIN) })
+    const cast = new Proxy(
+      {},
+      {
+        get: (_, name) => (name === 'stage' ? stage : name === 'other' ? others : stage.actor(String(name))),
+      },
+    ) as Cast
+    try {
+      await play(cast)
+    } finally {
+      await stage.close()
+    }
+  })
+}
