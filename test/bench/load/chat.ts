@@ -1,0 +1,159 @@
+/** Pairs who write to each other: closed loop (a window each way) or open loop (a fixed rate over all). */
+import type { TLSSocket } from 'node:tls'
+import { Client, letters, openTls, pool, type Target } from './client.js'
+import { add, Latencies, sleep, Stopwatch, type Figures, type Job, type Outcome } from './job.js'
+
+export interface Chat {
+  readonly pairs: number
+  /** Messages under way in each direction of a pair; 0 for an open loop. */
+  readonly window: number
+  /** Messages a second over all pairs, in an open loop. */
+  readonly rate: number
+}
+
+/** One end of a pair, whatever the framing. */
+interface End {
+  say(): void
+  onMessage: (text: string, start: number, end: number) => void
+  leave(): Promise<unknown>
+}
+
+const bodyBytes = 200
+const warmSeconds = 3
+const drainDeadline = 20_000
+const padding =
+  'The quick brown fox jumps over the lazy dog while the rain stays mainly in the plain. '.repeat(6)
+
+export async function chat(job: Job, target: Target, { pairs, window, rate }: Chat): Promise<Outcome> {
+  const fail: { error?: Error } = {}
+  const onEnd = (error: Error): void => void (fail.error ??= error)
+  const ends: End[] = []
+  await pool(2 * pairs, 32, async (index) => {
+    const peer = index < pairs ? index + pairs : index - pairs
+    ends[index] =
+      job.framing === 'lines'
+        ? await lineEnd(job, index, peer, onEnd)
+        : await clientEnd(target, index, peer, onEnd)
+  })
+  const latencies = new Latencies()
+  const tally = { sent: 0, got: 0 }
+  let going = true
+  const say = (end: End | undefined): void => {
+    tally.sent++
+    end?.say()
+  }
+  ends.forEach((end, index) => {
+    const peer = ends[index < pairs ? index + pairs : index - pairs]
+    end.onMessage = (text, start, stop) => {
+      const at = text.indexOf('@@', start)
+      if (at < 0 || at >= stop) return
+      tally.got++
+      latencies.add(performance.now() - Number.parseFloat(text.slice(at + 2, at + 16)))
+      if (window > 0 && going) say(peer)
+    }
+  })
+  const ticker = rate > 0 ? openLoop(ends, rate, say) : undefined
+  for (let i = 0; i < window; i++) ends.forEach(say)
+
+  const figures = await measure(job, tally, latencies, fail)
+  going = false
+  clearInterval(ticker)
+  const deadline = performance.now() + drainDeadline
+  while (tally.got < tally.sent && !fail.error && performance.now() < deadline) await sleep(20)
+  if (fail.error) throw fail.error
+  await pool(ends.length, 64, async (index) => ends[index]?.leave())
+  return { figures, lost: tally.sent - tally.got }
+}
+
+async function measure(
+  job: Job,
+  tally: { got: number },
+  latencies: Latencies,
+  fail: { error?: Error },
+): Promise<Figures> {
+  const figures: Figures = {}
+  await sleep(warmSeconds * 1000)
+  for (let run = 0; run < job.runs && !fail.error; run++) {
+    const watch = await Stopwatch.start(job)
+    const before = tally.got
+    latencies.reset()
+    await sleep(job.seconds * 1000)
+    await watch.stop(figures, tally.got - before)
+    add(figures, 'p50', latencies.quantile(0.5))
+    add(figures, 'p99', latencies.quantile(0.99))
+  }
+  return figures
+}
+
+/** Sends what is due every 2 ms, to ends far apart; after a stall at most a tenth of a second's messages at once. */
+function openLoop(ends: readonly End[], rate: number, say: (end: End | undefined) => void): NodeJS.Timeout {
+  const start = performance.now()
+  let due = 0
+  let turn = 0
+  return setInterval(() => {
+    const wanted = Math.floor(((performance.now() - start) / 1000) * rate)
+    for (let burst = Math.min(wanted - due, rate / 10); burst > 0; burst--) {
+      say(ends[turn % ends.length])
+      turn += 7
+    }
+    due = wanted
+  }, 2)
+}
+
+async function clientEnd(
+  target: Target,
+  index: number,
+  peer: number,
+  onEnd: (error: Error) => void,
+): Promise<End> {
+  const client = new Client(target, `user${index}`)
+  await client.login()
+  client.onEnd = onEnd
+  const head = `<message type='chat' to='user${peer}@${target.domain}' id='`
+  let count = 0
+  const end: End = {
+    say: () => client.write(`${head}${(count++).toString(36)}'><body>${body(bodyBytes)}</body></message>`),
+    onMessage: () => undefined,
+    leave: () => client.logout(),
+  }
+  client.onElement = (text, start, stop, letter) => {
+    if (letter === letters.message) end.onMessage(text, start, stop)
+  }
+  return end
+}
+
+/** A line as long as the stanza that a server hands on. */
+async function lineEnd(job: Job, index: number, peer: number, onEnd: (error: Error) => void): Promise<End> {
+  const socket: TLSSocket = await openTls(job.port, job.domain)
+  let leaving = false
+  const ended = (): void => {
+    if (!leaving) onEnd(new Error('the relay closed a connection'))
+  }
+  socket.on('close', ended).on('error', ended)
+  socket.write(`${index}\n`)
+  let rest = ''
+  const end: End = {
+    say: () => socket.write(`${peer} ${body(330)}\n`, 'latin1'),
+    onMessage: () => undefined,
+    leave: async () => {
+      leaving = true
+      socket.destroy()
+    },
+  }
+  socket.on('data', (bytes: Buffer) => {
+    const text = rest + bytes.toString('latin1')
+    let at = 0
+    for (let close = text.indexOf('\n'); close >= 0; close = text.indexOf('\n', at)) {
+      end.onMessage(text, at, close)
+      at = close + 1
+    }
+    rest = text.slice(at)
+  })
+  return end
+}
+
+/** Opens with the moment of sending. */
+function body(bytes: number): string {
+  const mark = `@@${performance.now().toFixed(2)} `
+  return mark + padding.slice(0, bytes - mark.length)
+}

@@ -1,0 +1,101 @@
+/** The loads: what each one does to a server, how many accounts it needs, and what its figures mean. */
+import type { Crowd } from './accounts.js'
+import { chat } from './chat.js'
+import { Client, pool, type Target } from './client.js'
+import { add, sleep, Stopwatch, type Figures, type Job, type LoadName, type Outcome } from './job.js'
+import { memoryOf } from './meter.js'
+import { offline } from './offline.js'
+import { presence } from './presence.js'
+
+export interface Load {
+  readonly title: string
+  /** What the figure `cpu` is per. */
+  readonly unit: string
+  run(job: Job, target: Target): Promise<Outcome>
+}
+
+/** Loads that share a start of the server run one after the other; each group starts it afresh. */
+export const groups: readonly { readonly accounts: readonly Crowd[]; readonly loads: readonly LoadName[] }[] =
+  [
+    {
+      accounts: [
+        { word: 'user', count: 300 },
+        { word: 'mate', count: 102 },
+        { word: 'away', count: 100 },
+      ],
+      loads: ['login-sha1', 'login-sha256', 'closed', 'windowed', 'presence', 'offline'],
+    },
+    { accounts: [{ word: 'user', count: 5000 }], loads: ['idle', 'open', 'crowd'] },
+  ]
+
+export const loads: Record<LoadName, Load> = {
+  'login-sha1': { title: 'login, SCRAM-SHA-1, roster, presence, logout', unit: 'login', run: logins },
+  'login-sha256': { title: 'login, SCRAM-SHA-256, the same', unit: 'login', run: logins },
+  closed: {
+    title: 'chat, 100 pairs, window 1',
+    unit: 'message',
+    run: (job, target) => chat(job, target, { pairs: 100, window: 1, rate: 0 }),
+  },
+  windowed: {
+    title: 'chat, 10 pairs, window 20',
+    unit: 'message',
+    run: (job, target) => chat(job, target, { pairs: 10, window: 20, rate: 0 }),
+  },
+  open: {
+    title: 'chat, 500 pairs, 2,000 messages/s',
+    unit: 'message',
+    run: (job, target) => chat(job, target, { pairs: 500, window: 0, rate: 2000 }),
+  },
+  crowd: {
+    title: 'chat, 2,000 pairs online, 2,000 messages/s',
+    unit: 'message',
+    run: (job, target) => chat(job, target, { pairs: 2000, window: 0, rate: 2000 }),
+  },
+  presence: { title: 'presence to 50 contacts', unit: 'delivery', run: presence },
+  offline: { title: 'messages to absent users', unit: 'message', run: offline },
+  idle: { title: 'idle sessions, 5,000', unit: 'session', run: idle },
+}
+
+const loginsAtOnce = 16
+
+async function logins(job: Job, target: Target): Promise<Outcome> {
+  const figures: Figures = {}
+  const once = async (index: number): Promise<void> => {
+    const client = new Client(target, `user${index % 300}`)
+    await client.login()
+    await client.logout()
+  }
+  await pool(300, loginsAtOnce, once)
+  const count = job.quick ? 500 : 2000
+  for (let run = 0; run < job.runs; run++) {
+    await sleep(500)
+    const watch = await Stopwatch.start(job)
+    await pool(count, loginsAtOnce, once)
+    await watch.stop(figures, count)
+  }
+  return { figures, lost: 0 }
+}
+
+/** One run: memory that has once been used by a process is no measure for a second one. */
+async function idle(job: Job, target: Target): Promise<Outcome> {
+  const figures: Figures = {}
+  const count = job.quick ? 1000 : 5000
+  const warm = Array.from({ length: 50 }, (_, index) => new Client(target, `user${index}`))
+  await pool(warm.length, loginsAtOnce, async (index) => warm[index]?.login())
+  await pool(warm.length, loginsAtOnce, async (index) => warm[index]?.logout())
+  await sleep(3000)
+  const empty = memoryOf(job.processes)
+  const clients = Array.from({ length: count }, (_, index) => new Client(target, `user${index}`))
+  await pool(count, 32, async (index) => clients[index]?.login())
+  let ended: Error | undefined
+  for (const client of clients) client.onEnd = (error) => void (ended ??= error)
+  await sleep(job.quick ? 5000 : 20_000)
+  const watch = await Stopwatch.start(job)
+  await sleep(10_000)
+  await watch.stop(figures, count * 10)
+  if (ended) throw ended
+  add(figures, 'memory', (memoryOf(job.processes) - empty) / count)
+  delete figures['rate']
+  await pool(count, 64, async (index) => clients[index]?.logout())
+  return { figures, lost: 0 }
+}

@@ -1,0 +1,86 @@
+/** The table of all figures, the ratios to the other servers, and the difference to the last accepted run. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Figures, LoadName } from './job.js'
+import { loads } from './loads.js'
+
+export type Results = Record<
+  string,
+  { readonly version: string; readonly loads: Partial<Record<LoadName, Figures>> }
+>
+
+/** name of the figure: what it is called, its unit (`%` stands for the load's own unit), decimals. */
+const kinds: Record<string, readonly [title: string, unit: string, decimals: number]> = {
+  cpu: ['CPU', 'µs a %', 1],
+  database: ['PostgreSQL CPU', 'µs a %', 1],
+  rate: ['throughput', '% /s', 0],
+  p50: ['latency p50', 'ms', 2],
+  p99: ['latency p99', 'ms', 2],
+  loop: ['event loop delay p99', 'ms', 1],
+  memory: ['PSS', 'KiB a session', 1],
+}
+
+/** Compiled files run from dist/; the accepted figures live beside the source. */
+const acceptedFile = join(import.meta.dirname, '../../../../test/bench/accepted.json')
+
+export function printTable(results: Results): void {
+  const accepted = readAccepted()
+  const servers = Object.keys(results)
+  const rows: string[][] = [['load', 'figure', ...servers.map((name) => `${name} ${results[name]?.version}`)]]
+  for (const load of Object.keys(loads) as LoadName[])
+    for (const [kind, [title, unit, decimals]] of Object.entries(kinds)) {
+      const cells = servers.map((server) => {
+        const values = results[server]?.loads[load]?.[kind]
+        if (!values) return ''
+        return cell(values, decimals) + compare(results, accepted, server, load, kind)
+      })
+      if (cells.every((text) => text === '')) continue
+      rows.push([loads[load].title, `${title}, ${unit.replace('%', loads[load].unit)}`, ...cells])
+    }
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
+  for (const row of rows) console.log(row.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  '))
+}
+
+/** Keeps the medians of these results beside those of loads that were not run. */
+export function saveAccepted(results: Results): void {
+  const accepted = readAccepted()
+  for (const [server, { loads: measured }] of Object.entries(results))
+    for (const [load, figures] of Object.entries(measured))
+      for (const [kind, values] of Object.entries(figures)) {
+        const ofServer = (accepted[server] ??= {})
+        const ofLoad = (ofServer[load] ??= {})
+        ofLoad[kind] = Number(median(values).toFixed(2))
+      }
+  writeFileSync(acceptedFile, `${JSON.stringify(accepted, undefined, 2)}\n`)
+}
+
+type Accepted = Record<string, Record<string, Record<string, number>>>
+
+function readAccepted(): Accepted {
+  return existsSync(acceptedFile) ? (JSON.parse(readFileSync(acceptedFile, 'utf8')) as Accepted) : {}
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}
+
+/** The median, and the range when there is more than one run. */
+function cell(values: readonly number[], decimals: number): string {
+  const middle = median(values).toFixed(decimals)
+  if (values.length < 2) return middle
+  return `${middle} (${Math.min(...values).toFixed(decimals)}-${Math.max(...values).toFixed(decimals)})`
+}
+
+/** Parley against its last accepted figure; another server as a multiple of Parley. */
+function compare(results: Results, accepted: Accepted, server: string, load: LoadName, kind: string): string {
+  const value = median(results[server]?.loads[load]?.[kind] ?? [])
+  if (server !== 'Parley') {
+    const own = results['Parley']?.loads[load]?.[kind]
+    return own && kind !== 'loop' ? ` x${(value / median(own)).toFixed(1)}` : ''
+  }
+  const before = accepted[server]?.[load]?.[kind]
+  if (before === undefined || before === 0) return ''
+  const change = Math.round((value / before - 1) * 100)
+  return ` ${change < 0 ? '' : '+'}${change}%`
+}
