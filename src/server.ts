@@ -11,7 +11,9 @@ import { Modules, type Chosen } from './host/modules.js'
 import { modules } from './modules/index.js'
 import { Presence } from './router/presence.js'
 import { Router } from './router/router.js'
-import { Passwords } from './sasl/password.js'
+import { PasswordError, Passwords, PasswordsBusy } from './sasl/password.js'
+import { StanzaError } from './stanza/errors.js'
+import type { AccountKeys } from './storage/accounts.js'
 import { Roster } from './session/roster.js'
 import type { StreamError } from './stream/errors.js'
 import type { Transport } from './stream/transport.js'
@@ -58,6 +60,7 @@ export class Server {
         roster: (of) => new Roster(of, stores.rosters, () => this.#config.limits.rosterSize),
         route: (stanza) => this.#router.route(stanza),
         sessionsPerAccount: () => this.#config.limits.sessionsPerAccount,
+        deriveKeys: (password) => keysFor(password, this.passwords),
       })
       hosts.set(domain, host)
       this.#modules.set(domain, new Modules(host))
@@ -136,6 +139,17 @@ function chosen(config: ServerConfig, domain: string): readonly Chosen[] {
     const setting = settings?.get(module.name)
     return setting?.enabled ? [{ module, options: setting.options }] : []
   })
+}
+
+/** What goes wrong with a new password, in words for a client. */
+async function keysFor(password: string, passwords: Passwords): Promise<AccountKeys> {
+  try {
+    return await passwords.deriveKeys(password)
+  } catch (error) {
+    if (error instanceof PasswordError) throw new StanzaError('not-acceptable', error.message)
+    if (error instanceof PasswordsBusy) throw new StanzaError('resource-constraint')
+    throw error
+  }
 }
 
 function c2sSettings({ limits, auth }: ServerConfig): C2sSettings {

@@ -12,8 +12,9 @@ import { Sessions } from '../session/sessions.js'
 import { StanzaError } from '../stanza/errors.js'
 import { Jid } from '../stanza/jid.js'
 import { Stanza } from '../stanza/stanza.js'
-import type { Account, Accounts } from '../storage/accounts.js'
+import type { Account, AccountKeys, Accounts } from '../storage/accounts.js'
 import type { MapStore, Stores } from '../storage/stores.js'
+import { StreamError } from '../stream/errors.js'
 import type { Stream } from '../stream/stream.js'
 import type { Element } from '../xml/element.js'
 
@@ -48,6 +49,8 @@ export interface HostParts {
   readonly route: (stanza: Stanza) => void | Promise<void>
   /** Asked at each binding, so that a reload counts at once. */
   readonly sessionsPerAccount: () => number
+  /** Rejects with StanzaError: `not-acceptable` says why it cannot be a password, `resource-constraint` is for later. */
+  readonly deriveKeys: (password: string) => Promise<AccountKeys>
 }
 
 interface Waiting {
@@ -73,6 +76,7 @@ export class Host {
   readonly #metrics: Metrics
   readonly #route: (stanza: Stanza) => void | Promise<void>
   readonly #asking = new Map<string, Waiting>()
+  readonly #deriveKeys: HostParts['deriveKeys']
   readonly #outbound: OutboundGate
 
   constructor(parts: HostParts) {
@@ -86,6 +90,7 @@ export class Host {
     this.stores = parts.stores
     this.#route = parts.route
     this.sessionsPerAccount = parts.sessionsPerAccount
+    this.#deriveKeys = parts.deriveKeys
     this.tables = tablesOf([], () => undefined)
     this.roster = parts.roster(this)
     this.#outbound = (stanza, session) => this.#leaving(stanza, session)
@@ -98,6 +103,36 @@ export class Host {
   /** Synchronous when the account is known already. Rejects with StorageUnavailable. */
   account(local: string): Account | undefined | Promise<Account | undefined> {
     return this.stores.accounts.get(this.domain, local)
+  }
+
+  /**
+   * `local` is prepared by the caller.
+   * @throws StanzaError as `deriveKeys` does; StorageUnavailable
+   */
+  async createAccount(local: string, password: string): Promise<Account | 'exists'> {
+    const keys = await this.#deriveKeys(password)
+    const account = await this.accounts.create(this.domain, local, keys, this.clock.now())
+    if (account !== 'exists') await this.tell('accountCreated', Jid.of(local, this.domain))
+    return account
+  }
+
+  /** @throws StanzaError as `deriveKeys` does; StorageUnavailable */
+  async setPassword(account: Account, password: string): Promise<void> {
+    await this.accounts.setKeys(account.id, await this.#deriveKeys(password))
+  }
+
+  /**
+   * Removes an account with all that is stored of it and ends its sessions. `beforeEnding` runs when it is gone and
+   * its sessions still stand.
+   * @throws StorageUnavailable; then nothing has changed
+   */
+  async removeAccount(account: Account, beforeEnding?: () => void): Promise<void> {
+    const jid = Jid.of(account.local, this.domain)
+    await this.accounts.remove(account.id)
+    beforeEnding?.()
+    for (const session of this.sessions.of(jid))
+      session.close(new StreamError('not-authorized', 'The account was removed'))
+    await this.tell('accountDeleted', jid)
   }
 
   /** Small values, kept per localpart and deleted with the account. */

@@ -4,23 +4,19 @@ import type { Host } from './host.js'
 import type { IqHandler } from './iq-table.js'
 import type { Schema } from '../base/schema.js'
 import type { Session } from '../session/session.js'
+import type { Identity } from '../stanza/caps.js'
 import type { Jid } from '../stanza/jid.js'
 import type { Stanza } from '../stanza/stanza.js'
 import type { Stream } from '../stream/stream.js'
 import type { Element } from '../xml/element.js'
+
+export type { Identity } from '../stanza/caps.js'
 
 export interface Xep {
   readonly number: number
   readonly version: string
   readonly status?: 'complete' | 'partial'
   readonly note?: string
-}
-
-/** XEP-0030 §3.1 */
-export interface Identity {
-  readonly category: string
-  readonly type: string
-  readonly name?: string
 }
 
 export interface StreamFacts {

@@ -1,7 +1,31 @@
 /** The modules that come with the server. A line here and the file it names are all there is to one. */
+import contactAddresses from './contact-addresses.js'
+import disco from './disco.js'
+import lastActivity from './last-activity.js'
 import offline from './offline.js'
 import ping from './ping.js'
+import privateXml from './private-xml.js'
+import registration from './registration.js'
 import roster from './roster.js'
+import session from './session.js'
+import streamLimits from './stream-limits.js'
+import time from './time.js'
+import vcard from './vcard.js'
+import version from './version.js'
 import type { AnyModule } from '../host/module.js'
 
-export const modules: readonly AnyModule[] = [offline, ping, roster]
+export const modules: readonly AnyModule[] = [
+  contactAddresses,
+  disco,
+  lastActivity,
+  offline,
+  ping,
+  privateXml,
+  registration,
+  roster,
+  session,
+  streamLimits,
+  time,
+  vcard,
+  version,
+]

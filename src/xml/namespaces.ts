@@ -47,6 +47,7 @@ export const NS = {
   version: 'jabber:iq:version', // 0092
   componentAccept: 'jabber:component:accept', // 0114
   caps: 'http://jabber.org/protocol/caps', // 0115
+  caps2: 'urn:xmpp:caps', // 0390
   bosh: 'http://jabber.org/protocol/httpbind', // 0124
   xbosh: 'urn:xmpp:xbosh', // 0206
   bytestreams: 'http://jabber.org/protocol/bytestreams', // 0065

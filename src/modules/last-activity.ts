@@ -1,0 +1,86 @@
+/** XEP-0012: Last Activity. How long an account has been away, and how long this host has been up. */
+import { flag, options } from '../base/schema.js'
+import { hook } from '../host/hooks.js'
+import { iq, type IqRequest } from '../host/iq-table.js'
+import { defineModule } from '../host/module.js'
+import type { Session } from '../session/session.js'
+import { StanzaError } from '../stanza/errors.js'
+import { Slot } from '../session/slot.js'
+import type { Stanza } from '../stanza/stanza.js'
+import { el } from '../xml/element.js'
+import { NS } from '../xml/namespaces.js'
+
+interface Departure {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly status: string
+}
+
+/** Characters of a status that are kept. */
+const longestStatus = 1024
+
+/** What the session said when it became unavailable. */
+const goodbye = new Slot('last-activity', () => ({ status: '' }))
+
+export default defineModule({
+  name: 'last-activity',
+  summary: 'Tells contacts how long an account has been away',
+  xeps: [{ number: 12, version: '2.0' }],
+  options: options({ tellStatus: flag(true, 'Also tell the last status text.') }),
+
+  setup(host, { tellStatus }) {
+    const departures = host.map<Departure>('last-activity')
+    const secondsSince = (at: number) => Math.max(0, Math.floor((host.clock.now() - at) / 1000))
+    const last = (seconds: number, status = '') => el('query', NS.lastActivity, { seconds }, status)
+
+    // XEP-0012 §8 forbids to tell others than those who may see presence. They get what a stranger gets for an account
+    // that does not exist: *forbidden*, as §3 has it, would tell that it does.
+    const strangersAnswer = () => new StanzaError('service-unavailable')
+
+    async function accountLast({ from, to }: IqRequest) {
+      if (!(await host.roster.sharesPresence(to, from))) throw strangersAnswer()
+      // XEP-0012 §3: zero while there is a connected resource.
+      if (host.sessions.of(to).length > 0) return last(0)
+      const left = await departures.get(to.local)
+      if (!left) throw new StanzaError('item-not-found')
+      return last(secondsSince(left.at), tellStatus ? left.status : '')
+    }
+
+    /** XEP-0012 §4: requests to a resource reach it only from those who may see its presence. */
+    async function mayAsk(stanza: Stanza) {
+      if (await host.roster.sharesPresence(stanza.to!.bare, stanza.from)) return undefined
+      return strangersAnswer()
+    }
+
+    function noteStatus(stanza: Stanza, { session }: { session: Session }) {
+      if (stanza.to) return
+      const status = stanza.type === 'unavailable' ? (stanza.child('status')?.text ?? '') : ''
+      session.state(goodbye).status = status.slice(0, longestStatus)
+    }
+
+    async function remember(session: Session) {
+      // Guests have no account that could be asked about.
+      if (session.account === 0) return
+      const { status } = session.state(goodbye)
+      await departures.set(session.jid.local, { at: host.clock.now(), status })
+    }
+
+    return {
+      features: [NS.lastActivity],
+      accountFeatures: [NS.lastActivity],
+      iq: [
+        iq('get', 'account', 'query', NS.lastActivity, accountLast),
+        iq('get', 'host', 'query', NS.lastActivity, () => last(secondsSince(host.startedAt))),
+      ],
+      hooks: [
+        hook('sent', 'store', ['presence'], noteStatus),
+        hook('received', 'guard', ['iq'], (stanza) =>
+          stanza.type === 'get' && !stanza.to!.isBare && stanza.has('query', NS.lastActivity)
+            ? mayAsk(stanza)
+            : undefined,
+        ),
+      ],
+      events: { sessionGone: remember },
+    }
+  },
+})

@@ -1,0 +1,74 @@
+/** XEP-0049: Private XML Storage. What a client wants to find again from everywhere, and nobody else. */
+import { options, size } from '../base/schema.js'
+import { Turns } from '../base/turns.js'
+import { iq, type IqRequest } from '../host/iq-table.js'
+import { defineModule } from '../host/module.js'
+import { StanzaError } from '../stanza/errors.js'
+import { el, type Element } from '../xml/element.js'
+import { NS } from '../xml/namespaces.js'
+import { parseElement } from '../xml/parser.js'
+
+/** Elements as XML text, by `{namespace}name`. */
+type Stored = Readonly<Record<string, string>>
+
+export default defineModule({
+  name: 'private-xml',
+  summary: 'Keeps private data of clients on the server',
+  xeps: [{ number: 49, version: '1.2' }],
+  options: options({
+    quota: size('256KiB', 'What one account may keep in all.', { min: '1KiB', max: '16MiB' }),
+  }),
+
+  setup(host, { quota }) {
+    const stored = host.map<Stored>('private-xml')
+    const turns = new Turns()
+
+    async function get({ from, query }: IqRequest) {
+      const [asked, ...more] = elementsOf(query)
+      if (!asked || more.length > 0) throw new StanzaError('bad-request', 'Ask for exactly one element.')
+      const text = (await stored.get(from.local))?.[keyOf(asked)]
+      // What is not there is returned empty, as if it had been kept so.
+      const kept = text === undefined ? el(asked.local, asked.ns) : parseElement(text)
+      return el('query', NS.privateXml, undefined, kept)
+    }
+
+    async function set({ from, query }: IqRequest) {
+      const given = elementsOf(query)
+      if (given.length === 0) throw new StanzaError('bad-request', 'There is no element to keep.')
+      // One account's changes wait for each other, or the second would undo the first.
+      await turns.take(from.local, async () => {
+        const before = await stored.get(from.local)
+        const after = { ...before, ...Object.fromEntries(given.map((one) => [keyOf(one), one.toString()])) }
+        if (bytesOf(after) > quota && bytesOf(after) > bytesOf(before ?? {}))
+          throw new StanzaError('resource-constraint', 'The private storage of this account is full.')
+        await stored.set(from.local, after)
+      })
+    }
+
+    // Requests about other accounts find no handler: *service-unavailable* tells less than the *forbidden* of §3.
+    return {
+      features: [NS.privateXml],
+      iq: [iq('get', 'self', 'query', NS.privateXml, get), iq('set', 'self', 'query', NS.privateXml, set)],
+    }
+  },
+})
+
+/** The payload; XEP-0049 §2: elements of namespaces that belong to XMPP itself are not acceptable. */
+function elementsOf(query: Element): readonly Element[] {
+  const elements = query.childrenOf()
+  for (const { ns = '' } of elements)
+    if (ns === NS.vcard || ns.startsWith('jabber:') || ns.startsWith('http://jabber.org/'))
+      throw new StanzaError('not-acceptable', 'The namespace is reserved.')
+  return elements
+}
+
+function keyOf(element: Element): string {
+  return `{${element.ns ?? ''}}${element.local}`
+}
+
+function bytesOf(stored: Stored): number {
+  return Object.entries(stored).reduce(
+    (bytes, [key, text]) => bytes + Buffer.byteLength(key) + Buffer.byteLength(text),
+    0,
+  )
+}
