@@ -85,6 +85,13 @@ export class Stage {
     return actor
   }
 
+  /** Another client with the account and the resource of this one. */
+  twin(of: Actor): Actor {
+    const twin = new Actor(this, of.name, of.domain)
+    this.#actors.set(`twin ${this.#actors.size}`, twin)
+    return twin
+  }
+
   connect(_actor: Actor): ClientEnd {
     const transport = new PipeTransport(this.pipe)
     this.server.accept(transport)

@@ -1,0 +1,230 @@
+/** RFC 6120 §6 and §7: authentication and resource binding over a stream. */
+import assert from 'node:assert/strict'
+import type { Element } from '../../src/xml/element.js'
+import type { Actor } from '../support/actor.js'
+import { scene } from '../support/stage.js'
+
+const SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
+const BIND = 'urn:ietf:params:xml:ns:xmpp-bind'
+
+async function accountOf(actor: Actor): Promise<void> {
+  await actor.stage.account(actor.local, actor.domain, 'wherefore')
+}
+function auth(mechanism: string, data: string): string {
+  return `<auth xmlns='${SASL}' mechanism='${mechanism}'>${data}</auth>`
+}
+function fails(actor: Actor, condition: string) {
+  return actor.receives(`<failure xmlns='${SASL}'><${condition}/></failure>`)
+}
+async function authenticates(actor: Actor): Promise<void> {
+  await accountOf(actor)
+  await actor.opens()
+  actor.raw(auth('PLAIN', actor.plain()))
+  await actor.receives(`<success xmlns='${SASL}'/>`)
+  actor.startsStream()
+  await actor.next('features')
+}
+function binds(actor: Actor, resource = ''): Promise<Element> {
+  return actor.asks(
+    `<iq type='set' id='b'><bind xmlns='${BIND}'>${resource && `<resource>${resource}</resource>`}</bind></iq>`,
+  )
+}
+
+scene(
+  'RFC 6120 §5.3.1: before TLS where it is required nothing but TLS is offered',
+  async ({ romeo, stage }) => {
+    stage.pipe = { trusted: false }
+    const features = await romeo.opens()
+    assert.equal(features.child('mechanisms', SASL), undefined)
+  },
+)
+
+scene(
+  'RFC 6120 §6.4.1: mechanisms are offered strongest first, -PLUS only where there is a channel to bind to',
+  async ({ romeo }) => {
+    const features = await romeo.opens()
+    const names = features
+      .child('mechanisms', SASL)!
+      .childrenOf('mechanism')
+      .map((one) => one.text)
+    assert.deepEqual(names, ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN'])
+  },
+)
+
+scene('RFC 6120 §6.5: every failure by its name, and the stream stays for another try', async ({ romeo }) => {
+  await accountOf(romeo)
+  await romeo.opens()
+  romeo.raw(auth('KERBEROS_V9', ''))
+  await fails(romeo, 'invalid-mechanism')
+  romeo.raw(auth('PLAIN', 'not base64!'))
+  await fails(romeo, 'incorrect-encoding')
+  romeo.raw(auth('PLAIN', Buffer.from('nonsense').toString('base64')))
+  await fails(romeo, 'malformed-request')
+  romeo.raw(auth('PLAIN', romeo.plain('swordfish')))
+  await fails(romeo, 'not-authorized')
+  romeo.raw(auth('PLAIN', romeo.plain()))
+  await romeo.receives(`<success xmlns='${SASL}'/>`)
+})
+
+scene('RFC 6120 §6.4.4: an aborted exchange is over', async ({ romeo }) => {
+  await accountOf(romeo)
+  await romeo.opens()
+  romeo.raw(auth('SCRAM-SHA-1', Buffer.from('n,,n=romeo,r=abcdefghijkl').toString('base64')))
+  await romeo.receives(`<challenge xmlns='${SASL}'>{any}</challenge>`)
+  romeo.raw(`<abort xmlns='${SASL}'/>`)
+  await fails(romeo, 'aborted')
+  romeo.raw(`<response xmlns='${SASL}'>AAAA</response>`)
+  await fails(romeo, 'malformed-request')
+})
+
+scene('RFC 6120 §6.4.2: no initial response is asked for by an empty challenge', async ({ romeo }) => {
+  await accountOf(romeo)
+  await romeo.opens()
+  romeo.raw(`<auth xmlns='${SASL}' mechanism='PLAIN'/>`)
+  const challenge = await romeo.receives(`<challenge xmlns='${SASL}'/>`)
+  assert.equal(challenge.text, '')
+  romeo.raw(`<response xmlns='${SASL}'>${romeo.plain()}</response>`)
+  await romeo.receives(`<success xmlns='${SASL}'/>`)
+})
+
+scene('RFC 6120 §6.4.5: after five failures the stream ends', async ({ romeo }) => {
+  await accountOf(romeo)
+  await romeo.opens()
+  for (let i = 0; i < 5; i++) {
+    romeo.raw(auth('PLAIN', romeo.plain('swordfish')))
+    await fails(romeo, 'not-authorized')
+  }
+  await romeo.isDisconnected('policy-violation')
+})
+
+scene(
+  'Limits: an address that guesses is refused, and the owner elsewhere is not',
+  async ({ romeo, stage }) => {
+    await accountOf(romeo)
+    stage.pipe = { remote: '192.0.2.66' }
+    for (let i = 0; i < 4; i++) {
+      await romeo.opens()
+      for (let j = 0; j < 5; j++) {
+        romeo.raw(auth('PLAIN', romeo.plain('swordfish')))
+        await fails(romeo, 'not-authorized')
+      }
+      await romeo.isDisconnected('policy-violation')
+    }
+    await romeo.opens()
+    romeo.raw(auth('PLAIN', romeo.plain()))
+    await fails(romeo, 'temporary-auth-failure')
+    stage.pipe = { remote: '192.0.2.1' }
+    await authenticates(romeo)
+  },
+)
+
+scene('RFC 6120 §6.3.8: acting as somebody else is invalid-authzid', async ({ romeo, juliet }) => {
+  await accountOf(romeo)
+  await accountOf(juliet)
+  await romeo.opens()
+  romeo.raw(auth('PLAIN', Buffer.from(`${juliet.bare}\0romeo\0wherefore`).toString('base64')))
+  await fails(romeo, 'invalid-authzid')
+  romeo.raw(auth('PLAIN', Buffer.from(`${romeo.bare}\0romeo\0wherefore`).toString('base64')))
+  await romeo.receives(`<success xmlns='${SASL}'/>`)
+})
+
+scene('RFC 7622 §3.3: Romeo and romeo are one account', async ({ romeo }) => {
+  await accountOf(romeo)
+  await romeo.opens()
+  romeo.raw(auth('PLAIN', Buffer.from('\0RoMeO\0wherefore').toString('base64')))
+  await romeo.receives(`<success xmlns='${SASL}'/>`)
+  romeo.startsStream()
+  await romeo.next('features')
+  const bound = await binds(romeo, 'x')
+  assert.equal(bound.child('bind', BIND)?.child('jid', BIND)?.text, `${romeo.bare}/x`)
+})
+
+scene(
+  'RFC 6120 §6.5.2: a disabled account is told so, but only who knows the password',
+  async ({ romeo, stage }) => {
+    await accountOf(romeo)
+    const account = await stage.stores.accounts.get(romeo.domain, 'romeo')
+    await stage.stores.accounts.disable(account!.id, 'spam', 0)
+    await romeo.opens()
+    romeo.raw(auth('PLAIN', romeo.plain('swordfish')))
+    await fails(romeo, 'not-authorized')
+    romeo.raw(auth('PLAIN', romeo.plain()))
+    await fails(romeo, 'account-disabled')
+  },
+)
+
+scene('RFC 6120 §7.1: no stanzas between authentication and binding', async ({ romeo, juliet }) => {
+  await authenticates(romeo)
+  romeo.sends(`<message to='${juliet.bare}'><body>early</body></message>`)
+  await romeo.isDisconnected('not-authorized')
+})
+
+scene('RFC 6120 §7.6: without a wish the server makes a resource', async ({ romeo }) => {
+  await authenticates(romeo)
+  const bound = await binds(romeo)
+  assert.match(
+    bound.child('bind', BIND)?.child('jid', BIND)?.text ?? '',
+    new RegExp(`^${romeo.bare}/.{16,}$`),
+  )
+})
+
+scene(
+  'RFC 6120 §7.7: the resource asked for is prepared; one that cannot be is bad-request',
+  async ({ romeo }) => {
+    await authenticates(romeo)
+    const refused = await binds(romeo, 'a&#x9;b')
+    assert.ok(refused.child('error')?.child('bad-request', 'urn:ietf:params:xml:ns:xmpp-stanzas'))
+    const bound = await binds(romeo, 'Home PC')
+    assert.equal(bound.child('bind', BIND)?.child('jid', BIND)?.text, `${romeo.bare}/Home PC`)
+  },
+)
+
+scene('RFC 6120 §7.1: one resource for one stream', async ({ romeo }) => {
+  await romeo.connects()
+  const again = await binds(romeo, 'second')
+  assert.equal(again.attrs['type'], 'error')
+  assert.equal(romeo.closed, false)
+})
+
+scene(
+  'RFC 6120 §7.7.2.2: of two with one resource the older ends with conflict',
+  async ({ romeo, juliet, stage }) => {
+    await romeo.online()
+    await juliet.online()
+    const twin = stage.twin(romeo)
+    await twin.connects()
+    await romeo.isDisconnected('conflict')
+    juliet.sends(`<message to='${romeo.full}' type='chat'><body>which one?</body></message>`)
+    await twin.receives(`<message from='${juliet.full}' type='chat'><body>which one?</body></message>`)
+  },
+)
+
+scene(
+  'Limits: sessions of one account are counted',
+  async ({ romeo, romeo$phone, romeo$tablet }) => {
+    await romeo.connects()
+    await romeo$phone.connects()
+    await authenticates(romeo$tablet)
+    const refused = await binds(romeo$tablet, 'tablet')
+    assert.ok(refused.child('error')?.child('resource-constraint', 'urn:ietf:params:xml:ns:xmpp-stanzas'))
+  },
+  { set: ['limits.sessions_per_account=2'] },
+)
+
+scene(
+  'RFC 4505: whoever comes without an account gets an address of its own, where that is allowed',
+  async ({ romeo, juliet }) => {
+    const addresses = []
+    for (const actor of [romeo, juliet]) {
+      await actor.opens()
+      actor.raw(auth('ANONYMOUS', '='))
+      await actor.receives(`<success xmlns='${SASL}'/>`)
+      actor.startsStream()
+      await actor.next('features')
+      const bound = await binds(actor)
+      addresses.push(bound.child('bind', BIND)?.child('jid', BIND)?.text)
+    }
+    assert.ok(addresses[0] && addresses[1] && addresses[0] !== addresses[1])
+  },
+  { set: ['auth.anonymous=true'] },
+)
