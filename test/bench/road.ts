@@ -1,0 +1,138 @@
+/** The road without sockets: three empty gates, and bytes in to text out for one receiver and for a hundred. */
+import { HandClock } from '../../src/base/clock.js'
+import { silentLog } from '../../src/base/log.js'
+import { Metrics } from '../../src/base/metrics.js'
+import { systemRandom } from '../../src/base/random.js'
+import { loadConfig } from '../../src/config/load.js'
+import { compile, pass, type GateTable } from '../../src/host/hooks.js'
+import { modules } from '../../src/modules/index.js'
+import { Passwords } from '../../src/sasl/password.js'
+import { Server } from '../../src/server.js'
+import { Jid } from '../../src/stanza/jid.js'
+import { Stanza } from '../../src/stanza/stanza.js'
+import { memoryStores } from '../../src/storage/memory.js'
+import type { Transport } from '../../src/stream/transport.js'
+import { el } from '../../src/xml/element.js'
+
+const domain = 'example.org'
+const body = 'The quick brown fox jumps over the lazy dog, as it was asked to. '.repeat(4).slice(0, 200)
+
+/** A connection whose far end only counts. */
+class Sink implements Transport {
+  readonly tls = undefined
+  readonly trusted = true
+  readonly remote = '127.0.0.1'
+  readonly buffered = 0
+  onData: (chunk: Buffer) => void = () => undefined
+  onClose: (error?: Error) => void = () => undefined
+  onDrain: () => void = () => undefined
+  texts = 0
+  #heard: string | undefined = ''
+
+  write(text: string): boolean {
+    this.texts++
+    if (this.#heard !== undefined) this.#heard += text
+    return true
+  }
+
+  /** Sends and waits for an answer that holds `mark`. */
+  async say(text: string, mark: string): Promise<void> {
+    this.#heard = ''
+    this.onData(Buffer.from(text))
+    for (let turn = 0; !this.#heard.includes(mark); turn++) {
+      if (turn > 100_000) throw new Error(`${text}: answered ${this.#heard}`)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    this.#heard = undefined
+  }
+
+  pause(): void {}
+  resume(): void {}
+  end(): void {}
+  destroy(): void {}
+  authenticated(): void {}
+}
+
+passThreeGates()
+const stores = memoryStores()
+const keys = await new Passwords(systemRandom, { iterations: 4096 }).deriveKeys('pencil')
+for (const name of ['sender', 'one', 'many']) await stores.accounts.create(domain, name, keys, 0)
+const clock = new HandClock()
+const server = await openServer()
+const sender = await login('sender', 'desk')
+const one = [await login('one', 'desk')]
+const many: Sink[] = []
+for (let i = 0; i < 100; i++) many.push(await login('many', `desk${i}`))
+await deliver('one', one, 100_000)
+await deliver('many', many, 2000)
+await server.stop()
+
+function passThreeGates(): void {
+  const gates: GateTable = compile([], () => undefined)
+  const from = Jid.of('romeo', domain, 'orchard')
+  const envelope = { kind: 'message', from, to: Jid.of('juliet', domain), type: 'chat' } as const
+  const stanza = Stanza.of(envelope, el('body', undefined, {}, body))
+  const rounds = 5_000_000
+  let passed = 0
+  const walk = (): void => {
+    for (const gate of [gates.sent, gates.received, gates.outbound])
+      if (pass(gate.message, stanza, undefined as never) === stanza) passed++
+  }
+  for (let i = 0; i < rounds / 10; i++) walk()
+  passed = 0
+  const start = process.hrtime.bigint()
+  for (let i = 0; i < rounds; i++) walk()
+  report('three empty gates', start, rounds, 'stanza')
+  if (passed !== 3 * rounds) throw new Error('a gate kept a stanza')
+}
+
+/** Feeds batches of ten messages as bytes and counts what is written to the receivers. */
+async function deliver(name: string, receivers: readonly Sink[], messages: number): Promise<void> {
+  const bytes = Buffer.from(
+    Array.from(
+      { length: 10 },
+      (_, i) => `<message type='chat' to='${name}@${domain}' id='m${i}'><body>${body}</body></message>`,
+    ).join(''),
+  )
+  const feed = (count: number): void => {
+    for (let i = 0; i < count; i += 10) sender.onData(bytes)
+  }
+  feed(messages / 10)
+  for (const receiver of receivers) receiver.texts = 0
+  const start = process.hrtime.bigint()
+  feed(messages)
+  const deliveries = messages * receivers.length
+  report(`deliver to ${receivers.length}`, start, deliveries, 'delivery')
+  const got = receivers.reduce((sum, { texts }) => sum + texts, 0)
+  if (got !== deliveries) throw new Error(`${deliveries - got} messages of ${deliveries} were not written`)
+}
+
+function report(what: string, start: bigint, count: number, unit: string): void {
+  const microseconds = Number(process.hrtime.bigint() - start) / 1000 / count
+  console.log(`road: ${what}: ${microseconds.toFixed(3)} us a ${unit}`)
+}
+
+async function openServer(): Promise<Server> {
+  const limits = ['c2s_rate=off', 'c2s_stanza_rate=off', 'sessions_per_account=1000']
+  const set = [`domain=${domain}`, ...limits.map((limit) => `limits.${limit}`)]
+  const { config } = loadConfig({ modules, env: {}, set })
+  const parts = { config, clock, random: systemRandom, log: silentLog, metrics: new Metrics(), stores }
+  return Server.create({ ...parts, secret: Buffer.alloc(32), memoryUse: () => 0 })
+}
+
+async function login(name: string, resource: string): Promise<Sink> {
+  const sink = new Sink()
+  server.accept(sink)
+  const header = `<stream:stream to='${domain}' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`
+  const plain = Buffer.from(`\0${name}\0pencil`).toString('base64')
+  await sink.say(header, '</stream:features>')
+  await sink.say(
+    `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${plain}</auth>`,
+    '<success',
+  )
+  await sink.say(header, '</stream:features>')
+  const bind = `<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind>`
+  await sink.say(`<iq type='set' id='bind'>${bind}</iq>`, '</iq>')
+  await sink.say('<presence/>', '<presence')
+  return sink
+}
