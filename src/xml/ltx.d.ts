@@ -1,4 +1,4 @@
-/** The part of ltx's Element that we build on; ltx brings no types of its own. */
+/** The parts of ltx and @xmpp/xml that we build on; they bring no types of their own. */
 declare module 'ltx/lib/Element.js' {
   /** The class that `require('ltx')` and `@xmpp/xml` share. `text` is left out: our subclass makes it a property. */
   export default class Element {
@@ -30,4 +30,15 @@ declare module 'ltx/lib/Element.js' {
     attr(name: string, value?: string): string | this
     toString(): string
   }
+}
+
+declare module '@xmpp/xml' {
+  import Element from 'ltx/lib/Element.js'
+  export { Element }
+  /** Builds an element. Attributes that are undefined or null and children that are falsy are left out. */
+  export default function xml(
+    name: string,
+    attrs?: string | Record<string, string | number | null | undefined>,
+    ...children: unknown[]
+  ): Element
 }
