@@ -101,7 +101,7 @@ export function oracle(bytes: Buffer): Shape[] | undefined {
   parser.on('opentag', (tag) => {
     const names = [tag, ...Object.values(tag.attributes)].flatMap(({ prefix, local }) => [prefix, local])
     // saxes lets what follows a colon begin with what may not begin a name (Namespaces in XML 1.0 §4, NCName).
-    if (names.some((name) => /^[-.0-9\u{b7}\u{300}-\u{36f}\u{203f}\u{2040}]/u.test(name))) refuse()
+    if (names.some((name) => /^(?:[-.0-9\u00b7\u203f\u2040]|[\u0300-\u036f])/u.test(name))) refuse()
     const shape = shapeOf(tag)
     if (open.length === 1) elements.push(shape)
     else open.at(-1)?.[2].push(shape)
