@@ -10,7 +10,7 @@ import { Host } from './host/host.js'
 import { Modules, type Chosen } from './host/modules.js'
 import { modules } from './modules/index.js'
 import { Presence } from './router/presence.js'
-import { Router } from './router/router.js'
+import { Router, type Elsewhere } from './router/router.js'
 import { PasswordError, Passwords, PasswordsBusy } from './sasl/password.js'
 import { StanzaError } from './stanza/errors.js'
 import type { AccountKeys } from './storage/accounts.js'
@@ -100,6 +100,11 @@ export class Server {
     let count = 0
     for (const host of this.hosts.values()) count += host.sessions.size
     return count
+  }
+
+  /** Takes stanzas for domains that are not ours; without one they bounce. */
+  set elsewhere(elsewhere: Elsewhere | undefined) {
+    this.#router.elsewhere = elsewhere
   }
 
   /** A client's connection, from a listener or from a test. */

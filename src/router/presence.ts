@@ -125,9 +125,9 @@ export class Presence {
       if (presence === 'unavailable') roster.showPresence(owner, contact, presence)
       const routed = pass ? this.#route(stanza.readdressed({ from: owner, to: contact })) : undefined
       push()
-      // RFC 6121 §3.1.5
-      if (presence === 'available') roster.showPresence(owner, contact, presence)
-      return routed
+      // RFC 6121 §3.1.5, §3.1.6: the contact's server takes the approval in before the presence.
+      if (presence !== 'available') return routed
+      return after(routed, () => roster.showPresence(owner, contact, presence))
     })
     if (!known) throw new StanzaError('not-allowed', 'This account has no roster')
   }
@@ -149,8 +149,8 @@ export class Presence {
       push()
       if (presence === 'unavailable') roster.showPresence(owner, contact, presence)
       const routed = reply ? this.#route(answer(bare, reply, owner)) : undefined
-      if (presence === 'available') roster.showPresence(owner, contact, presence)
-      return routed
+      if (presence !== 'available') return routed
+      return after(routed, () => roster.showPresence(owner, contact, presence))
     })
   }
 
@@ -330,6 +330,11 @@ export class Presence {
 /** RFC 6121 §3.1.3: an answer on behalf of the user. */
 function answer({ id, from: to }: Stanza, type: 'subscribed' | 'unsubscribed', from: Jid): Stanza {
   return Stanza.of({ kind: 'presence', type, id, from, to: to.bare })
+}
+
+/** At once, unless there is something to wait for. */
+function after(before: void | Promise<void>, run: () => void): void | Promise<void> {
+  return before ? before.then(run) : run()
 }
 
 function deliverTo(sessions: readonly Session[], stanza: Stanza): void {

@@ -253,6 +253,8 @@ export class Roster {
 
   /** Sends the contact the presence of each available resource, or that it is unavailable (RFC 6121 §3.1.5, §3.2.2). */
   showPresence(owner: Jid, to: Jid, as: 'available' | 'unavailable'): void {
+    // The subscription may have ended while the approval was on its way.
+    if (as === 'available' && !this.cached(owner)?.shares(to)) return
     for (const { jid, presence } of this.#host.sessions.available(owner)) {
       if (as === 'unavailable') this.#say(jid, as, to)
       else if (presence) this.#host.send(presence.readdressed({ to }))
