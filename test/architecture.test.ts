@@ -17,7 +17,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   stanza: ['base', 'xml'],
   storage: ['base', 'stanza', 'xml'],
   stream: ['base', 'xml', 'stanza'],
-  tls: ['base', 'config', 'stream'],
+  tls: ['base', 'sasl', 'config', 'stream'],
   session: ['base', 'xml', 'stanza', 'storage', 'stream'],
   host: ['base', 'xml', 'stanza', 'storage', 'config', 'stream', 'session'],
   router: ['base', 'xml', 'stanza', 'storage', 'session', 'host'],

@@ -1,0 +1,302 @@
+/** Accepts clients' connections on one address and hands each over as a transport, after TLS where it comes first. */
+import { BlockList, createServer as createTcpServer, isIP } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
+import type { SecureContextOptions, Server as TlsServer, TLSSocket } from 'node:tls'
+import type { Clock } from '../base/clock.js'
+import type { Log } from '../base/log.js'
+import type { Counters, Metrics } from '../base/metrics.js'
+import type { Admission } from './admission.js'
+import type { Certificates } from './certificates.js'
+import { readClientHello } from './client-hello.js'
+import { Flusher, StartTlsTransport, TcpTransport } from './tcp-transport.js'
+import type { TransportShare } from './tcp-transport.js'
+
+/**
+ * `starttls`: plain until the client asks for TLS (RFC 6120 §5). `direct`: TLS from the first byte (XEP-0368).
+ * `plain`: trusted without TLS, on loopback addresses only; with certificates TLS can be asked for all the same.
+ */
+export type ListenerKind = 'starttls' | 'direct' | 'plain'
+
+export interface ListenerOptions {
+  readonly kind: ListenerKind
+  /** Port 0 takes a free one. */
+  readonly address: { readonly host: string; readonly port: number }
+  /** Needed for `starttls` and `direct`. */
+  readonly certificates?: Certificates | undefined
+  /** Shared by the listeners that count together. */
+  readonly admission: Admission
+  /** Bytes waiting for a peer past which `write` returns false. Default 1 MiB. */
+  readonly highWater?: number
+  /** For the TLS handshake. Default 10 seconds. */
+  readonly handshakeMs?: number
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+  /** Must set the transport's callbacks before it returns. */
+  readonly onConnection: (transport: TcpTransport) => void
+}
+
+/** A port that could not be opened; the message says why and what to do, in one line. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError'
+}
+
+const defaultHighWater = 1024 * 1024
+const defaultHandshakeMs = 10_000
+
+export class Listener {
+  readonly #server: Server
+  readonly #handshakes: Handshakes | undefined
+  readonly #transports = new Set<TcpTransport>()
+  readonly #share: TransportShare
+  readonly #refused: Counters
+
+  /** Rejects with `ListenError`. When IPv6 is off on this machine, `::` listens on 0.0.0.0 and the log says so. */
+  static async open(options: ListenerOptions): Promise<Listener> {
+    const { kind, address, log } = options
+    if (kind === 'plain' && !isLoopback(address.host))
+      throw new ListenError(
+        `cannot listen on ${shown(address)} without TLS: passwords would be readable on the way; use 127.0.0.1 or [::1], or a listener with TLS`,
+      )
+    const listener = new Listener(options)
+    try {
+      await listener.#listen(address)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      const noIpv6 = code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL'
+      if (address.host !== '::' || !noIpv6) throw listenError(address, error as NodeJS.ErrnoException)
+      const ipv4 = { host: '0.0.0.0', port: address.port }
+      await listener.#listen(ipv4).catch((second: NodeJS.ErrnoException) => {
+        throw listenError(ipv4, second)
+      })
+      log.warn('listen.ipv4', {}, `this machine has no IPv6: listening on ${shown(ipv4)} instead`)
+    }
+    return listener
+  }
+
+  private constructor(private readonly options: ListenerOptions) {
+    const { kind, certificates, clock, metrics, highWater = defaultHighWater } = options
+    if (kind !== 'plain' && !certificates) throw new Error(`a ${kind} listener needs certificates`)
+    this.#handshakes = certificates && new Handshakes(certificates, options)
+    this.#share = {
+      clock,
+      highWater,
+      flusher: new Flusher(),
+      trusted: kind === 'plain',
+      secure: (raw) => this.#handshakes!.run(raw),
+      closed: (transport) => this.#transports.delete(transport),
+    }
+    this.#refused = metrics.counters(
+      'connections_refused_total',
+      'Connections closed at once because their address had too many.',
+      ['reason'],
+    )
+    // Half open sockets: what a client asked before it stopped sending is still answered.
+    this.#server = createTcpServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket))
+  }
+
+  /** The real port when 0 was asked for. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  /** Connections that are open, during the handshake too. */
+  get connections(): number {
+    return this.#transports.size
+  }
+
+  /** Accepts no more; the connections there are stay. */
+  stop(): void {
+    this.#server.close()
+  }
+
+  /** Accepts no more and destroys what is open. */
+  close(): void {
+    this.stop()
+    for (const transport of this.#transports) transport.destroy()
+  }
+
+  #listen({ host, port }: { host: string; port: number }): Promise<void> {
+    const server = this.#server
+    return new Promise((resolve, reject) => {
+      const failed = (error: Error) => {
+        server.off('listening', listening)
+        reject(error)
+      }
+      const listening = () => {
+        server.off('error', failed)
+        // Out of file descriptors and the like: this connection is lost, the next may succeed.
+        server.on('error', (error) => this.options.log.error('listen.failed', { error }))
+        resolve()
+      }
+      server.once('error', failed).once('listening', listening)
+      server.listen({ host, port, backlog: 1024 })
+    })
+  }
+
+  #accept(socket: Socket): void {
+    const { admission, certificates, kind } = this.options
+    const address = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '')
+    if (address === undefined) {
+      socket.destroy()
+      return
+    }
+    // The trusted ones on loopback are a proxy's, that is everybody's.
+    const visitor = kind === 'plain' ? undefined : admission.admit(address)
+    if (typeof visitor === 'string') {
+      this.#refused.of(visitor).add()
+      socket.on('error', ignore)
+      socket.destroy()
+      return
+    }
+    const Kind = certificates && kind !== 'direct' ? StartTlsTransport : TcpTransport
+    const transport = new Kind(socket, this.#share, address, visitor)
+    this.#transports.add(transport)
+    if (kind === 'direct') void this.#handshakeFirst(transport)
+    else this.options.onConnection(transport)
+  }
+
+  /** Resolves in every case: a failed handshake has closed the connection, and nobody was told of it. */
+  async #handshakeFirst(transport: TcpTransport): Promise<void> {
+    try {
+      transport.secured(await this.#share.secure(transport.release()))
+      this.options.onConnection(transport)
+    } catch {
+      transport.destroy()
+    }
+  }
+}
+
+/** TLS handshakes, run by `tls.Server`s that never listen, one for each certificate: so ALPN and the time limit are Node's own. */
+class Handshakes {
+  readonly #servers = new WeakMap<SecureContextOptions, TlsServer>()
+  readonly #running = new Map<string, (result: TLSSocket | Error) => void>()
+  readonly #failures: Counters
+
+  constructor(
+    private readonly certificates: Certificates,
+    private readonly options: ListenerOptions,
+  ) {
+    this.#failures = options.metrics.counters('tls_handshake_failures_total', 'TLS handshakes that failed.', [
+      'code',
+    ])
+  }
+
+  /** Resolves with the secured socket; rejects, and has closed the connection, when the handshake fails. */
+  async run(raw: Socket): Promise<TLSSocket> {
+    try {
+      const serverName = await this.#serverName(raw)
+      return await this.#secure(raw, this.#serverFor(this.certificates.pairFor(serverName)))
+    } catch (error) {
+      this.#failures.of((error as NodeJS.ErrnoException).code ?? 'other').add()
+      raw.destroy()
+      throw error
+    }
+  }
+
+  /** Waits for the ClientHello, and leaves it in the socket. */
+  #serverName(raw: Socket): Promise<string | undefined> {
+    return new Promise((resolve, reject) => {
+      let bytes: Buffer = Buffer.alloc(0)
+      const settle = (result: string | undefined | Error) => {
+        timer.cancel()
+        raw.off('data', read).off('end', ended).off('close', ended).pause()
+        if (result instanceof Error) return reject(result)
+        raw.unshift(bytes)
+        resolve(result)
+      }
+      const read = (chunk: Buffer) => {
+        bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk])
+        const hello = readClientHello(bytes)
+        if (hello === 'not TLS') settle(handshakeError('NOT_TLS', 'what the client sent is not TLS'))
+        else if (hello !== 'more') settle(hello.serverName)
+      }
+      const ended = () => settle(handshakeError('CLOSED', 'the connection closed before the TLS handshake'))
+      const timer = this.options.clock.after(this.options.handshakeMs ?? defaultHandshakeMs, () =>
+        settle(handshakeError('TIMEOUT', 'the client did not begin the TLS handshake')),
+      )
+      if (raw.destroyed) ended()
+      else raw.on('data', read).on('end', ended).on('close', ended).resume()
+    })
+  }
+
+  #secure(raw: Socket, server: TlsServer): Promise<TLSSocket> {
+    return new Promise((resolve, reject) => {
+      const key = ends(raw)
+      const settle = (result: TLSSocket | Error) => {
+        raw.off('close', closed)
+        this.#running.delete(key)
+        if (result instanceof Error) reject(result)
+        else resolve(result)
+      }
+      const closed = () => settle(handshakeError('CLOSED', 'the connection closed during the TLS handshake'))
+      this.#running.set(key, settle)
+      raw.on('close', closed)
+      // A client that leaves now has nothing to be answered.
+      raw.allowHalfOpen = false
+      server.emit('connection', raw)
+    })
+  }
+
+  #serverFor(pair: SecureContextOptions): TlsServer {
+    const there = this.#servers.get(pair)
+    if (there) return there
+    const { kind, handshakeMs = defaultHandshakeMs } = this.options
+    const server = createTlsServer({
+      ...pair,
+      handshakeTimeout: handshakeMs,
+      // XEP-0368 §3: who negotiates an application protocol must negotiate this one; who does not is welcome.
+      ...(kind === 'direct' ? { ALPNProtocols: ['xmpp-client'] } : {}),
+    })
+    server.on('secureConnection', (socket) => {
+      socket.allowHalfOpen = true
+      this.#done(socket, socket)
+    })
+    server.on('tlsClientError', (error, socket) => this.#done(socket, error))
+    this.#servers.set(pair, server)
+    return server
+  }
+
+  #done(socket: TLSSocket, result: TLSSocket | Error): void {
+    const settle = this.#running.get(ends(socket))
+    if (settle) settle(result)
+    else socket.destroy()
+  }
+}
+
+function handshakeError(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code })
+}
+
+/** Both ends of a connection: no two have the same. The socket under TLS and the one above have them alike. */
+function ends(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress} ${socket.localPort}`
+}
+
+const loopback = new BlockList()
+loopback.addSubnet('127.0.0.0', 8, 'ipv4')
+loopback.addAddress('::1', 'ipv6')
+
+function isLoopback(host: string): boolean {
+  const version = isIP(host)
+  return version === 0 ? host === 'localhost' : loopback.check(host, version === 6 ? 'ipv6' : 'ipv4')
+}
+
+function shown({ host, port }: { host: string; port: number }): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+function listenError(address: { host: string; port: number }, error: NodeJS.ErrnoException): ListenError {
+  const fix: Record<string, string> = {
+    EADDRINUSE: `another program uses this port; stop it (ss -ltnp 'sport = :${address.port}' names it) or listen on another port`,
+    EACCES: `this process may not use ports below 1024; use a higher one, or give it the right (CAP_NET_BIND_SERVICE)`,
+    EADDRNOTAVAIL: `this machine has no such address; use [::] for all addresses, or one that "ip address" lists`,
+    ENOTFOUND: `this name has no address; write an IP address`,
+    EAFNOSUPPORT: `this machine has no IPv6; use 0.0.0.0 for all IPv4 addresses`,
+  }
+  const why = fix[error.code ?? ''] ?? error.message
+  return new ListenError(`cannot listen on ${shown(address)}: ${why}`, { cause: error })
+}
+
+function ignore(): void {}
