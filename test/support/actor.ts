@@ -19,6 +19,8 @@ export class Actor {
   readonly local: string
   readonly resource: string
   readonly domain: string
+  /** xml:lang of its stream headers. */
+  language = ''
   isOnline = false
   isConnected = false
   closed = false
@@ -53,7 +55,7 @@ export class Actor {
   }
 
   /** Opens a stream and reads the features, nothing more. */
-  async opens(attributes = `to='${this.domain}' version='1.0'`): Promise<Element> {
+  async opens(attributes = this.#greeting()): Promise<Element> {
     this.dials()
     this.startsStream(attributes)
     return this.next('features')
@@ -72,7 +74,7 @@ export class Actor {
     }
   }
 
-  startsStream(attributes = `to='${this.domain}' version='1.0'`): void {
+  startsStream(attributes = this.#greeting()): void {
     this.#parser = new Parser(LIMITS)
     this.heard = ''
     this.raw(
@@ -244,6 +246,10 @@ export class Actor {
   async vanishes(): Promise<void> {
     this.#pipe?.cut()
     await this.isDisconnected()
+  }
+
+  #greeting(): string {
+    return `to='${this.domain}' version='1.0'${this.language ? ` xml:lang='${this.language}'` : ''}`
   }
 
   #iq(type: string, payload: string, to?: string): string {

@@ -10,6 +10,7 @@ import { loadConfig } from '../../src/config/load.js'
 import { modules } from '../../src/modules/index.js'
 import { Passwords } from '../../src/sasl/password.js'
 import { Server } from '../../src/server.js'
+import type { OfflineLimits } from '../../src/storage/offline.js'
 import type { Stores } from '../../src/storage/stores.js'
 import { memoryStores } from '../../src/storage/memory.js'
 
@@ -19,7 +20,7 @@ export const OTHER_DOMAIN = 'montague.example'
 export interface StageOptions {
   /** Settings as on the command line: `limits.c2s_stanza_size=10000B`. */
   readonly set?: readonly string[]
-  readonly stores?: () => Stores
+  readonly stores?: (offline: OfflineLimits) => Stores
 }
 
 export class Stage {
@@ -50,7 +51,10 @@ export class Stage {
     this.logged = logged
   }
 
-  static async open({ set = [], stores = () => memoryStores() }: StageOptions = {}): Promise<Stage> {
+  static async open({
+    set = [],
+    stores = (offline) => memoryStores({ offline }),
+  }: StageOptions = {}): Promise<Stage> {
     const clock = new HandClock()
     const lines: string[] = []
     const log = createLog(
@@ -63,7 +67,8 @@ export class Stage {
       env: {},
       set: [`domain=${DOMAIN}`, `domains=["${OTHER_DOMAIN}"]`, ...set],
     })
-    const opened = stores()
+    const { offlineMessages: messages, offlineSize: bytes } = config.limits
+    const opened = stores({ messages, bytes })
     const metrics = new Metrics()
     const server = await Server.create({
       config,
