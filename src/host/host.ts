@@ -122,16 +122,18 @@ export class Host {
   }
 
   /**
-   * Removes an account with all that is stored of it and ends its sessions. `beforeEnding` runs when it is gone and
-   * its sessions still stand.
+   * Removes an account with all that is stored of it, ends its sessions and tells its contacts. `beforeEnding` runs when
+   * it is gone and its sessions still stand.
    * @throws StorageUnavailable; then nothing has changed
    */
   async removeAccount(account: Account, beforeEnding?: () => void): Promise<void> {
     const jid = Jid.of(account.local, this.domain)
+    const contacts = await this.roster.load(jid)
     await this.accounts.remove(account.id)
     beforeEnding?.()
     for (const session of this.sessions.of(jid))
       session.close(new StreamError('not-authorized', 'The account was removed'))
+    if (contacts) this.roster.dissolve(contacts)
     await this.tell('accountDeleted', jid)
   }
 

@@ -261,6 +261,14 @@ export class Roster {
     }
   }
 
+  /** Tells every contact of an account that was just removed (RFC 6121 §2.5.2), and drops what is in memory of it. */
+  dissolve(contacts: Contacts): void {
+    const { owner } = contacts
+    this.forget(owner)
+    for (const contact of contacts.listed)
+      for (const type of removal(contact)) this.#say(owner, type, contact.jid)
+  }
+
   /** Drops what is in memory of the account: it was deleted, or its rows were changed from outside. */
   forget(account: Jid): void {
     this.#entries.delete(account.local)
