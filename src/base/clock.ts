@@ -35,6 +35,13 @@ export const realClock: Clock = {
   after: (ms, run) => new RealTimer(ms, run),
 }
 
+/** Resolves after `ms` milliseconds; unlike a timer it keeps the process alive: somebody waits for it. */
+export async function pause(clock: Clock, ms: number): Promise<void> {
+  const alive = setInterval(() => {}, 1 << 30)
+  await new Promise<void>((resolve) => void clock.after(ms, resolve))
+  clearInterval(alive)
+}
+
 interface Wound {
   due: number
   order: number

@@ -1,0 +1,123 @@
+/** Remembers accounts in front of the database, so that a login or a delivery seldom waits for it. */
+import { Lru } from '../base/lru.js'
+import type { Account, AccountKeys, Accounts } from './accounts.js'
+
+/** The store behind: `get` always asks, and what removes or changes an account says which one it was. */
+export interface AccountTable {
+  get(domain: string, local: string): Promise<Account | undefined>
+  create(domain: string, local: string, keys: AccountKeys, at: number): Promise<Account | 'exists'>
+  setKeys(id: number, keys: AccountKeys): Promise<AccountName | undefined>
+  disable(id: number, reason: string, at: number): Promise<AccountName | undefined>
+  enable(id: number): Promise<AccountName | undefined>
+  remove(id: number): Promise<AccountName | undefined>
+  list(domain: string, page: { after?: string; limit: number }): Promise<Account[]>
+  count(domain: string): Promise<number>
+}
+
+export interface AccountName {
+  readonly domain: string
+  readonly local: string
+}
+
+export class CachedAccounts implements Accounts {
+  readonly #table: AccountTable
+  readonly #known: Lru<string, Account>
+  /** Names that nobody has: apart, so that a guesser of names pushes out only guesses. */
+  readonly #absent: Lru<string, true>
+  readonly #asking = new Map<string, Promise<Account | undefined>>()
+  /** Counts changes: an answer that was under way during one is not kept. */
+  #changes = 0
+
+  constructor(table: AccountTable, bounds = { known: 50_000, absent: 10_000 }) {
+    this.#table = table
+    this.#known = new Lru(bounds.known)
+    this.#absent = new Lru(bounds.absent)
+  }
+
+  get(domain: string, local: string): Account | undefined | Promise<Account | undefined> {
+    const name = `${local}@${domain}`
+    const known = this.#known.get(name)
+    if (known) return known
+    if (this.#absent.get(name)) return undefined
+    let asking = this.#asking.get(name)
+    if (!asking) {
+      asking = this.#ask(name, domain, local)
+      this.#asking.set(name, asking)
+    }
+    return asking
+  }
+
+  async create(domain: string, local: string, keys: AccountKeys, at: number): Promise<Account | 'exists'> {
+    return this.#changing({ domain, local }, () => this.#table.create(domain, local, keys, at))
+  }
+
+  async setKeys(id: number, keys: AccountKeys): Promise<void> {
+    await this.#change(() => this.#table.setKeys(id, keys))
+  }
+
+  async disable(id: number, reason: string, at: number): Promise<void> {
+    await this.#change(() => this.#table.disable(id, reason, at))
+  }
+
+  async enable(id: number): Promise<void> {
+    await this.#change(() => this.#table.enable(id))
+  }
+
+  async remove(id: number): Promise<void> {
+    await this.#change(() => this.#table.remove(id))
+  }
+
+  list(domain: string, page: { after?: string; limit: number }): Promise<Account[]> {
+    return this.#table.list(domain, page)
+  }
+
+  count(domain: string): Promise<number> {
+    return this.#table.count(domain)
+  }
+
+  async #ask(name: string, domain: string, local: string): Promise<Account | undefined> {
+    const changes = this.#changes
+    try {
+      const account = await this.#table.get(domain, local)
+      if (changes !== this.#changes) return account
+      if (account) this.#known.set(name, account)
+      else this.#absent.set(name, true)
+      return account
+    } finally {
+      this.#asking.delete(name)
+    }
+  }
+
+  async #change(work: () => Promise<AccountName | undefined>): Promise<void> {
+    try {
+      const name = await work()
+      if (name) this.#forget(name)
+    } catch (error) {
+      // Perhaps it happened, and to whom is unknown.
+      this.#known.clear()
+      this.#changed()
+      throw error
+    }
+  }
+
+  async #changing<T>(name: AccountName, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } finally {
+      this.#forget(name)
+    }
+  }
+
+  #forget({ domain, local }: AccountName): void {
+    const name = `${local}@${domain}`
+    this.#known.delete(name)
+    this.#absent.delete(name)
+    this.#changed()
+  }
+
+  /** Whoever asks from now on must not join a question from before. */
+  #changed(): void {
+    this.#changes++
+    this.#asking.clear()
+  }
+}

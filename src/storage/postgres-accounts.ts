@@ -1,0 +1,157 @@
+/** Accounts and their keys in PostgreSQL. */
+import type { AccountName, AccountTable } from './account-cache.js'
+import type { Account, AccountKeys, ScramHash, ScramKeys } from './accounts.js'
+import type { Database, Transaction } from './database.js'
+
+interface AccountRow extends Record<string, unknown> {
+  id: number
+  domain: string
+  local: string
+  created: number
+  disabled: number | null
+  reason: string | null
+  /** Null in the one row of an account without keys. */
+  hash: ScramHash | null
+  salt: Buffer
+  iterations: number
+  storedKey: Buffer
+  serverKey: Buffer
+}
+
+const accountColumns = `a.id, a.domain, a.local,
+  (extract(epoch FROM a.created_at) * 1000)::bigint AS created,
+  (extract(epoch FROM a.disabled_at) * 1000)::bigint AS disabled, a.disabled_reason AS reason,
+  k.hash, k.salt, k.iterations, k.stored_key AS "storedKey", k.server_key AS "serverKey"`
+
+export class PostgresAccounts implements AccountTable {
+  readonly #database: Database
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  async get(domain: string, local: string): Promise<Account | undefined> {
+    const rows = await this.#database.query<AccountRow>(
+      'accounts.get',
+      `SELECT ${accountColumns} FROM accounts a LEFT JOIN account_keys k ON k.account = a.id
+        WHERE a.domain = $1 AND a.local = $2`,
+      [domain, local],
+    )
+    return accountsFrom(rows)[0]
+  }
+
+  async create(domain: string, local: string, keys: AccountKeys, at: number): Promise<Account | 'exists'> {
+    return this.#database.transaction(async (transaction) => {
+      const [row] = await transaction.query<{ id: number }>(
+        'accounts.create',
+        `INSERT INTO accounts (domain, local, created_at) VALUES ($1, $2, to_timestamp($3::float8 / 1000))
+          ON CONFLICT (domain, local) DO NOTHING RETURNING id`,
+        [domain, local, at],
+      )
+      if (!row) return 'exists'
+      await insertKeys(transaction, row.id, keys)
+      await deleteValues(transaction, { domain, local })
+      return { id: row.id, domain, local, keys: { ...keys }, disabled: undefined, createdAt: at }
+    })
+  }
+
+  async setKeys(id: number, keys: AccountKeys): Promise<AccountName | undefined> {
+    const work = async (transaction: Transaction) => {
+      const [name] = await transaction.query<{ domain: string; local: string }>(
+        'accounts.lock',
+        'SELECT domain, local FROM accounts WHERE id = $1 FOR UPDATE',
+        [id],
+      )
+      if (!name) return undefined
+      await transaction.query('accounts.drop-keys', 'DELETE FROM account_keys WHERE account = $1', [id])
+      await insertKeys(transaction, id, keys)
+      return name
+    }
+    return this.#database.transaction(work, { repeatable: true })
+  }
+
+  async disable(id: number, reason: string, at: number): Promise<AccountName | undefined> {
+    const [name] = await this.#database.query<{ domain: string; local: string }>(
+      'accounts.disable',
+      `UPDATE accounts SET disabled_at = to_timestamp($2::float8 / 1000), disabled_reason = $3
+        WHERE id = $1 RETURNING domain, local`,
+      [id, at, reason],
+      { repeatable: true },
+    )
+    return name
+  }
+
+  async enable(id: number): Promise<AccountName | undefined> {
+    const [name] = await this.#database.query<{ domain: string; local: string }>(
+      'accounts.enable',
+      'UPDATE accounts SET disabled_at = NULL, disabled_reason = NULL WHERE id = $1 RETURNING domain, local',
+      [id],
+      { repeatable: true },
+    )
+    return name
+  }
+
+  async remove(id: number): Promise<AccountName | undefined> {
+    return this.#database.transaction(async (transaction) => {
+      // Keys and roster go with the row; whoever appends an offline message holds a lock on it.
+      const [name] = await transaction.query<{ domain: string; local: string }>(
+        'accounts.remove',
+        'DELETE FROM accounts WHERE id = $1 RETURNING domain, local',
+        [id],
+      )
+      if (!name) return undefined
+      await transaction.query('accounts.remove-offline', 'DELETE FROM offline WHERE account = $1', [id])
+      await deleteValues(transaction, name)
+      return name
+    })
+  }
+
+  async list(domain: string, { after, limit }: { after?: string; limit: number }): Promise<Account[]> {
+    const rows = await this.#database.query<AccountRow>(
+      'accounts.list',
+      `SELECT ${accountColumns} FROM
+        (SELECT * FROM accounts WHERE domain = $1 AND ($2::text IS NULL OR local > $2) ORDER BY local LIMIT $3) a
+        LEFT JOIN account_keys k ON k.account = a.id ORDER BY a.local`,
+      [domain, after ?? null, limit],
+    )
+    return accountsFrom(rows)
+  }
+
+  async count(domain: string): Promise<number> {
+    const sql = 'SELECT count(*) AS count FROM accounts WHERE domain = $1'
+    const [row] = await this.#database.query<{ count: number }>('accounts.count', sql, [domain])
+    return row?.count ?? 0
+  }
+}
+
+async function insertKeys(transaction: Transaction, id: number, keys: AccountKeys): Promise<void> {
+  for (const [hash, { salt, iterations, storedKey, serverKey }] of Object.entries(keys)) {
+    await transaction.query(
+      'accounts.insert-key',
+      `INSERT INTO account_keys (account, hash, salt, iterations, stored_key, server_key)
+        VALUES ($1, $2, $3, $4, $5, $6)`,
+      [id, hash, salt, iterations, storedKey, serverKey],
+    )
+  }
+}
+
+async function deleteValues(transaction: Transaction, { domain, local }: AccountName): Promise<void> {
+  const sql = 'DELETE FROM small_values WHERE domain = $1 AND local = $2'
+  await transaction.query('accounts.drop-values', sql, [domain, local])
+}
+
+/** Rows of one account follow each other, one for each of its keys. */
+function accountsFrom(rows: readonly AccountRow[]): Account[] {
+  const accounts: Account[] = []
+  let keys: Partial<Record<ScramHash, ScramKeys>> = {}
+  for (const row of rows) {
+    const { id, domain, local, created, disabled, reason, hash, salt, iterations } = row
+    if (accounts.at(-1)?.id !== id) {
+      keys = {}
+      const lock = disabled === null ? undefined : { reason: reason ?? '', at: disabled }
+      accounts.push({ id, domain, local, keys, disabled: lock, createdAt: created })
+    }
+    if (hash) keys[hash] = { salt, iterations, storedKey: row.storedKey, serverKey: row.serverKey }
+  }
+  return accounts
+}

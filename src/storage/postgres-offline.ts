@@ -1,0 +1,247 @@
+/** Offline messages in PostgreSQL: appended in batches, counted in memory, ordered by ids of the database. */
+import { Batcher } from '../base/batch.js'
+import type { Clock } from '../base/clock.js'
+import { Lru } from '../base/lru.js'
+import type { Random } from '../base/random.js'
+import type { Database, Transaction } from './database.js'
+import { StorageUnavailable } from './errors.js'
+import type { OfflineLimits, OfflineMessage, OfflineStore } from './offline.js'
+
+interface NewMessage {
+  readonly account: number
+  readonly stanza: string
+  readonly bytes: number
+  readonly at: number
+  /** Tells after a broken connection whether the message had been written. */
+  readonly tag: number
+}
+
+type Outcome = 'stored' | 'full'
+
+/** What an account has stored and has on the way; loaded at its first message. */
+class Usage {
+  loaded = false
+  messages = 0
+  bytes = 0
+  /** Messages on the way: counted above, perhaps not in the database yet. */
+  pending = 0
+  /** When the figures last came from the database. */
+  loadedAt = 0
+  /** Loading and removing, one after the other, so that neither miscounts the other. */
+  turn: Promise<unknown> = Promise.resolve()
+  idle: (() => void)[] = []
+
+  constructor(readonly account: number) {}
+}
+
+/** Accounts whose figures are remembered; more than the batcher holds rows. */
+const remembered = 50_000
+/** Milliseconds before "full" is checked against the database again. */
+const recheckAfter = 1000
+
+export interface PostgresOfflineOptions {
+  readonly clock: Clock
+  readonly random: Random
+  readonly limits: OfflineLimits
+}
+
+export class PostgresOffline implements OfflineStore {
+  readonly #database: Database
+  readonly #clock: Clock
+  readonly #limits: OfflineLimits
+  readonly #batcher: Batcher<NewMessage, Outcome>
+  readonly #usages = new Lru<number, Usage>(remembered)
+  #nextTag: number
+  #closed = false
+
+  constructor(database: Database, { clock, random, limits }: PostgresOfflineOptions) {
+    this.#database = database
+    this.#clock = clock
+    this.#limits = limits
+    // 48 random bits and then one by one: below 2^53, and never the tag of another process.
+    this.#nextTag = random.bytes(6).readUIntBE(0, 6)
+    this.#batcher = new Batcher<NewMessage, Outcome>({
+      clock,
+      keyOf: ({ account }) => account,
+      bytesOf: ({ bytes }) => bytes,
+      mayRepeat: (error) => error instanceof StorageUnavailable,
+      write: (rows, again) =>
+        again
+          ? database.transaction((transaction) => writeAgain(transaction, rows), { repeatable: true })
+          : write(database, rows),
+    })
+  }
+
+  async append(account: number, stanza: string, at: number): Promise<Outcome> {
+    if (this.#closed) throw new StorageUnavailable('the offline store is closed')
+    // One such text would make PostgreSQL refuse the whole batch. XML cannot hold it.
+    if (stanza.includes('\0')) throw new RangeError('a stanza cannot hold U+0000')
+    const bytes = Buffer.byteLength(stanza)
+    const usage = this.#usageOf(account)
+    if (!usage.loaded) await this.#load(usage)
+    if (!this.#fits(usage, bytes)) {
+      // Another process may have removed messages meanwhile.
+      if (this.#clock.now() - usage.loadedAt >= recheckAfter) await this.#load(usage)
+      if (!this.#fits(usage, bytes)) return 'full'
+    }
+    return this.#enqueue(usage, { account, stanza, bytes, at, tag: this.#nextTag++ })
+  }
+
+  async read(account: number, after: number, limit: number): Promise<OfflineMessage[]> {
+    return this.#database.query<{ id: number; stanza: string; at: number }>(
+      'offline.read',
+      `SELECT id, stanza, (extract(epoch FROM at) * 1000)::bigint AS at FROM offline
+        WHERE account = $1 AND id > $2 ORDER BY id LIMIT $3`,
+      [account, after, limit],
+    )
+  }
+
+  removeThrough(account: number, id: number): Promise<void> {
+    return this.#remove(account, id)
+  }
+
+  async count(account: number): Promise<number> {
+    const sql = 'SELECT count(*) AS count FROM offline WHERE account = $1'
+    const [row] = await this.#database.query<{ count: number }>('offline.count', sql, [account])
+    return row?.count ?? 0
+  }
+
+  clear(account: number): Promise<void> {
+    return this.#remove(account, Number.MAX_SAFE_INTEGER)
+  }
+
+  /** Writes what waits; `append` rejects from now on. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#batcher.drain()
+  }
+
+  async #enqueue(usage: Usage, message: NewMessage): Promise<Outcome> {
+    const added = this.#batcher.add(message)
+    if (added === 'full') throw new StorageUnavailable('too many offline messages wait to be written')
+    usage.messages++
+    usage.bytes += message.bytes
+    usage.pending++
+    let outcome: Outcome | undefined
+    try {
+      return (outcome = await added)
+    } finally {
+      if (outcome !== 'stored') {
+        usage.messages--
+        usage.bytes -= message.bytes
+      }
+      if (--usage.pending === 0) for (const resume of usage.idle.splice(0)) resume()
+    }
+  }
+
+  #fits(usage: Usage, bytes: number): boolean {
+    return usage.messages < this.#limits.messages && usage.bytes + bytes <= this.#limits.bytes
+  }
+
+  #usageOf(account: number): Usage {
+    const known = this.#usages.get(account)
+    if (known) return known
+    const usage = new Usage(account)
+    // One with messages on the way stays. There are fewer of these than places.
+    let dropped = this.#usages.set(account, usage)
+    while (dropped && dropped.pending > 0) dropped = this.#usages.set(dropped.account, dropped)
+    return usage
+  }
+
+  /** Counts what is stored, at a moment when nothing is on the way. Callers at the same time share one count. */
+  async #load(usage: Usage): Promise<void> {
+    const asked = usage.loadedAt
+    await this.#inTurn(usage, async () => {
+      if (usage.loaded && usage.loadedAt !== asked) return
+      while (usage.pending > 0) await new Promise<void>((resolve) => usage.idle.push(resolve))
+      const [row] = await this.#database.query<{ messages: number; bytes: number }>(
+        'offline.usage',
+        `SELECT count(*) AS messages, coalesce(sum(octet_length(stanza)), 0)::bigint AS bytes
+           FROM offline WHERE account = $1`,
+        [usage.account],
+      )
+      usage.messages = row?.messages ?? 0
+      usage.bytes = row?.bytes ?? 0
+      usage.loaded = true
+      usage.loadedAt = this.#clock.now()
+    })
+  }
+
+  async #remove(account: number, through: number): Promise<void> {
+    const usage = this.#usageOf(account)
+    await this.#inTurn(usage, async () => {
+      const [gone] = await this.#database.query<{ messages: number; bytes: number }>(
+        'offline.remove',
+        `WITH gone AS (
+          DELETE FROM offline WHERE account = $1 AND id <= $2 RETURNING octet_length(stanza) AS bytes
+        )
+        SELECT count(*) AS messages, coalesce(sum(bytes), 0)::bigint AS bytes FROM gone`,
+        [account, through],
+        { repeatable: true },
+      )
+      usage.messages -= gone?.messages ?? 0
+      usage.bytes -= gone?.bytes ?? 0
+    })
+  }
+
+  #inTurn(usage: Usage, work: () => Promise<void>): Promise<void> {
+    const turn = usage.turn.then(work)
+    usage.turn = turn.catch(() => {})
+    return turn
+  }
+}
+
+/**
+ * The accounts are locked until the commit: a removal waits for us or we do not see the account; and ids of one
+ * account, drawn after the lock, become visible in their order, whichever process writes them. So nobody who has read
+ * up to an id can remove an unread message below it. Returned are the accounts that no longer exist.
+ */
+const lockAccounts = `SELECT id FROM accounts WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE`
+const insert = `
+  INSERT INTO offline (account, tag, at, stanza)
+    SELECT new.account, new.tag, to_timestamp(new.at / 1000), new.stanza
+      FROM unnest($1::bigint[], $2::bigint[], $3::float8[], $4::text[])
+        WITH ORDINALITY AS new (account, tag, at, stanza, place)
+      JOIN held ON held.id = new.account`
+const gone = `SELECT DISTINCT account FROM unnest($1::bigint[]) AS new (account)
+  WHERE account NOT IN (SELECT id FROM held)`
+
+async function write(database: Database, rows: readonly NewMessage[]): Promise<Outcome[]> {
+  const missing = await database.query<{ account: number }>(
+    'offline.append',
+    `WITH held AS MATERIALIZED (${lockAccounts}), stored AS (${insert} ORDER BY place) ${gone}`,
+    columnsOf(rows),
+  )
+  return outcomes(rows, missing)
+}
+
+/**
+ * After a broken connection: the first attempt may have been committed, or may still be running. The lock waits for
+ * it, and only then is it visible which messages are there.
+ */
+async function writeAgain(transaction: Transaction, rows: readonly NewMessage[]): Promise<Outcome[]> {
+  const columns = columnsOf(rows)
+  await transaction.query('offline.lock', lockAccounts, [columns[0]])
+  const missing = await transaction.query<{ account: number }>(
+    'offline.append-again',
+    `WITH held AS MATERIALIZED (SELECT id FROM accounts WHERE id = ANY($1::bigint[])), stored AS (${insert}
+      WHERE NOT EXISTS (SELECT FROM offline o WHERE o.account = new.account AND o.tag = new.tag)
+      ORDER BY place) ${gone}`,
+    columns,
+  )
+  return outcomes(rows, missing)
+}
+
+function columnsOf(rows: readonly NewMessage[]): unknown[] {
+  return [
+    rows.map(({ account }) => account),
+    rows.map(({ tag }) => tag),
+    rows.map(({ at }) => at),
+    rows.map(({ stanza }) => stanza),
+  ]
+}
+
+function outcomes(rows: readonly NewMessage[], missing: readonly { account: number }[]): Outcome[] {
+  const absent = new Set(missing.map(({ account }) => account))
+  return rows.map(({ account }) => (absent.has(account) ? 'full' : 'stored'))
+}

@@ -1,0 +1,33 @@
+/** All stores on PostgreSQL. */
+import type { Clock } from '../base/clock.js'
+import { realClock } from '../base/clock.js'
+import type { Random } from '../base/random.js'
+import { systemRandom } from '../base/random.js'
+import { CachedAccounts } from './account-cache.js'
+import type { Database } from './database.js'
+import type { OfflineLimits } from './offline.js'
+import { offlineLimits } from './offline.js'
+import { PostgresAccounts } from './postgres-accounts.js'
+import { PostgresMap } from './postgres-map.js'
+import { PostgresOffline } from './postgres-offline.js'
+import { PostgresRosters } from './postgres-rosters.js'
+import type { Stores } from './stores.js'
+
+export interface PostgresStoresOptions {
+  readonly clock?: Clock
+  readonly random?: Random
+  readonly offline?: OfflineLimits
+}
+
+/** The stores of a database that `migrate` has brought up to date. */
+export function openPostgresStores(database: Database, options: PostgresStoresOptions = {}): Stores {
+  const { clock = realClock, random = systemRandom, offline: limits = offlineLimits } = options
+  const offline = new PostgresOffline(database, { clock, random, limits })
+  return {
+    accounts: new CachedAccounts(new PostgresAccounts(database)),
+    rosters: new PostgresRosters(database),
+    offline,
+    map: <T>(domain: string, name: string) => new PostgresMap<T>(database, domain, name),
+    close: () => offline.close(),
+  }
+}
