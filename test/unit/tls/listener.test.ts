@@ -127,7 +127,7 @@ function hashOf(digest: 'sha1' | 'sha256' | 'sha384' | 'sha512'): string | undef
   const certificate = new X509Certificate(root.issue({ names: ['a'], digest, key: issued.key }).certificate)
   const found = channelBindings({
     getProtocol: () => 'TLSv1.2',
-    getX509Certificate: () => certificate,
+    getCertificate: () => ({ raw: certificate.raw }),
     exportKeyingMaterial: () => Buffer.alloc(0),
   })?.data('tls-server-end-point')
   const hashed = (name: string) => createHash(name).update(certificate.raw).digest()
