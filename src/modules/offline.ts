@@ -23,7 +23,7 @@ export default defineModule({
     { number: 203, version: '2.0' },
     {
       number: 334,
-      version: '0.4.1',
+      version: '1.0.0',
       status: 'partial',
       note: 'no-store and store, for messages kept offline',
     },

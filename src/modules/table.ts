@@ -1,0 +1,146 @@
+/** What this server supports, for people and for machines: the README's table and the DOAP file, made from the modules. */
+import type { AnyModule, Xep } from '../host/module.js'
+import { el, type Element } from '../xml/element.js'
+
+/** XEPs that are no module's business, and the folder that is about them. */
+const builtIn: readonly (readonly [where: string, xep: Xep])[] = [
+  ['stanza', { number: 4, version: '2.13.2' }],
+  ['stanza', { number: 68, version: '1.3.0' }],
+  ['stanza', { number: 82, version: '1.1.1' }],
+  ['c2s', { number: 175, version: '1.2' }],
+  ['tls', { number: 368, version: '1.1.0' }],
+  ['c2s', { number: 440, version: '1.0.0' }],
+  ['sasl', { number: 474, version: '0.5.0' }],
+]
+
+const rfcs = [5802, 6120, 6121, 7590, 7622, 7677, 9266]
+
+/** As in the XSF's list. */
+const titles: Readonly<Record<number, string>> = {
+  4: 'Data Forms',
+  12: 'Last Activity',
+  30: 'Service Discovery',
+  49: 'Private XML Storage',
+  54: 'vcard-temp',
+  68: 'Field Standardization for Data Forms',
+  77: 'In-Band Registration',
+  82: 'XMPP Date and Time Profiles',
+  92: 'Software Version',
+  115: 'Entity Capabilities',
+  128: 'Service Discovery Extensions',
+  157: 'Contact Addresses for XMPP Services',
+  160: 'Best Practices for Handling Offline Messages',
+  175: 'Best Practices for Use of SASL ANONYMOUS',
+  199: 'XMPP Ping',
+  202: 'Entity Time',
+  203: 'Delayed Delivery',
+  237: 'Roster Versioning',
+  334: 'Message Processing Hints',
+  368: 'SRV records for XMPP over TLS',
+  390: 'Entity Capabilities 2.0',
+  440: 'SASL Channel-Binding Type Capability',
+  474: 'SASL SCRAM Downgrade Protection',
+  478: 'Stream Limits Advertisement',
+}
+
+/** One row of the table. */
+interface Row {
+  readonly xep: Xep
+  readonly title: string
+  readonly address: string
+  /** The module, or the folder of src. */
+  readonly where: string
+  readonly remark: string
+}
+
+/** By number. Throws Error for a XEP whose title is not known here. */
+function rowsOf(modules: readonly AnyModule[]): readonly Row[] {
+  const all = [
+    ...builtIn.map(([folder, xep]) => ({ where: `src/${folder}`, xep, off: false })),
+    ...modules.flatMap(({ name, xeps, enabled }) =>
+      xeps.map((xep) => ({ where: `\`${name}\``, xep, off: enabled === false })),
+    ),
+  ]
+  return all
+    .map(({ where, xep, off }): Row => {
+      const title = titles[xep.number]
+      if (title === undefined) throw new Error(`src/modules/table.ts knows no title of XEP ${xep.number}`)
+      const address = `https://xmpp.org/extensions/xep-${String(xep.number).padStart(4, '0')}.html`
+      const remarks = [xep.status === 'partial' ? 'partial' : '', xep.note ?? '', off ? 'off by default' : '']
+      return { xep, title, address, where, remark: remarks.filter((remark) => remark !== '').join('; ') }
+    })
+    .sort((a, b) => a.xep.number - b.xep.number)
+}
+
+/** The table of XEPs in Markdown, without a heading, ending with a newline. */
+export function xepTable(modules: readonly AnyModule[]): string {
+  const lines = rowsOf(modules).map(({ xep, title, address, where, remark }) => {
+    const number = String(xep.number).padStart(4, '0')
+    return `| [${number}](${address}) | ${title} | ${xep.version} | ${where} | ${remark} |`
+  })
+  return [
+    '| XEP | title | version | module or folder | remarks |',
+    '| --- | --- | --- | --- | --- |',
+    ...lines,
+    '',
+  ].join('\n')
+}
+
+/** The description of the project for the XSF's lists (XEP-0453), as an XML document. */
+export function doap(modules: readonly AnyModule[], description: string): string {
+  const resource = (uri: string) => ({ 'rdf:resource': uri })
+  const text = (name: string, content: string) => el(name, undefined, undefined, content)
+  const project = el(
+    'Project',
+    undefined,
+    undefined,
+    text('name', 'Parley'),
+    el('shortdesc', undefined, { 'xml:lang': 'en' }, description),
+    el('license', undefined, resource('https://spdx.org/licenses/MIT.html')),
+    text('programming-language', 'TypeScript'),
+    el('category', undefined, resource('https://linkmauve.fr/ns/xmpp-doap#category-server')),
+    ...rfcs.map((rfc) => el('implements', undefined, resource(`https://xmpp.org/rfcs/rfc${rfc}.html`))),
+    ...rowsOf(modules).map(({ xep, address }) =>
+      el(
+        'implements',
+        undefined,
+        undefined,
+        el(
+          'xmpp:SupportedXep',
+          undefined,
+          undefined,
+          el('xmpp:xep', undefined, resource(address)),
+          text('xmpp:status', xep.status ?? 'complete'),
+          text('xmpp:version', xep.version),
+          xep.note === undefined ? undefined : el('xmpp:note', undefined, { 'xml:lang': 'en' }, xep.note),
+        ),
+      ),
+    ),
+  )
+  const document = el(
+    'rdf:RDF',
+    'http://usefulinc.com/ns/doap#',
+    {
+      'xmlns:rdf': 'http://www.w3.org/1999/02/22-rdf-syntax-ns#',
+      'xmlns:xmpp': 'https://linkmauve.fr/ns/xmpp-doap#',
+    },
+    project,
+  )
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${indented(document)}`
+}
+
+/** One element a line; a tag starts a new line unless it closes the one before. */
+function indented(document: Element): string {
+  let depth = 0
+  return document
+    .toString()
+    .replaceAll('><', '>\n<')
+    .split('\n')
+    .map((line) => {
+      if (line.startsWith('</')) depth--
+      const margin = '  '.repeat(depth)
+      if (!line.startsWith('</') && !line.endsWith('/>') && !line.includes('</')) depth++
+      return `${margin}${line}\n`
+    })
+    .join('')
+}

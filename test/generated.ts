@@ -1,0 +1,48 @@
+/** The documents that are made from the code. Run by itself it writes them; generated.test.ts compares. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { modules } from '../src/modules/index.js'
+import { doap, xepTable } from '../src/modules/table.js'
+
+const top = join(dirname(fileURLToPath(import.meta.url)), '../..')
+
+export interface Generated {
+  readonly path: string
+  /** The file as it should be, given the file as it is ('' when there is none). */
+  wanted(present: string): string
+}
+
+export const generated: readonly Generated[] = [
+  { path: 'docs/parley.doap', wanted: () => doap(modules, packageDescription()) },
+  { path: 'README.md', wanted: (present) => present && between(present, 'xeps', xepTable(modules)) },
+]
+
+export function presentText({ path }: Generated): string {
+  const file = join(top, path)
+  return existsSync(file) ? readFileSync(file, 'utf8') : ''
+}
+
+/** Replaces what stands between `<!-- name -->` and `<!-- /name -->`, each on a line of its own. Throws without them. */
+export function between(text: string, name: string, content: string): string {
+  const [start, end] = [`<!-- ${name} -->\n`, `<!-- /${name} -->`]
+  const from = text.indexOf(start)
+  const to = text.indexOf(end)
+  if (from < 0 || to < from)
+    throw new Error(`no place for ${name}: put ${start.trim()} and ${end} on lines of their own`)
+  return `${text.slice(0, from + start.length)}\n${content}\n${text.slice(to)}`
+}
+
+function packageDescription(): string {
+  const { description } = JSON.parse(readFileSync(join(top, 'package.json'), 'utf8')) as {
+    description: string
+  }
+  return description
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  for (const document of generated) {
+    const present = presentText(document)
+    const wanted = document.wanted(present)
+    if (wanted !== present) writeFileSync(join(top, document.path), wanted)
+  }
