@@ -11,13 +11,15 @@ export const SPACE = 4
 export const TEXT = 8
 /** Needs no second look in an attribute value. */
 export const VALUE = 16
+/** An ASCII character of a name. */
+export const PLAIN_NAME = 32
 
 /** The classes of each byte. */
 export const CLASS = Uint8Array.from({ length: 256 }, (_, byte) => {
   const character = String.fromCharCode(byte)
   if (byte >= 0x80) return NAME | NAME_START | TEXT | VALUE
   let classes = 0
-  if (/[A-Za-z0-9._-]/.test(character)) classes |= NAME
+  if (/[A-Za-z0-9._-]/.test(character)) classes |= NAME | PLAIN_NAME
   if (/[A-Za-z_]/.test(character)) classes |= NAME_START
   if (/[ \t\r\n]/.test(character)) classes |= SPACE
   if (/[\t\n -~\x7f]/.test(character) && !/[<&>\]]/.test(character)) classes |= TEXT
@@ -109,4 +111,17 @@ export function checkEncoding(bytes: Buffer): boolean {
       throw new XmlFault('not-well-formed', 'A character that XML does not allow')
   }
   return false
+}
+
+const XML_DECL =
+  /^<\?xml\s+version\s*=\s*(["'])(.*?)\1(?:\s+encoding\s*=\s*(["'])([A-Za-z][A-Za-z0-9._-]*)\3)?(?:\s+standalone\s*=\s*(["'])(?:yes|no)\5)?\s*\?>$/
+
+/** RFC 6120 §11.5, §11.6, §11.8: XML 1.0 in UTF-8; `standalone` says nothing to us. */
+export function checkDeclaration(text: string): void {
+  if (!/^<\?xml[\s?]/.test(text)) throw new XmlFault('restricted-xml', 'A processing instruction')
+  const match = XML_DECL.exec(text)
+  if (!match) throw new XmlFault('not-well-formed', 'An XML declaration that is none')
+  if (match[2] !== '1.0') throw new XmlFault('not-well-formed', 'Only XML 1.0 is spoken here')
+  if (match[4] !== undefined && match[4].toUpperCase() !== 'UTF-8')
+    throw new XmlFault('unsupported-encoding', 'Only UTF-8 is spoken here')
 }

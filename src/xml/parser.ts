@@ -91,21 +91,20 @@ export class Parser extends Scanner {
   protected override started(empty: boolean): void {
     const level = this.depth - this.top
     if (level > 0 && this.over) return
-    const { tag } = this
     const ownNs = this.attributeCount > 0 ? this.#declare(this.depth + 1) : undefined
     if (level > 1) {
-      if (tag.colon >= 0) this.#lookUp(this.#string(tag.from, tag.colon))
-      if (!this.ascii) this.#nameAt(tag.from, tag.to)
+      if (this.tagColon >= 0) this.#lookUp(this.#string(this.tagFrom, this.tagColon))
+      if (!this.ascii) this.#nameAt(this.tagFrom, this.tagTo)
       if (this.attributeCount > 0) this.#checkAttributes()
       return
     }
-    const name = this.#nameAt(tag.from, tag.to)
+    const name = this.#nameAt(this.tagFrom, this.tagTo)
     const colon = name.indexOf(':')
     const local = name.slice(colon + 1)
     const inherited = level === 1 ? this.#defaultNs : level === 0 ? (this.#contentNs ?? '') : ''
     const ns = colon < 0 ? (ownNs ?? inherited) : this.#lookUp(name.slice(0, colon))
     if (this.attributeCount > 0) this.#checkAttributes()
-    if (level === 1) this.#spans.push({ name: local, ns, start: tag.from - 1, end: 0 })
+    if (level === 1) this.#spans.push({ name: local, ns, start: this.tagFrom - 1, end: 0 })
     else if (level === 0) {
       this.#name = local
       this.#ns = ns

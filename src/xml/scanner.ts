@@ -1,6 +1,16 @@
 /** Bytes in, tags out: the states of a well-formed XML stream, resumable at every byte and bounded. */
-import { isAscii } from 'node:buffer'
-import { checkReference, CLASS, NAME, NAME_START, SPACE, TEXT, VALUE } from './characters.js'
+import {
+  checkDeclaration,
+  checkReference,
+  CLASS,
+  NAME,
+  NAME_START,
+  PLAIN_NAME,
+  SPACE,
+  TEXT,
+  VALUE,
+} from './characters.js'
+import { Intake } from './intake.js'
 import { XmlFault, type LimitName, type ParserLimits } from './limits.js'
 
 // What is expected at the current byte.
@@ -39,12 +49,10 @@ const BANG = 0x21
 const CR = 0x0d
 const LF = 0x0a
 const TAB = 0x09
+const BLANK = 0x20
 
 const CDATA_OPEN = Buffer.from('[CDATA[')
 const DECLARATION_BYTES = 256
-const XML_DECL =
-  /^<\?xml\s+version\s*=\s*(["'])(.*?)\1(?:\s+encoding\s*=\s*(["'])([A-Za-z][A-Za-z0-9._-]*)\3)?(?:\s+standalone\s*=\s*(["'])(?:yes|no)\5)?\s*\?>$/
-
 // Layout of an entry in `attributes`: offsets from `base`, and what decoding needs.
 export const NAME_FROM = 0
 export const NAME_TO = 1
@@ -55,29 +63,16 @@ export const VALUE_TO = 4
 export const VALUE_CODED = 5
 export const ENTRY = 6
 
-/** The name of the tag at hand; offsets from `base`, `colon` -1 without prefix. */
-export interface TagName {
-  from: number
-  to: number
-  colon: number
-}
-
 const EMPTY_BUFFER = Buffer.alloc(0)
 const SMALL = 4096
 
 /**
- * The lower half of the parser: buffer, states and limits. What is being read begins at `base`; offsets are counted
- * from there, so that the bytes can move. The upper half is told of each tag and decides what it means.
+ * The lower half of the parser: states and limits. The upper half is told of each tag and decides what it means. All
+ * offsets are counted from `base`.
  */
-export abstract class Scanner {
+export abstract class Scanner extends Intake {
   limits: ParserLimits
 
-  /** Holds the bytes from `base` (or `pos`) to `end`; a pushed chunk itself while it suffices. */
-  protected buffer: Buffer = EMPTY_BUFFER
-  protected pos = 0
-  protected base = -1
-  /** Whether all bytes in `buffer` are known to be ASCII. */
-  protected ascii = true
   /** Open elements, the stream's included. */
   protected depth = 0
   /** The depth at which first-level elements begin: 1 in a stream, 0 in a document. */
@@ -88,19 +83,22 @@ export abstract class Scanner {
   protected canonical = true
   /** Names of the open elements below the stream: offset, length. */
   protected open = new Int32Array(64)
-  protected readonly tag: TagName = { from: 0, to: 0, colon: -1 }
+  /** The name of the tag at hand, and its colon or -1. */
+  protected tagFrom = 0
+  protected tagTo = 0
+  protected tagColon = -1
+  /** Whether a name in the tag at hand has characters beyond ASCII. */
+  protected foreign = false
   protected endTagFrom = 0
   protected attributes = new Int32Array(16 * ENTRY)
   protected attributeCount = 0
   protected streamName: Buffer = EMPTY_BUFFER
   protected ready = false
 
-  #end = 0
   /** Whether the limit of bytes was passed and the second one holds. */
   #extended = false
   /** Where scanning stops: the end of the bytes or of what the limit allows. */
   #stop = 0
-  #own = false
   #state = CONTENT
   #elements = 0
   #brackets = 0
@@ -110,6 +108,7 @@ export abstract class Scanner {
   #atStart = true
 
   constructor(limits: ParserLimits, top: 0 | 1) {
+    super()
     this.limits = limits
     this.top = top
   }
@@ -121,43 +120,17 @@ export abstract class Scanner {
   /** White space stood between first-level elements. */
   protected abstract spaced(): void
 
-  /** Bytes pushed and not yet consumed. */
-  get pending(): number {
-    return this.#end - (this.base < 0 ? this.pos : this.base)
-  }
-
-  /** A copy of the bytes not yet consumed, for the parser that reads on in their stead (RFC 6120 §4.3.3). */
-  rest(): Buffer {
-    return Buffer.from(this.buffer.subarray(this.base < 0 ? this.pos : this.base, this.#end))
-  }
-
-  /** Takes bytes. The chunk is referred to until `next` has returned undefined or consumed all of it. */
-  push(chunk: Buffer): void {
-    if (chunk.length === 0) return
-    if (this.pending === 0) {
-      this.buffer = chunk
-      this.pos = 0
-      this.#end = chunk.length
-      this.#own = false
-      this.ascii = isAscii(chunk)
-      return
-    }
-    this.#keep(chunk.length)
-    chunk.copy(this.buffer, this.#end)
-    this.#end += chunk.length
-    this.ascii = this.ascii && isAscii(chunk)
-  }
-
   /** Scans until something is ready or bytes are needed. */
   protected scan(): void {
     this.#setStop()
     for (;;) {
       while (this.pos < this.#stop && !this.ready) this.#step()
-      if (this.ready || this.#stop === this.#end) break
+      if (this.ready || this.#stop === this.end) break
       this.#overrun()
     }
-    if (this.pending === 0) this.release()
-    else if (!this.ready && !this.#own) this.#keep(0)
+    if (this.ready) {
+      if (this.pending === 0) this.release()
+    } else this.settle()
   }
 
   /** Marks the element at hand as over a limit. @throws XmlFault when there is no element that could be refused */
@@ -178,37 +151,10 @@ export abstract class Scanner {
     this.#setStop()
   }
 
-  /** Lets go of all bytes. */
-  protected release(): void {
-    this.buffer = EMPTY_BUFFER
-    this.base = -1
-    this.pos = 0
-    this.#end = 0
-    this.#stop = 0
-    this.#own = false
-  }
-
-  /** Moves the bytes that are still needed into a buffer of our own with room for `more`. */
-  #keep(more: number): void {
-    const from = this.base < 0 ? this.pos : this.base
-    const needed = this.#end - from + more
-    if (this.#own && this.#end + more <= this.buffer.length) return
-    const room =
-      this.#own && needed <= this.buffer.length / 2
-        ? this.buffer
-        : Buffer.allocUnsafeSlow(Math.max(512, needed * 2))
-    this.buffer.copy(room, 0, from, this.#end)
-    this.buffer = room
-    this.#own = true
-    this.pos -= from
-    this.#end -= from
-    if (this.base >= 0) this.base = 0
-  }
-
   #setStop(): void {
     const { bytes } = this.limits
     this.#stop =
-      this.base < 0 ? this.#end : Math.min(this.#end, this.base + (this.#extended ? 2 * bytes : bytes))
+      this.base < 0 ? this.end : Math.min(this.end, this.base + (this.#extended ? 2 * bytes : bytes))
   }
 
   /** The limit of bytes is reached and there are more. */
@@ -264,13 +210,25 @@ export abstract class Scanner {
   #content(): void {
     const { buffer } = this
     const stop = this.#stop
-    let pos = this.pos
-    while (pos < stop && (CLASS[buffer[pos]!]! & TEXT) !== 0) pos++
-    if (pos > this.pos) this.#brackets = 0
-    this.pos = pos
-    if (pos === stop) return
-    const byte = buffer[pos]!
-    this.pos = pos + 1
+    while (this.pos < stop) {
+      let pos = this.pos
+      while (pos < stop && (CLASS[buffer[pos]!]! & TEXT) !== 0) pos++
+      if (pos > this.pos) this.#brackets = 0
+      if (pos < stop && buffer[pos] === LT) {
+        this.#brackets = 0
+        if (this.#quickTag(pos)) {
+          if (this.depth <= this.top) return
+          continue
+        }
+      }
+      this.pos = pos
+      if (pos < stop) return this.#markup(buffer[pos]!)
+    }
+  }
+
+  /** A byte of content that is not plain text. */
+  #markup(byte: number): void {
+    this.pos++
     if (byte === CLOSE_BRACKET) {
       this.#brackets++
       return
@@ -301,9 +259,97 @@ export abstract class Scanner {
     const byte = buffer[pos]!
     if (byte !== LT) throw this.#stray(byte)
     this.base = pos
+    this.#setStop()
+    if (!this.#atStart && this.#quickTag(pos)) return
     this.pos = pos + 1
     this.#state = AFTER_LT
-    this.#setStop()
+  }
+
+  /**
+   * A tag at once that is all here and of the usual kind. False, and nothing done, when it is cut off, ill-formed or
+   * unusual: the states look at such a tag byte by byte.
+   */
+  #quickTag(lt: number): boolean {
+    const { buffer, attributes, base } = this
+    const stop = this.#stop
+    let pos = lt + 1
+    if (pos + 1 >= stop) return false
+    if (buffer[pos] === SLASH) return this.#quickEndTag(lt)
+    if ((CLASS[buffer[pos]!]! & NAME_START) === 0) return false
+    let colon = -1
+    while (pos < stop && (CLASS[buffer[pos]!]! & PLAIN_NAME) !== 0) pos++
+    if (buffer[pos] === COLON) {
+      colon = pos++
+      if (pos >= stop || (CLASS[buffer[pos]!]! & NAME_START) === 0) return false
+      while (pos < stop && (CLASS[buffer[pos]!]! & PLAIN_NAME) !== 0) pos++
+    }
+    const nameTo = pos
+    let count = 0
+    while (pos + 1 < stop && buffer[pos] === BLANK && buffer[pos + 1] !== SLASH) {
+      pos = this.#quickAttribute(pos + 1, count)
+      if (pos < 0) return false
+      count++
+    }
+    if (pos < stop && buffer[pos] === BLANK) pos++
+    const empty = pos < stop && buffer[pos] === SLASH
+    if (empty) pos++
+    if (pos >= stop || buffer[pos] !== GT || count * ENTRY > attributes.length) return false
+    this.tagFrom = lt + 1 - base
+    this.tagTo = nameTo - base
+    this.tagColon = colon < 0 ? -1 : colon - base
+    this.foreign = false
+    this.attributeCount = count
+    this.pos = pos + 1
+    this.#start(empty)
+    return true
+  }
+
+  /** Reads ` name='value'` into the entry of that number; returns the place behind it, or -1 if it is not so simple. */
+  #quickAttribute(from: number, count: number): number {
+    const { buffer, attributes, base } = this
+    const stop = this.#stop
+    const entry = count * ENTRY
+    if (count >= this.limits.attributes || entry >= attributes.length) return -1
+    let pos = from
+    if ((CLASS[buffer[pos]!]! & NAME_START) === 0) return -1
+    let colon = -1
+    while (pos < stop && (CLASS[buffer[pos]!]! & PLAIN_NAME) !== 0) pos++
+    if (pos < stop && buffer[pos] === COLON) {
+      colon = pos++ - base
+      if (pos >= stop || (CLASS[buffer[pos]!]! & NAME_START) === 0) return -1
+      while (pos < stop && (CLASS[buffer[pos]!]! & PLAIN_NAME) !== 0) pos++
+    }
+    if (pos + 2 >= stop || buffer[pos] !== EQUAL) return -1
+    const quote = buffer[pos + 1]!
+    if (quote !== APOSTROPHE && quote !== QUOTATION) return -1
+    attributes[entry + NAME_FROM] = from - base
+    attributes[entry + NAME_TO] = pos - base
+    attributes[entry + NAME_COLON] = colon
+    pos += 2
+    attributes[entry + VALUE_FROM] = pos - base
+    attributes[entry + VALUE_CODED] = 0
+    while (pos < stop && (CLASS[buffer[pos]!]! & VALUE) !== 0) pos++
+    if (pos >= stop || buffer[pos] !== quote) return -1
+    attributes[entry + VALUE_TO] = pos - base
+    return pos + 1
+  }
+
+  #quickEndTag(lt: number): boolean {
+    const { buffer } = this
+    const level = this.depth - 1 - this.top
+    if (level < 0) return false
+    const length = this.open[2 * level + 1]!
+    const from = lt + 2
+    if (from + length >= this.#stop || buffer[from + length] !== GT) return false
+    const name = this.base + this.open[2 * level]!
+    for (let i = 0; i < length; i++) {
+      if (buffer[from + i] !== buffer[name + i]) return false
+    }
+    this.endTagFrom = lt - this.base
+    this.pos = from + length + 1
+    this.depth--
+    this.ended()
+    return true
   }
 
   #stray(byte: number): XmlFault {
@@ -322,8 +368,9 @@ export abstract class Scanner {
     const atStart = this.#atStart
     this.#atStart = false
     if ((CLASS[byte]! & NAME_START) !== 0) {
-      this.tag.from = this.pos - this.base
-      this.tag.colon = -1
+      this.tagFrom = this.pos - this.base
+      this.tagColon = -1
+      this.foreign = false
       this.attributeCount = 0
       this.#state = TAG_NAME
       return
@@ -345,20 +392,21 @@ export abstract class Scanner {
   }
 
   #tagName(): void {
-    const { buffer, tag } = this
+    const { buffer } = this
     const stop = this.#stop
     let pos = this.pos
     for (; pos < stop; pos++) {
       const byte = buffer[pos]!
+      if (byte >= 0x80) this.foreign = true
       if ((CLASS[byte]! & NAME) !== 0) continue
       if (byte !== COLON) break
-      if (tag.colon >= 0) throw malformed('A name with two colons')
-      tag.colon = pos - this.base
+      if (this.tagColon >= 0) throw malformed('A name with two colons')
+      this.tagColon = pos - this.base
     }
     this.pos = pos
     if (pos === stop) return
-    tag.to = pos - this.base
-    this.#checkColon(tag.from, tag.to, tag.colon)
+    this.tagTo = pos - this.base
+    this.#checkColon(this.tagFrom, this.tagTo, this.tagColon)
     this.#state = AFTER_NAME
   }
 
@@ -403,6 +451,7 @@ export abstract class Scanner {
     let pos = this.pos
     for (; pos < stop; pos++) {
       const byte = buffer[pos]!
+      if (byte >= 0x80) this.foreign = true
       if ((CLASS[byte]! & NAME) !== 0) continue
       if (byte !== COLON) break
       if (attributes[entry + NAME_COLON]! >= 0) throw malformed('A name with two colons')
@@ -469,8 +518,8 @@ export abstract class Scanner {
       if (++this.#elements > this.limits.elements) this.exceed('elements')
       if (level >= this.limits.depth) this.exceed('depth')
       if (2 * level === this.open.length) this.open = grown(this.open)
-      this.open[2 * level] = this.tag.from
-      this.open[2 * level + 1] = this.tag.to - this.tag.from
+      this.open[2 * level] = this.tagFrom
+      this.open[2 * level + 1] = this.tagTo - this.tagFrom
     }
     this.started(empty)
     if (!empty) this.depth++
@@ -579,16 +628,6 @@ export abstract class Scanner {
     if ((CLASS[this.buffer[this.pos++]!]! & SPACE) === 0)
       throw malformed('Something after the end of the stream')
   }
-}
-
-/** RFC 6120 §11.5, §11.6, §11.8: XML 1.0 in UTF-8; `standalone` says nothing to us. */
-function checkDeclaration(text: string): void {
-  if (!/^<\?xml[\s?]/.test(text)) throw new XmlFault('restricted-xml', 'A processing instruction')
-  const match = XML_DECL.exec(text)
-  if (!match) throw malformed('An XML declaration that is none')
-  if (match[2] !== '1.0') throw malformed('Only XML 1.0 is spoken here')
-  if (match[4] !== undefined && match[4].toUpperCase() !== 'UTF-8')
-    throw new XmlFault('unsupported-encoding', 'Only UTF-8 is spoken here')
 }
 
 function malformed(message: string): XmlFault {
