@@ -15,6 +15,7 @@ import {
   VALUE_TO,
 } from './scanner.js'
 import { Scope } from './scope.js'
+import { wordAt } from './words.js'
 
 export { defaultLimits, RawElement, StreamHeader, XmlFault }
 export type { ChildSpan, LimitName, ParserLimits }
@@ -35,6 +36,10 @@ export type Framing = 'stream' | 'document'
 type Span = { -readonly [key in keyof ChildSpan]: ChildSpan[key] }
 
 const XMLNS = Buffer.from('xmlns')
+const X = 0x78
+/** From so many attributes on a set finds twins faster than comparing each with each. */
+const MANY = 8
+const SMALL_TAG = 1024
 const WHITESPACE: Parsed = { what: 'whitespace' }
 const END: Parsed = { what: 'end' }
 
@@ -45,11 +50,13 @@ const END: Parsed = { what: 'end' }
 export class Parser extends Scanner {
   readonly #scope = new Scope()
   #fault: XmlFault | undefined = undefined
-  #events: Parsed[] = []
+  #event: Parsed | undefined = undefined
+  /** The end that follows a header at once. */
+  #later: Parsed | undefined = undefined
   #contentNs: string | undefined = undefined
 
   // The first-level element at hand.
-  #name = ''
+  #local = ''
   #ns = ''
   #attrs = emptyAttributes()
   #defaultNs = ''
@@ -70,18 +77,22 @@ export class Parser extends Scanner {
    */
   next(): Parsed | undefined {
     if (this.#fault) throw this.#fault
-    if (this.#events.length > 0) return this.#events.shift()
-    this.ready = false
-    try {
-      this.scan()
-    } catch (error) {
-      if (error instanceof XmlFault) {
-        this.#fault = error
-        this.release()
+    if (!this.#event) {
+      this.ready = false
+      try {
+        this.scan()
+      } catch (error) {
+        if (error instanceof XmlFault) {
+          this.#fault = error
+          this.release()
+        }
+        throw error
       }
-      throw error
     }
-    return this.#events.shift()
+    const event = this.#event
+    this.#event = this.#later
+    this.#later = undefined
+    return event
   }
 
   protected override spaced(): void {
@@ -91,49 +102,44 @@ export class Parser extends Scanner {
   protected override started(empty: boolean): void {
     const level = this.depth - this.top
     if (level > 0 && this.over) return
-    const ownNs = this.attributeCount > 0 ? this.#declare(this.depth + 1) : undefined
+    const ownNs = this.attributeCount > 0 ? this.#declare(level) : undefined
     if (level > 1) {
+      if (this.foreign) this.#name(this.tagFrom, this.tagTo)
       if (this.tagColon >= 0) this.#lookUp(this.#string(this.tagFrom, this.tagColon))
-      if (!this.ascii) this.#nameAt(this.tagFrom, this.tagTo)
-      if (this.attributeCount > 0) this.#checkAttributes()
       return
     }
-    const name = this.#nameAt(this.tagFrom, this.tagTo)
-    const colon = name.indexOf(':')
-    const local = name.slice(colon + 1)
+    const colon = this.tagColon
+    const local = this.#name(colon < 0 ? this.tagFrom : colon + 1, this.tagTo)
+    const prefix = colon < 0 ? '' : this.#name(this.tagFrom, colon)
     const inherited = level === 1 ? this.#defaultNs : level === 0 ? (this.#contentNs ?? '') : ''
-    const ns = colon < 0 ? (ownNs ?? inherited) : this.#lookUp(name.slice(0, colon))
-    if (this.attributeCount > 0) this.#checkAttributes()
+    const ns = colon < 0 ? (ownNs ?? inherited) : this.#lookUp(prefix)
     if (level === 1) this.#spans.push({ name: local, ns, start: this.tagFrom - 1, end: 0 })
     else if (level === 0) {
-      this.#name = local
+      this.#local = local
       this.#ns = ns
       this.#attrs = this.#decodeAttributes(true)
       this.#defaultNs = ownNs ?? inherited
       this.#innerFrom = this.pos - this.base
       // The content of a prefixed element stood under another default namespace than it is to stand under.
       this.canonical = this.#defaultNs === ns
-    } else {
-      const prefix = colon < 0 ? '' : name.slice(0, colon)
-      this.#header(name, new StreamHeader(prefix, local, ns, ownNs, this.#decodeAttributes(false)), empty)
-    }
+    } else this.#header(new StreamHeader(prefix, local, ns, ownNs, this.#decodeAttributes(false)), empty)
   }
 
   protected override ended(): void {
     const level = this.depth - this.top
     if (level === 1) {
-      if (!this.over) this.#spans.at(-1)!.end = this.pos - this.base
+      if (!this.over) this.#spans[this.#spans.length - 1]!.end = this.pos - this.base
     } else if (level === 0) this.#element()
     else if (level < 0) {
       this.forget()
       this.#emit(END)
     }
-    this.#scope.leave(this.depth)
+    if (this.#scope.deepest > this.depth) this.#scope.leave(this.depth)
   }
 
-  #header(name: string, header: StreamHeader, empty: boolean): void {
+  #header(header: StreamHeader, empty: boolean): void {
     checkEncoding(this.buffer.subarray(this.base, this.pos))
-    this.streamName = Buffer.from(name)
+    this.streamName = Buffer.from(header.prefix === '' ? header.local : `${header.prefix}:${header.local}`)
     this.#contentNs = header.contentNs
     this.#emit({ what: 'header', header })
     if (!empty) this.forget()
@@ -144,11 +150,11 @@ export class Parser extends Scanner {
     const ascii = this.ascii || checkEncoding(this.buffer.subarray(this.base, this.pos))
     const { over } = this
     if (over) {
-      const element = new RawElement(this.#name, this.#ns, this.#attrs, '', [], bytes)
+      const element = new RawElement(this.#local, this.#ns, this.#attrs, '', [], bytes)
       this.#emit({ what: 'oversize', element, limit: over })
     } else {
       const { inner, children } = this.#content(ascii)
-      const element = new RawElement(this.#name, this.#ns, this.#attrs, inner, children, bytes)
+      const element = new RawElement(this.#local, this.#ns, this.#attrs, inner, children, bytes)
       this.#emit({ what: 'element', element })
     }
     this.#spans = []
@@ -163,72 +169,129 @@ export class Parser extends Scanner {
       outer['xmlns'] = this.#defaultNs
       return rewrite(inner, outer, this.#ns)
     }
-    let bytes = start
-    let characters = 0
-    const offset = (of: number) => {
-      const to = this.base + of
-      characters += ascii ? to - bytes : utf16Length(this.buffer, bytes, to)
-      bytes = to
-      return characters
-    }
-    for (const span of this.#spans) {
-      span.start = offset(span.start)
-      span.end = offset(span.end)
-    }
-    return { inner, children: this.#spans }
+    const spans = this.#spans
+    if (ascii) {
+      for (let i = 0; i < spans.length; i++) {
+        spans[i]!.start -= this.#innerFrom
+        spans[i]!.end -= this.#innerFrom
+      }
+    } else countCharacters(spans, this.buffer, this.base, this.#innerFrom)
+    return { inner, children: spans }
   }
 
-  /** Takes the namespace declarations of the tag at hand; returns the default namespace, if it declares one. */
-  #declare(depth: number): string | undefined {
-    const { attributes } = this
+  /**
+   * Takes the namespace declarations of the tag at hand and looks after its other attributes.
+   * @returns the default namespace, if the tag declares one and it matters
+   */
+  #declare(level: number): string | undefined {
+    const { attributes, buffer } = this
+    const end = this.attributeCount * ENTRY
     let ownNs: string | undefined
-    for (let at = 0; at < this.attributeCount * ENTRY; at += ENTRY) {
+    let prefixed = 0
+    for (let at = 0; at < end; at += ENTRY) {
       const from = attributes[at + NAME_FROM]!
       const colon = attributes[at + NAME_COLON]!
-      if (!this.#isXmlns(from, colon < 0 ? attributes[at + NAME_TO]! : colon)) continue
-      const ns = this.#value(at)
-      if (colon < 0) {
-        if (ns === NS.xml || ns === NS.xmlns)
-          throw new XmlFault('not-well-formed', 'A reserved namespace as the default one')
-        ownNs = ns
-      } else if (this.#scope.size >= this.limits.namespaces) this.exceed('namespaces')
-      else this.#scope.declare(this.#nameAt(colon + 1, attributes[at + NAME_TO]!), ns, depth)
+      if (
+        buffer[this.base + from] !== X ||
+        !this.#isXmlns(from, colon < 0 ? attributes[at + NAME_TO]! : colon)
+      ) {
+        if (colon >= 0) prefixed++
+      } else if (colon < 0) ownNs = this.#defaultDeclaration(at, level)
+      else if (this.#scope.size >= this.limits.namespaces) this.exceed('namespaces')
+      else
+        this.#scope.declare(this.#name(colon + 1, attributes[at + NAME_TO]!), this.#value(at), this.depth + 1)
     }
+    if (this.attributeCount > 1 && !this.over) this.#refuseTwins()
+    if (prefixed > 0 || this.foreign) this.#checkNames(prefixed)
     return ownNs
   }
 
-  /** Looks up the prefixes of attributes and refuses two of the same name (Namespaces in XML 1.0 §6.3). */
-  #checkAttributes(): void {
+  /** Below the first-level children only the two namespaces matter that may not be the default one. */
+  #defaultDeclaration(at: number, level: number): string {
     const { attributes } = this
-    const seen = new Set<string>()
+    const length = attributes[at + VALUE_TO]! - attributes[at + VALUE_FROM]!
+    const suspect =
+      length === NS.xml.length || length === NS.xmlns.length || attributes[at + VALUE_CODED] !== 0
+    if (level > 1 && !suspect) return ''
+    const ns = this.#value(at)
+    if (suspect && (ns === NS.xml || ns === NS.xmlns))
+      throw new XmlFault('not-well-formed', 'A reserved namespace as the default one')
+    return ns
+  }
+
+  /** XML 1.0 §3.1, unique att spec: names are compared as bytes. */
+  #refuseTwins(): void {
+    const { attributes, attributeCount } = this
+    if (attributeCount > MANY) {
+      const names = new Set<string>()
+      for (let at = 0; at < attributeCount * ENTRY; at += ENTRY)
+        names.add(this.#string(attributes[at + NAME_FROM]!, attributes[at + NAME_TO]!))
+      if (names.size < attributeCount) throw twins()
+      return
+    }
+    for (let at = ENTRY; at < attributeCount * ENTRY; at += ENTRY) {
+      const from = attributes[at + NAME_FROM]!
+      const to = attributes[at + NAME_TO]!
+      for (let other = 0; other < at; other += ENTRY) {
+        const otherFrom = attributes[other + NAME_FROM]!
+        if (to - from === attributes[other + NAME_TO]! - otherFrom && this.#areSame(from, to, otherFrom))
+          throw twins()
+      }
+    }
+  }
+
+  #areSame(from: number, to: number, otherFrom: number): boolean {
+    const { buffer, base } = this
+    for (let at = from, other = otherFrom; at < to; at++, other++) {
+      if (buffer[base + at] !== buffer[base + other]) return false
+    }
+    return true
+  }
+
+  /** Looks up the prefixes of attributes and refuses two of the same namespace and name (Namespaces in XML 1.0 §6.3). */
+  #checkNames(prefixed: number): void {
+    const { attributes } = this
+    const seen = prefixed > 1 ? new Set<string>() : undefined
     for (let at = 0; at < this.attributeCount * ENTRY; at += ENTRY) {
       const from = attributes[at + NAME_FROM]!
       const colon = attributes[at + NAME_COLON]!
-      let name = this.#nameAt(from, attributes[at + NAME_TO]!)
-      if (colon >= 0 && !this.#isXmlns(from, colon)) {
-        const local = name.indexOf(':')
-        name = `${this.#lookUp(name.slice(0, local))} ${name.slice(local + 1)}`
-      }
-      if (seen.size === seen.add(name).size && !this.over)
-        throw new XmlFault('not-well-formed', 'Two attributes of the same name')
+      const name = this.#name(from, attributes[at + NAME_TO]!)
+      if (colon < 0 || this.#isXmlns(from, colon)) continue
+      const end = name.indexOf(':')
+      const ns = this.#lookUp(name.slice(0, end))
+      if (seen && seen.size === seen.add(`${ns} ${name.slice(end + 1)}`).size && !this.over) throw twins()
     }
   }
 
   #decodeAttributes(withDeclarations: boolean): Record<string, string> {
     const { attributes } = this
     const attrs = emptyAttributes()
+    const head = this.attributeCount > 0 ? this.#head() : undefined
     for (let at = 0; at < this.attributeCount * ENTRY; at += ENTRY) {
       const from = attributes[at + NAME_FROM]!
       const colon = attributes[at + NAME_COLON]!
       if (this.#isXmlns(from, colon < 0 ? attributes[at + NAME_TO]! : colon)) continue
-      const name = this.#nameAt(from, attributes[at + NAME_TO]!)
-      if (withDeclarations && colon >= 0) {
+      const name = this.#name(from, attributes[at + NAME_TO]!)
+      if (withDeclarations && colon >= 0 && name !== 'xml:lang') {
         const prefix = name.slice(0, name.indexOf(':'))
         if (prefix !== 'xml') attrs[`xmlns:${prefix}`] = this.#lookUp(prefix)
       }
-      attrs[name] = this.#value(at)
+      attrs[name] =
+        head === undefined || attributes[at + VALUE_CODED] !== 0
+          ? this.#value(at)
+          : head.slice(attributes[at + VALUE_FROM], attributes[at + VALUE_TO])
     }
     return attrs
+  }
+
+  /**
+   * The start tag as one string that values can be cut from, which is faster than to decode each. Not when it is large:
+   * a value kept for long keeps the whole string. Not when characters and bytes are not the same.
+   */
+  #head(): string | undefined {
+    if (this.pos - this.base > SMALL_TAG) return undefined
+    const head = this.buffer.toString('latin1', this.base, this.pos)
+    return this.ascii || !/[\x80-\xff]/.test(head) ? head : undefined
   }
 
   #lookUp(prefix: string): string {
@@ -251,9 +314,12 @@ export class Parser extends Scanner {
     return true
   }
 
-  #nameAt(from: number, to: number): string {
+  /** A name, or one side of its colon. */
+  #name(from: number, to: number): string {
+    const known = wordAt(this.buffer, this.base + from, this.base + to)
+    if (known !== undefined) return known
     const name = this.#string(from, to)
-    if (!this.ascii && /[^\0-\x7f]/.test(name)) {
+    if (this.foreign && /[^\0-\x7f]/.test(name)) {
       if (!isQualifiedName(name))
         throw new XmlFault('not-well-formed', 'A character that may not stand in a name')
       this.canonical = false
@@ -262,7 +328,11 @@ export class Parser extends Scanner {
   }
 
   #value(at: number): string {
-    const source = this.#string(this.attributes[at + VALUE_FROM]!, this.attributes[at + VALUE_TO]!)
+    const from = this.attributes[at + VALUE_FROM]!
+    const to = this.attributes[at + VALUE_TO]!
+    const known = wordAt(this.buffer, this.base + from, this.base + to)
+    if (known !== undefined) return known
+    const source = this.#string(from, to)
     return this.attributes[at + VALUE_CODED] === 0 ? source : decodeValue(source)
   }
 
@@ -271,7 +341,8 @@ export class Parser extends Scanner {
   }
 
   #emit(event: Parsed): void {
-    this.#events.push(event)
+    if (this.#event) this.#later = event
+    else this.#event = event
     this.ready = true
   }
 }
@@ -293,12 +364,23 @@ export function parseElement(text: string | Buffer, limits: Partial<ParserLimits
   return parsed.element.toElement()
 }
 
-/** How many UTF-16 units the UTF-8 bytes stand for. */
-function utf16Length(bytes: Buffer, from: number, to: number): number {
-  let length = 0
-  for (let at = from; at < to; at++) {
-    const byte = bytes[at]!
-    if ((byte & 0xc0) !== 0x80) length += byte >= 0xf0 ? 2 : 1
+function twins(): XmlFault {
+  return new XmlFault('not-well-formed', 'Two attributes of the same name')
+}
+
+/** Turns offsets in bytes from `base` into offsets in UTF-16 units from `origin`, which is behind `base` by that much. */
+function countCharacters(spans: readonly Span[], bytes: Buffer, base: number, origin: number): void {
+  let at = base + origin
+  let units = 0
+  const count = (offset: number): number => {
+    for (; at < base + offset; at++) {
+      const byte = bytes[at]!
+      if ((byte & 0xc0) !== 0x80) units += byte >= 0xf0 ? 2 : 1
+    }
+    return units
   }
-  return length
+  for (const span of spans) {
+    span.start = count(span.start)
+    span.end = count(span.end)
+  }
 }

@@ -6,6 +6,8 @@ export class Scope {
   readonly #prefixes: string[] = []
   readonly #namespaces: string[] = []
   readonly #depths: number[] = []
+  /** The depth of the last declaration that holds. */
+  deepest = 0
 
   get size(): number {
     return this.#prefixes.length
@@ -21,6 +23,7 @@ export class Scope {
     this.#prefixes.push(prefix)
     this.#namespaces.push(ns)
     this.#depths.push(depth)
+    this.deepest = depth
   }
 
   /** Forgets what was declared deeper than `depth`. */
@@ -30,6 +33,7 @@ export class Scope {
       this.#namespaces.pop()
       this.#depths.pop()
     }
+    this.deepest = this.#depths.at(-1) ?? 0
   }
 
   /** The innermost declaration of the prefix: an index for `ns` and `depth`, or -1. */
