@@ -4,17 +4,9 @@ import { emptyAttributes, type Element } from './element.js'
 import { defaultLimits, XmlFault, type LimitName, type ParserLimits } from './limits.js'
 import { NS } from './namespaces.js'
 import { RawElement, rewrite, StreamHeader, type ChildSpan } from './raw-element.js'
-import {
-  ENTRY,
-  NAME_COLON,
-  NAME_FROM,
-  NAME_TO,
-  Scanner,
-  VALUE_CODED,
-  VALUE_FROM,
-  VALUE_TO,
-} from './scanner.js'
+import { Scanner } from './scanner.js'
 import { Scope } from './scope.js'
+import { ENTRY, NAME_COLON, NAME_FROM, NAME_TO, VALUE_CODED, VALUE_FROM, VALUE_TO } from './tag.js'
 import { wordAt } from './words.js'
 
 export { defaultLimits, RawElement, StreamHeader, XmlFault }
@@ -102,18 +94,18 @@ export class Parser extends Scanner {
   protected override started(empty: boolean): void {
     const level = this.depth - this.top
     if (level > 0 && this.over) return
-    const ownNs = this.attributeCount > 0 ? this.#declare(level) : undefined
+    const ownNs = this.tag.count > 0 ? this.#declare(level) : undefined
     if (level > 1) {
-      if (this.foreign) this.#name(this.tagFrom, this.tagTo)
-      if (this.tagColon >= 0) this.#lookUp(this.#string(this.tagFrom, this.tagColon))
+      if (this.tag.foreign) this.#name(this.tag.from, this.tag.to)
+      if (this.tag.colon >= 0) this.#lookUp(this.#string(this.tag.from, this.tag.colon))
       return
     }
-    const colon = this.tagColon
-    const local = this.#name(colon < 0 ? this.tagFrom : colon + 1, this.tagTo)
-    const prefix = colon < 0 ? '' : this.#name(this.tagFrom, colon)
+    const colon = this.tag.colon
+    const local = this.#name(colon < 0 ? this.tag.from : colon + 1, this.tag.to)
+    const prefix = colon < 0 ? '' : this.#name(this.tag.from, colon)
     const inherited = level === 1 ? this.#defaultNs : level === 0 ? (this.#contentNs ?? '') : ''
     const ns = colon < 0 ? (ownNs ?? inherited) : this.#lookUp(prefix)
-    if (level === 1) this.#spans.push({ name: local, ns, start: this.tagFrom - 1, end: 0 })
+    if (level === 1) this.#spans.push({ name: local, ns, start: this.tag.from - 1, end: 0 })
     else if (level === 0) {
       this.#local = local
       this.#ns = ns
@@ -184,8 +176,9 @@ export class Parser extends Scanner {
    * @returns the default namespace, if the tag declares one and it matters
    */
   #declare(level: number): string | undefined {
-    const { attributes, buffer } = this
-    const end = this.attributeCount * ENTRY
+    const { buffer } = this
+    const { attributes } = this.tag
+    const end = this.tag.count * ENTRY
     let ownNs: string | undefined
     let prefixed = 0
     for (let at = 0; at < end; at += ENTRY) {
@@ -201,14 +194,14 @@ export class Parser extends Scanner {
       else
         this.#scope.declare(this.#name(colon + 1, attributes[at + NAME_TO]!), this.#value(at), this.depth + 1)
     }
-    if (this.attributeCount > 1 && !this.over) this.#refuseTwins()
-    if (prefixed > 0 || this.foreign) this.#checkNames(prefixed)
+    if (this.tag.count > 1 && !this.over) this.#refuseTwins()
+    if (prefixed > 0 || this.tag.foreign) this.#checkNames(prefixed)
     return ownNs
   }
 
   /** Below the first-level children only the two namespaces matter that may not be the default one. */
   #defaultDeclaration(at: number, level: number): string {
-    const { attributes } = this
+    const { attributes } = this.tag
     const length = attributes[at + VALUE_TO]! - attributes[at + VALUE_FROM]!
     const suspect =
       length === NS.xml.length || length === NS.xmlns.length || attributes[at + VALUE_CODED] !== 0
@@ -221,15 +214,15 @@ export class Parser extends Scanner {
 
   /** XML 1.0 §3.1, unique att spec: names are compared as bytes. */
   #refuseTwins(): void {
-    const { attributes, attributeCount } = this
-    if (attributeCount > MANY) {
+    const { attributes, count } = this.tag
+    if (count > MANY) {
       const names = new Set<string>()
-      for (let at = 0; at < attributeCount * ENTRY; at += ENTRY)
+      for (let at = 0; at < count * ENTRY; at += ENTRY)
         names.add(this.#string(attributes[at + NAME_FROM]!, attributes[at + NAME_TO]!))
-      if (names.size < attributeCount) throw twins()
+      if (names.size < count) throw twins()
       return
     }
-    for (let at = ENTRY; at < attributeCount * ENTRY; at += ENTRY) {
+    for (let at = ENTRY; at < count * ENTRY; at += ENTRY) {
       const from = attributes[at + NAME_FROM]!
       const to = attributes[at + NAME_TO]!
       for (let other = 0; other < at; other += ENTRY) {
@@ -250,9 +243,9 @@ export class Parser extends Scanner {
 
   /** Looks up the prefixes of attributes and refuses two of the same namespace and name (Namespaces in XML 1.0 §6.3). */
   #checkNames(prefixed: number): void {
-    const { attributes } = this
+    const { attributes } = this.tag
     const seen = prefixed > 1 ? new Set<string>() : undefined
-    for (let at = 0; at < this.attributeCount * ENTRY; at += ENTRY) {
+    for (let at = 0; at < this.tag.count * ENTRY; at += ENTRY) {
       const from = attributes[at + NAME_FROM]!
       const colon = attributes[at + NAME_COLON]!
       const name = this.#name(from, attributes[at + NAME_TO]!)
@@ -264,10 +257,10 @@ export class Parser extends Scanner {
   }
 
   #decodeAttributes(withDeclarations: boolean): Record<string, string> {
-    const { attributes } = this
+    const { attributes } = this.tag
     const attrs = emptyAttributes()
-    const head = this.attributeCount > 0 ? this.#head() : undefined
-    for (let at = 0; at < this.attributeCount * ENTRY; at += ENTRY) {
+    const head = this.tag.count > 0 ? this.#head() : undefined
+    for (let at = 0; at < this.tag.count * ENTRY; at += ENTRY) {
       const from = attributes[at + NAME_FROM]!
       const colon = attributes[at + NAME_COLON]!
       if (this.#isXmlns(from, colon < 0 ? attributes[at + NAME_TO]! : colon)) continue
@@ -319,7 +312,7 @@ export class Parser extends Scanner {
     const known = wordAt(this.buffer, this.base + from, this.base + to)
     if (known !== undefined) return known
     const name = this.#string(from, to)
-    if (this.foreign && /[^\0-\x7f]/.test(name)) {
+    if (this.tag.foreign && /[^\0-\x7f]/.test(name)) {
       if (!isQualifiedName(name))
         throw new XmlFault('not-well-formed', 'A character that may not stand in a name')
       this.canonical = false
@@ -328,12 +321,12 @@ export class Parser extends Scanner {
   }
 
   #value(at: number): string {
-    const from = this.attributes[at + VALUE_FROM]!
-    const to = this.attributes[at + VALUE_TO]!
+    const from = this.tag.attributes[at + VALUE_FROM]!
+    const to = this.tag.attributes[at + VALUE_TO]!
     const known = wordAt(this.buffer, this.base + from, this.base + to)
     if (known !== undefined) return known
     const source = this.#string(from, to)
-    return this.attributes[at + VALUE_CODED] === 0 ? source : decodeValue(source)
+    return this.tag.attributes[at + VALUE_CODED] === 0 ? source : decodeValue(source)
   }
 
   #string(from: number, to: number): string {

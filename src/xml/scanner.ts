@@ -1,17 +1,46 @@
 /** Bytes in, tags out: the states of a well-formed XML stream, resumable at every byte and bounded. */
 import {
+  LT,
+  GT,
+  AMPERSAND,
+  QUOTATION,
+  APOSTROPHE,
+  SLASH,
+  EQUAL,
+  COLON,
+  SEMICOLON,
+  HASH,
+  CLOSE_BRACKET,
+  QUESTION,
+  BANG,
+  CR,
+  LF,
+  TAB,
+} from './bytes.js'
+import {
   checkDeclaration,
   checkReference,
   CLASS,
   NAME,
   NAME_START,
-  PLAIN_NAME,
   SPACE,
   TEXT,
   VALUE,
 } from './characters.js'
 import { Intake } from './intake.js'
 import { XmlFault, type LimitName, type ParserLimits } from './limits.js'
+import {
+  ENTRY,
+  grown,
+  NAME_COLON,
+  NAME_FROM,
+  NAME_TO,
+  readTag,
+  Tag,
+  VALUE_CODED,
+  VALUE_FROM,
+  VALUE_TO,
+} from './tag.js'
 
 // What is expected at the current byte.
 const CONTENT = 0
@@ -33,36 +62,8 @@ const CDATA = 15
 const XML_DECLARATION = 16
 const CLOSED = 17
 
-const LT = 0x3c
-const GT = 0x3e
-const AMPERSAND = 0x26
-const QUOTATION = 0x22
-const APOSTROPHE = 0x27
-const SLASH = 0x2f
-const EQUAL = 0x3d
-const COLON = 0x3a
-const SEMICOLON = 0x3b
-const HASH = 0x23
-const CLOSE_BRACKET = 0x5d
-const QUESTION = 0x3f
-const BANG = 0x21
-const CR = 0x0d
-const LF = 0x0a
-const TAB = 0x09
-const BLANK = 0x20
-
 const CDATA_OPEN = Buffer.from('[CDATA[')
 const DECLARATION_BYTES = 256
-// Layout of an entry in `attributes`: offsets from `base`, and what decoding needs.
-export const NAME_FROM = 0
-export const NAME_TO = 1
-export const NAME_COLON = 2
-export const VALUE_FROM = 3
-export const VALUE_TO = 4
-/** 0 when the bytes of the value are its text, else 1. */
-export const VALUE_CODED = 5
-export const ENTRY = 6
-
 const EMPTY_BUFFER = Buffer.alloc(0)
 const SMALL = 4096
 
@@ -83,15 +84,8 @@ export abstract class Scanner extends Intake {
   protected canonical = true
   /** Names of the open elements below the stream: offset, length. */
   protected open = new Int32Array(64)
-  /** The name of the tag at hand, and its colon or -1. */
-  protected tagFrom = 0
-  protected tagTo = 0
-  protected tagColon = -1
-  /** Whether a name in the tag at hand has characters beyond ASCII. */
-  protected foreign = false
+  protected readonly tag = new Tag()
   protected endTagFrom = 0
-  protected attributes = new Int32Array(16 * ENTRY)
-  protected attributeCount = 0
   protected streamName: Buffer = EMPTY_BUFFER
   protected ready = false
 
@@ -147,7 +141,7 @@ export abstract class Scanner extends Intake {
     this.#extended = false
     this.#elements = 0
     if (this.open.length > SMALL) this.open = new Int32Array(64)
-    if (this.attributes.length > SMALL) this.attributes = new Int32Array(16 * ENTRY)
+    this.tag.shrink()
     this.#setStop()
   }
 
@@ -265,73 +259,15 @@ export abstract class Scanner extends Intake {
     this.#state = AFTER_LT
   }
 
-  /**
-   * A tag at once that is all here and of the usual kind. False, and nothing done, when it is cut off, ill-formed or
-   * unusual: the states look at such a tag byte by byte.
-   */
+  /** A tag at once that is all here and of the usual kind. False, and nothing done, when the states must look at it. */
   #quickTag(lt: number): boolean {
-    const { buffer, attributes, base } = this
-    const stop = this.#stop
-    let pos = lt + 1
-    if (pos + 1 >= stop) return false
-    if (buffer[pos] === SLASH) return this.#quickEndTag(lt)
-    if ((CLASS[buffer[pos]!]! & NAME_START) === 0) return false
-    let colon = -1
-    while (pos < stop && (CLASS[buffer[pos]!]! & PLAIN_NAME) !== 0) pos++
-    if (buffer[pos] === COLON) {
-      colon = pos++
-      if (pos >= stop || (CLASS[buffer[pos]!]! & NAME_START) === 0) return false
-      while (pos < stop && (CLASS[buffer[pos]!]! & PLAIN_NAME) !== 0) pos++
-    }
-    const nameTo = pos
-    let count = 0
-    while (pos + 1 < stop && buffer[pos] === BLANK && buffer[pos + 1] !== SLASH) {
-      pos = this.#quickAttribute(pos + 1, count)
-      if (pos < 0) return false
-      count++
-    }
-    if (pos < stop && buffer[pos] === BLANK) pos++
-    const empty = pos < stop && buffer[pos] === SLASH
-    if (empty) pos++
-    if (pos >= stop || buffer[pos] !== GT || count * ENTRY > attributes.length) return false
-    this.tagFrom = lt + 1 - base
-    this.tagTo = nameTo - base
-    this.tagColon = colon < 0 ? -1 : colon - base
-    this.foreign = false
-    this.attributeCount = count
-    this.pos = pos + 1
-    this.#start(empty)
+    if (lt + 2 >= this.#stop) return false
+    if (this.buffer[lt + 1] === SLASH) return this.#quickEndTag(lt)
+    const end = readTag(this.tag, this.buffer, this.base, lt, this.#stop, this.limits.attributes)
+    if (end < 0) return false
+    this.pos = end
+    this.#start(this.buffer[end - 2] === SLASH)
     return true
-  }
-
-  /** Reads ` name='value'` into the entry of that number; returns the place behind it, or -1 if it is not so simple. */
-  #quickAttribute(from: number, count: number): number {
-    const { buffer, attributes, base } = this
-    const stop = this.#stop
-    const entry = count * ENTRY
-    if (count >= this.limits.attributes || entry >= attributes.length) return -1
-    let pos = from
-    if ((CLASS[buffer[pos]!]! & NAME_START) === 0) return -1
-    let colon = -1
-    while (pos < stop && (CLASS[buffer[pos]!]! & PLAIN_NAME) !== 0) pos++
-    if (pos < stop && buffer[pos] === COLON) {
-      colon = pos++ - base
-      if (pos >= stop || (CLASS[buffer[pos]!]! & NAME_START) === 0) return -1
-      while (pos < stop && (CLASS[buffer[pos]!]! & PLAIN_NAME) !== 0) pos++
-    }
-    if (pos + 2 >= stop || buffer[pos] !== EQUAL) return -1
-    const quote = buffer[pos + 1]!
-    if (quote !== APOSTROPHE && quote !== QUOTATION) return -1
-    attributes[entry + NAME_FROM] = from - base
-    attributes[entry + NAME_TO] = pos - base
-    attributes[entry + NAME_COLON] = colon
-    pos += 2
-    attributes[entry + VALUE_FROM] = pos - base
-    attributes[entry + VALUE_CODED] = 0
-    while (pos < stop && (CLASS[buffer[pos]!]! & VALUE) !== 0) pos++
-    if (pos >= stop || buffer[pos] !== quote) return -1
-    attributes[entry + VALUE_TO] = pos - base
-    return pos + 1
   }
 
   #quickEndTag(lt: number): boolean {
@@ -368,10 +304,10 @@ export abstract class Scanner extends Intake {
     const atStart = this.#atStart
     this.#atStart = false
     if ((CLASS[byte]! & NAME_START) !== 0) {
-      this.tagFrom = this.pos - this.base
-      this.tagColon = -1
-      this.foreign = false
-      this.attributeCount = 0
+      this.tag.from = this.pos - this.base
+      this.tag.colon = -1
+      this.tag.foreign = false
+      this.tag.count = 0
       this.#state = TAG_NAME
       return
     }
@@ -397,16 +333,16 @@ export abstract class Scanner extends Intake {
     let pos = this.pos
     for (; pos < stop; pos++) {
       const byte = buffer[pos]!
-      if (byte >= 0x80) this.foreign = true
+      if (byte >= 0x80) this.tag.foreign = true
       if ((CLASS[byte]! & NAME) !== 0) continue
       if (byte !== COLON) break
-      if (this.tagColon >= 0) throw malformed('A name with two colons')
-      this.tagColon = pos - this.base
+      if (this.tag.colon >= 0) throw malformed('A name with two colons')
+      this.tag.colon = pos - this.base
     }
     this.pos = pos
     if (pos === stop) return
-    this.tagTo = pos - this.base
-    this.#checkColon(this.tagFrom, this.tagTo, this.tagColon)
+    this.tag.to = pos - this.base
+    this.#checkColon(this.tag.from, this.tag.to, this.tag.colon)
     this.#state = AFTER_NAME
   }
 
@@ -433,34 +369,34 @@ export abstract class Scanner extends Intake {
   #inTag(): void {
     const byte = this.buffer[this.pos]!
     if ((CLASS[byte]! & NAME_START) === 0) return this.#afterName()
-    if (this.attributeCount === this.limits.attributes) {
+    if (this.tag.count === this.limits.attributes) {
       this.exceed('attributes')
-      this.attributeCount--
+      this.tag.count--
     }
-    const entry = this.attributeCount * ENTRY
-    if (entry === this.attributes.length) this.attributes = grown(this.attributes)
-    this.attributes[entry + NAME_FROM] = this.pos - this.base
-    this.attributes[entry + NAME_COLON] = -1
+    const entry = this.tag.count * ENTRY
+    if (entry === this.tag.attributes.length) this.tag.attributes = grown(this.tag.attributes)
+    this.tag.attributes[entry + NAME_FROM] = this.pos - this.base
+    this.tag.attributes[entry + NAME_COLON] = -1
     this.#state = ATTRIBUTE_NAME
   }
 
   #attributeName(): void {
-    const { buffer, attributes } = this
+    const { buffer, tag } = this
     const stop = this.#stop
-    const entry = this.attributeCount * ENTRY
+    const entry = tag.count * ENTRY
     let pos = this.pos
     for (; pos < stop; pos++) {
       const byte = buffer[pos]!
-      if (byte >= 0x80) this.foreign = true
+      if (byte >= 0x80) tag.foreign = true
       if ((CLASS[byte]! & NAME) !== 0) continue
       if (byte !== COLON) break
-      if (attributes[entry + NAME_COLON]! >= 0) throw malformed('A name with two colons')
-      attributes[entry + NAME_COLON] = pos - this.base
+      if (tag.attributes[entry + NAME_COLON]! >= 0) throw malformed('A name with two colons')
+      tag.attributes[entry + NAME_COLON] = pos - this.base
     }
     this.pos = pos
     if (pos === stop) return
-    attributes[entry + NAME_TO] = pos - this.base
-    this.#checkColon(attributes[entry + NAME_FROM]!, pos - this.base, attributes[entry + NAME_COLON]!)
+    tag.attributes[entry + NAME_TO] = pos - this.base
+    this.#checkColon(tag.attributes[entry + NAME_FROM]!, pos - this.base, tag.attributes[entry + NAME_COLON]!)
     this.#state = EQUALS
   }
 
@@ -473,9 +409,9 @@ export abstract class Scanner extends Intake {
   #openQuote(): void {
     const byte = this.buffer[this.pos++]!
     if (byte === QUOTATION || byte === APOSTROPHE) {
-      const entry = this.attributeCount * ENTRY
-      this.attributes[entry + VALUE_FROM] = this.pos - this.base
-      this.attributes[entry + VALUE_CODED] = 0
+      const entry = this.tag.count * ENTRY
+      this.tag.attributes[entry + VALUE_FROM] = this.pos - this.base
+      this.tag.attributes[entry + VALUE_CODED] = 0
       this.#quote = byte
       this.#state = IN_VALUE
     } else if ((CLASS[byte]! & SPACE) === 0) throw malformed('An attribute value without quotes')
@@ -489,18 +425,18 @@ export abstract class Scanner extends Intake {
     this.pos = pos
     if (pos === stop) return
     const byte = buffer[pos]!
-    const entry = this.attributeCount * ENTRY
+    const entry = this.tag.count * ENTRY
     this.pos = pos + 1
     if (byte === this.#quote) {
-      this.attributes[entry + VALUE_TO] = pos - this.base
-      this.attributeCount++
+      this.tag.attributes[entry + VALUE_TO] = pos - this.base
+      this.tag.count++
       this.#state = AFTER_NAME
     } else if (byte === AMPERSAND) {
-      this.attributes[entry + VALUE_CODED] = 1
+      this.tag.attributes[entry + VALUE_CODED] = 1
       this.#referenceFrom = this.pos - this.base
       this.#state = VALUE_REFERENCE
     } else if (byte === CR || byte === LF || byte === TAB) {
-      this.attributes[entry + VALUE_CODED] = 1
+      this.tag.attributes[entry + VALUE_CODED] = 1
       if (byte === CR) this.canonical = false
     } else if (byte !== QUOTATION && byte !== APOSTROPHE)
       throw malformed('A character that may not stand in a value')
@@ -518,8 +454,8 @@ export abstract class Scanner extends Intake {
       if (++this.#elements > this.limits.elements) this.exceed('elements')
       if (level >= this.limits.depth) this.exceed('depth')
       if (2 * level === this.open.length) this.open = grown(this.open)
-      this.open[2 * level] = this.tagFrom
-      this.open[2 * level + 1] = this.tagTo - this.tagFrom
+      this.open[2 * level] = this.tag.from
+      this.open[2 * level + 1] = this.tag.to - this.tag.from
     }
     this.started(empty)
     if (!empty) this.depth++
@@ -632,10 +568,4 @@ export abstract class Scanner extends Intake {
 
 function malformed(message: string): XmlFault {
   return new XmlFault('not-well-formed', message)
-}
-
-function grown(list: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(list.length * 2)
-  larger.set(list)
-  return larger
 }

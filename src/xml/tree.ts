@@ -1,13 +1,8 @@
 /** Growing a tree of elements from source text that the scanner has found well-formed. */
+import { APOSTROPHE, BANG, EQUAL, GT, SLASH } from './bytes.js'
 import { decodeText, decodeValue, normaliseLines } from './characters.js'
 import { Element } from './element.js'
 import { wordIn } from './words.js'
-
-const SLASH = 0x2f
-const BANG = 0x21
-const GT = 0x3e
-const EQUAL = 0x3d
-const APOSTROPHE = 0x27
 
 const SMALL = 4096
 

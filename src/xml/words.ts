@@ -1,160 +1,19 @@
 /** Words of the protocol: recognised by their bytes, so that no string need be made of them. */
 import { NS } from './namespaces.js'
 
-const WORDS = [
-  ...Object.values(NS),
-  // elements
-  ...[
-    'message',
-    'presence',
-    'iq',
-    'body',
-    'subject',
-    'thread',
-    'html',
-    'show',
-    'status',
-    'priority',
-    'query',
-    'item',
-  ],
-  ...[
-    'group',
-    'error',
-    'text',
-    'x',
-    'c',
-    'r',
-    'a',
-    'active',
-    'inactive',
-    'composing',
-    'paused',
-    'gone',
-    'request',
-  ],
-  ...[
-    'received',
-    'displayed',
-    'markable',
-    'acknowledged',
-    'origin-id',
-    'stanza-id',
-    'occupant-id',
-    'delay',
-    'store',
-  ],
-  ...[
-    'no-store',
-    'no-permanent-store',
-    'no-copy',
-    'private',
-    'sent',
-    'forwarded',
-    'replace',
-    'reactions',
-    'reaction',
-  ],
-  ...[
-    'reply',
-    'fallback',
-    'encryption',
-    'encrypted',
-    'header',
-    'payload',
-    'key',
-    'iv',
-    'keys',
-    'ping',
-    'bind',
-    'session',
-  ],
-  ...[
-    'pubsub',
-    'items',
-    'publish',
-    'event',
-    'vCard',
-    'field',
-    'value',
-    'set',
-    'max',
-    'before',
-    'after',
-    'enable',
-  ],
-  ...[
-    'enabled',
-    'resume',
-    'resumed',
-    'auth',
-    'response',
-    'authenticate',
-    'success',
-    'failure',
-    'challenge',
-    'result',
-  ],
-  // attributes
-  ...[
-    'to',
-    'from',
-    'id',
-    'type',
-    'xml:lang',
-    'xmlns',
-    'by',
-    'stamp',
-    'jid',
-    'name',
-    'subscription',
-    'ask',
-    'ver',
-    'node',
-  ],
-  ...[
-    'hash',
-    'var',
-    'h',
-    'queryid',
-    'namespace',
-    'affiliation',
-    'role',
-    'nick',
-    'code',
-    'mechanism',
-    'version',
-    'label',
-  ],
-  // values
-  ...[
-    'chat',
-    'normal',
-    'groupchat',
-    'headline',
-    'get',
-    'unavailable',
-    'subscribe',
-    'subscribed',
-    'unsubscribe',
-  ],
-  ...[
-    'unsubscribed',
-    'probe',
-    'en',
-    'de',
-    'away',
-    'xa',
-    'dnd',
-    'both',
-    'none',
-    'remove',
-    'true',
-    'false',
-    '1',
-    '0',
-  ],
-]
+const ELEMENTS =
+  'message presence iq body subject thread html show status priority query item group error text x c r a active inactive ' +
+  'composing paused gone request received displayed markable acknowledged origin-id stanza-id occupant-id delay store ' +
+  'no-store no-permanent-store no-copy private sent forwarded replace reactions reaction reply fallback encryption ' +
+  'encrypted header payload key iv keys ping bind session pubsub items publish event vCard field value set max before ' +
+  'after enable enabled resume resumed auth response authenticate success failure challenge result'
+const ATTRIBUTES =
+  'to from id type xml:lang xmlns by stamp jid name subscription ask ver node hash var h queryid namespace affiliation ' +
+  'role nick code mechanism version label'
+const VALUES =
+  'chat normal groupchat headline get unavailable subscribe subscribed unsubscribe unsubscribed probe en de away xa dnd ' +
+  'both none remove true false 1 0'
+const WORDS = [...Object.values(NS), ...`${ELEMENTS} ${ATTRIBUTES} ${VALUES}`.split(' ')]
 
 // A table with one place for each hash: of two words that share one, the first is found.
 const SIZE = 4096
