@@ -161,8 +161,13 @@ export class Listener {
   async #handshakeFirst(transport: TcpTransport): Promise<void> {
     try {
       transport.secured(await this.#share.secure(transport.release()))
-      this.options.onConnection(transport)
     } catch {
+      return
+    }
+    try {
+      this.options.onConnection(transport)
+    } catch (error) {
+      this.options.log.error('connection.failed', { error })
       transport.destroy()
     }
   }

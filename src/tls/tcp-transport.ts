@@ -103,8 +103,7 @@ export class TcpTransport implements Transport {
     const text = this.#pending
     this.#pending = ''
     if (text === '' || this.#state !== 'open') return
-    // One byte a character is quicker to encode; the peer reads UTF-8 either way (RFC 6120 §11.6).
-    const taken = this.#socket.write(text, isAscii(text) ? 'latin1' : 'utf8')
+    const taken = this.#socket.write(text, 'utf8')
     if (taken && this.#full) this.drained()
   }
 
@@ -242,9 +241,3 @@ function onClose(this: OwnedSocket): void {
 }
 
 function ignore(): void {}
-
-const beyondAscii = /[^\0-\x7f]/
-
-function isAscii(text: string): boolean {
-  return !beyondAscii.test(text)
-}
