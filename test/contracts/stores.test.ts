@@ -1,0 +1,52 @@
+/** The store contracts, on memory, on the embedded PostgreSQL, and on the one of PARLEY_TEST_DATABASE_URL if that is set. */
+import { after, before, suite } from 'node:test'
+import { realClock } from '../../src/base/clock.js'
+import { systemRandom } from '../../src/base/random.js'
+import { Database } from '../../src/storage/database.js'
+import { memoryStores } from '../../src/storage/memory.js'
+import { migrate, readMigrations } from '../../src/storage/migrate.js'
+import { openPostgresStores } from '../../src/storage/postgres.js'
+import type { Stores } from '../../src/storage/stores.js'
+import { accountsContract } from './accounts.js'
+import type { TestDatabase } from './database.js'
+import { embeddedDatabase, freshDatabase } from './database.js'
+import { mapsContract } from './maps.js'
+import { offlineContract, small } from './offline.js'
+import { rostersContract } from './rosters.js'
+
+function contracts(open: () => Stores): void {
+  let domains = 0
+  const domainOf = () => `domain-${++domains}.example`
+  suite('accounts', () => accountsContract(open, domainOf))
+  suite('rosters', () => rostersContract(open, domainOf))
+  suite('offline', () => offlineContract(open, domainOf))
+  suite('maps', () => mapsContract(open, domainOf))
+}
+
+suite('memory', () => {
+  const stores = memoryStores({ offline: small })
+  contracts(() => stores)
+})
+
+function onPostgres(make: () => Promise<TestDatabase>): void {
+  let there: TestDatabase
+  let database: Database
+  let stores: Stores
+  before(async () => {
+    there = await make()
+    database = new Database({ connection: there.connection, clock: realClock })
+    await migrate(database, readMigrations())
+    stores = openPostgresStores(database, { clock: realClock, random: systemRandom, offline: small })
+  })
+  after(async () => {
+    await stores.close()
+    await database.close()
+    await there.remove()
+  })
+  contracts(() => stores)
+}
+
+suite('embedded PostgreSQL', () => onPostgres(embeddedDatabase))
+
+const url = process.env['PARLEY_TEST_DATABASE_URL']
+suite('PostgreSQL of PARLEY_TEST_DATABASE_URL', { skip: !url }, () => onPostgres(() => freshDatabase(url!)))
