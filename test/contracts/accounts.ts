@@ -90,11 +90,11 @@ export function accountsContract(open: () => Stores, domainOf: () => string): vo
   })
 
   test('everything of an account goes with it, and a new one of its name begins empty', async () => {
-    const { accounts, rosters, offline, map } = open()
+    const { accounts, rosters, offline, ...stores } = open()
     const domain = domainOf()
     const id = await created(open(), domain, 'romeo')
     const other = await created(open(), domain, 'romeo2')
-    const notes = map<string>(domain, 'notes')
+    const notes = stores.map<string>(domain, 'notes')
     for (const [account, local] of [
       [id, 'romeo'],
       [other, 'romeo2'],
@@ -126,7 +126,7 @@ export function accountsContract(open: () => Stores, domainOf: () => string): vo
     const { accounts } = open()
     const domain = domainOf()
     const locals = ['a', 'a-b', 'ab', 'z', 'ä', '\ufffd', '\u{10000}']
-    for (const local of [...locals].reverse()) await created(open(), domain, local)
+    for (const local of locals.toReversed()) await created(open(), domain, local)
     const first = await accounts.list(domain, { limit: 3 })
     const rest = await accounts.list(domain, { after: first.at(-1)!.local, limit: 100 })
     assert.deepEqual(
