@@ -156,7 +156,7 @@ export class Layers {
 
   /** A file name of the setting at `path`, absolute. */
   resolve(path: Path, file: string): string {
-    return isAbsolute(file) ? file : resolve(this.originOf(path)?.folder ?? this.files.folder, file)
+    return isAbsolute(file) ? file : resolve(this.files.folder, this.originOf(path)?.folder ?? '.', file)
   }
 
   #lay(table: Record<string, unknown>, path: Path, origin: (path: Path) => Origin): void {

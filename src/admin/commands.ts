@@ -1,0 +1,371 @@
+/** The commands of the server itself: accounts, sessions, reload and health. */
+import type { Clock } from '../base/clock.js'
+import { flag, number, options, required, secret, text } from '../base/schema.js'
+import { printReload } from '../config/settings.js'
+import type { ReloadReport } from '../config/settings.js'
+import { CommandError } from '../host/command.js'
+import type { Command, CommandResult } from '../host/command.js'
+import { Jid } from '../stanza/jid.js'
+import { StorageUnavailable } from '../storage/errors.js'
+import type { Account, AccountKeys, Accounts } from '../storage/accounts.js'
+
+/** What the commands need of a running server. */
+export interface AdminServices {
+  readonly version: string
+  readonly clock: Clock
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+  /** The served domains; `user add ana` means the first. */
+  readonly domains: readonly string[]
+  readonly accounts: Accounts
+  readonly sessions: {
+    /** Of one account, or of all. */
+    list(account?: Jid): readonly SessionFacts[]
+    /** Ends the session of a full address, or all of a bare one, and tells how many. */
+    end(jid: Jid, reason: string): number
+  }
+  /** Rejects with an error whose message suits the user when the password cannot be one. */
+  deriveKeys(password: string): Promise<AccountKeys>
+  /** Reads the whole configuration again. Rejects with `ConfigError`, having changed nothing. */
+  reload(): Promise<ReloadReport>
+  readiness(): Promise<Readiness> | Readiness
+}
+
+/** What one may know of a connected client. */
+export interface SessionFacts {
+  /** The full address. */
+  readonly jid: string
+  readonly ip?: string | undefined
+  /** `TLSv1.3`, or undefined on a plain-text listener. */
+  readonly tls?: string | undefined
+  readonly mechanism?: string | undefined
+  /** Milliseconds since 1970. */
+  readonly since: number
+  /** undefined: connected, not available. */
+  readonly priority?: number | undefined
+}
+
+/** Whether the server can serve; `reasons` say why not. */
+export interface Readiness {
+  readonly ready: boolean
+  readonly reasons: readonly string[]
+}
+
+// Commands of all argument types stand in one table: each checks its own before `run` sees them.
+// oxlint-disable-next-line typescript/no-explicit-any
+export type AnyCommand = Command<any>
+
+/** All of them, for a server asked for only when one runs. */
+export function adminCommands(server: () => AdminServices): readonly AnyCommand[] {
+  return [...userCommands(server), ...sessionCommands(server), ...serverCommands(server)]
+}
+
+const account = text(required, 'NAME, or NAME@DOMAIN when there are several domains', { max: 3071 })
+const password = secret(undefined, 'Asked for, or --password-file FILE (- is standard input), or --generate')
+
+function userCommands(server: () => AdminServices): AnyCommand[] {
+  return [
+    declare({
+      name: 'user add',
+      role: 'admin',
+      summary: 'Make an account',
+      args: options({ account, password }),
+      async run(args) {
+        const jid = accountOf(args.account, server())
+        const keys = await keysOf(args.password, server())
+        const made = await server().accounts.create(jid.domain, jid.local, keys, server().clock.now())
+        if (made === 'exists')
+          throw new CommandError(`${jid} exists already`, `for a new password: parley user passwd ${jid}`)
+        return { data: { account: String(jid) }, text: `${jid} can log in now.` }
+      },
+    }),
+    declare({
+      name: 'user passwd',
+      role: 'admin',
+      summary: 'Set a new password',
+      args: options({ account, password, endSessions: flag(false, 'Also end the sessions there are') }),
+      async run(args) {
+        const found = await existing(args.account, server())
+        await server().accounts.setKeys(found.account.id, await keysOf(args.password, server()))
+        const ended = args.endSessions ? server().sessions.end(found.jid, 'The password was changed') : 0
+        return {
+          data: { account: String(found.jid), ended },
+          text: `${found.jid} has a new password.${args.endSessions ? ` Sessions ended: ${ended}.` : ''}`,
+        }
+      },
+    }),
+    declare({
+      name: 'user disable',
+      role: 'admin',
+      summary: 'Keep an account out, nothing of it is lost',
+      args: options({ account, reason: text('', 'Kept with the account and shown in `user show`') }),
+      async run({ account, reason }) {
+        const found = await existing(account, server())
+        await server().accounts.disable(found.account.id, reason, server().clock.now())
+        const ended = server().sessions.end(found.jid, 'The account was disabled')
+        return {
+          data: { account: String(found.jid), ended },
+          text: `${found.jid} is disabled. Sessions ended: ${ended}.`,
+        }
+      },
+    }),
+    declare({
+      name: 'user enable',
+      role: 'admin',
+      summary: 'Let a disabled account in again',
+      args: options({ account }),
+      async run({ account }) {
+        const found = await existing(account, server())
+        await server().accounts.enable(found.account.id)
+        return { data: { account: String(found.jid) }, text: `${found.jid} can log in again.` }
+      },
+    }),
+    declare({
+      name: 'user delete',
+      role: 'admin',
+      summary: 'Remove an account and all it keeps here',
+      args: options({ account }),
+      destroys: ({ account }) => `${account} with its contacts, waiting messages and settings`,
+      async run({ account }) {
+        const found = await existing(account, server())
+        // Closed first, so that no session writes for an account that is gone.
+        await server().accounts.disable(found.account.id, 'being deleted', server().clock.now())
+        const ended = server().sessions.end(found.jid, 'The account was deleted')
+        await server().accounts.remove(found.account.id)
+        return {
+          data: { account: String(found.jid), ended },
+          text: `${found.jid} is deleted. Sessions ended: ${ended}.`,
+        }
+      },
+    }),
+    declare({
+      name: 'user list',
+      role: 'operator',
+      summary: 'The accounts of a domain',
+      reads: true,
+      args: options({
+        domain: text(undefined, 'One domain; default: all'),
+        after: text('', 'Start behind this name'),
+        limit: number(1000, 'Accounts of a domain at most', { min: 1, max: 100_000 }),
+      }),
+      run: ({ domain, after, limit }) => listUsers(server(), domain, after, limit),
+    }),
+    declare({
+      name: 'user show',
+      role: 'operator',
+      summary: 'What is known of an account',
+      reads: true,
+      args: options({ account }),
+      async run({ account }) {
+        const found = await existing(account, server())
+        const sessions = server().sessions.list(found.jid)
+        const { disabled, createdAt, keys } = found.account
+        const data = {
+          account: String(found.jid),
+          created: time(createdAt),
+          disabled: disabled ? { reason: disabled.reason, at: time(disabled.at) } : null,
+          mechanisms: Object.keys(keys).map((hash) => `SCRAM-${hash}`),
+          sessions,
+        }
+        const state = disabled
+          ? `disabled ${time(disabled.at)}${disabled.reason && `: ${disabled.reason}`}`
+          : 'can log in'
+        const rows = [
+          ['account', data.account],
+          ['state', state],
+          ['created', data.created],
+          ['keys', data.mechanisms.join(', ')],
+          ['sessions', sessions.length === 0 ? 'none' : sessions.map(({ jid }) => jid).join(', ')],
+        ]
+        return { data, table: { columns: [], rows } }
+      },
+    }),
+  ]
+}
+
+function sessionCommands(server: () => AdminServices): AnyCommand[] {
+  return [
+    declare({
+      name: 'session list',
+      role: 'operator',
+      summary: 'Who is connected',
+      reads: true,
+      args: options({ user: text(undefined, 'Of one account') }),
+      async run({ user }) {
+        const sessions = server().sessions.list(user === undefined ? undefined : accountOf(user, server()))
+        const now = server().clock.now()
+        const rows = sessions.map(({ jid, ip, tls, mechanism, since, priority }) => [
+          jid,
+          ip ?? '',
+          tls ?? 'plain',
+          mechanism ?? '',
+          priority === undefined ? 'not available' : String(priority),
+          span(now - since),
+        ])
+        const columns = ['SESSION', 'ADDRESS', 'TLS', 'LOGIN', 'PRIORITY', 'SINCE']
+        return { data: sessions, table: { columns, rows }, text: counted(sessions.length, 'session') }
+      },
+    }),
+    declare({
+      name: 'session end',
+      role: 'admin',
+      summary: 'Close one session, or all of an account',
+      args: options({
+        jid: text(required, 'NAME@DOMAIN/RESOURCE, or an account for all its sessions', { max: 3071 }),
+        reason: text('Closed by the administrator', 'Told to the client'),
+      }),
+      async run({ jid, reason }) {
+        const which = accountOf(jid, server())
+        const ended = server().sessions.end(which, reason)
+        if (ended === 0)
+          throw new CommandError(`${which} has no session`, 'parley session list shows those there are')
+        return { data: { ended }, text: `Ended: ${counted(ended, 'session')}.` }
+      },
+    }),
+  ]
+}
+
+function serverCommands(server: () => AdminServices): AnyCommand[] {
+  return [
+    declare({
+      name: 'reload',
+      role: 'admin',
+      summary: 'Read the configuration again',
+      args: options({}),
+      async run() {
+        const report = await server().reload()
+        return { data: report, text: printReload(report) }
+      },
+    }),
+    declare({
+      name: 'health',
+      role: 'operator',
+      summary: 'Whether the server can serve; exit code 0 or 1',
+      reads: true,
+      args: options({}),
+      async run() {
+        const { ready, reasons } = await server().readiness()
+        const { version, startedAt, clock, domains } = server()
+        const up = span(clock.now() - startedAt)
+        const state = ready ? `ready, up ${up}` : `not ready: ${reasons.join('; ')}`
+        return {
+          data: {
+            ready,
+            reasons,
+            version,
+            domains,
+            uptime_seconds: Math.floor((clock.now() - startedAt) / 1000),
+          },
+          text: `parley ${version}  ${domains.join(' ')}  ${state}`,
+          problem: !ready,
+        }
+      },
+    }),
+  ]
+}
+
+/** Ties the types of a command's arguments and its `run` together. */
+function declare<A>(command: Command<A>): Command<A> {
+  return command
+}
+
+async function listUsers(
+  server: AdminServices,
+  domain: string | undefined,
+  after: string,
+  limit: number,
+): Promise<CommandResult> {
+  const wanted = domain === undefined ? server.domains : [servedDomain(domain, server)]
+  const accounts: Account[] = []
+  const notes: string[] = []
+  for (const name of wanted) {
+    // One more than wanted tells whether there are more.
+    const found = await pages(server.accounts, name, after, limit + 1)
+    const total = await server.accounts.count(name)
+    const shown = found.slice(0, limit)
+    accounts.push(...shown)
+    const more = found.length > limit ? `; more: --domain ${name} --after ${shown.at(-1)?.local}` : ''
+    notes.push(`${name}: ${counted(total, 'account')}${more}`)
+  }
+  const data = accounts.map((each) => ({
+    account: `${each.local}@${each.domain}`,
+    created: time(each.createdAt),
+    disabled: each.disabled !== undefined,
+  }))
+  const rows = data.map((each) => [each.account, each.disabled ? 'disabled' : '', each.created])
+  return { data, table: { columns: ['ACCOUNT', 'STATE', 'CREATED'], rows }, text: notes.join('\n') }
+}
+
+async function pages(accounts: Accounts, domain: string, after: string, limit: number): Promise<Account[]> {
+  const all: Account[] = []
+  let last = after
+  while (all.length < limit) {
+    const size = Math.min(1000, limit - all.length)
+    const page = await accounts.list(domain, last === '' ? { limit: size } : { after: last, limit: size })
+    all.push(...page)
+    last = page.at(-1)?.local ?? last
+    if (page.length < size) break
+  }
+  return all
+}
+
+/** The prepared address of `ana` or `ana@example.org`, of a served domain. */
+function accountOf(written: string, server: AdminServices): Jid {
+  const full = written.includes('@') ? written : `${written}@${server.domains[0]}`
+  let jid: Jid
+  try {
+    jid = Jid.parse(full)
+  } catch (error) {
+    throw new CommandError(
+      `"${written}" is not an address: ${(error as Error).message}`,
+      'write NAME or NAME@DOMAIN',
+    )
+  }
+  if (jid.local === '') throw new CommandError(`"${written}" has no name`, 'write NAME or NAME@DOMAIN')
+  servedDomain(jid.domain, server)
+  return jid
+}
+
+function servedDomain(written: string, { domains }: AdminServices): string {
+  let domain: string | undefined
+  try {
+    domain = Jid.parse(written).domain
+  } catch {
+    // Not a domain at all: as little served as one that is.
+  }
+  if (domain !== undefined && domains.includes(domain)) return domain
+  throw new CommandError(`${written} is not served here`, `domains: ${domains.join(', ')}`)
+}
+
+async function existing(written: string, server: AdminServices): Promise<{ jid: Jid; account: Account }> {
+  const jid = accountOf(written, server).bare
+  const account = await server.accounts.get(jid.domain, jid.local)
+  if (!account) throw new CommandError(`there is no account ${jid}`, 'parley user list shows those there are')
+  return { jid, account }
+}
+
+async function keysOf(password: string | undefined, server: AdminServices): Promise<AccountKeys> {
+  if (password === undefined) throw new CommandError('no password was given')
+  try {
+    return await server.deriveKeys(password)
+  } catch (error) {
+    if (error instanceof StorageUnavailable) throw error
+    throw new CommandError((error as Error).message)
+  }
+}
+
+const time = (at: number) => new Date(at).toISOString().replace(/\.\d+Z$/, 'Z')
+const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`
+
+/** `3 d 4 h`, `12 min`, `5 s` */
+function span(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000))
+  const [days, hours, minutes] = [
+    Math.floor(seconds / 86_400),
+    Math.floor(seconds / 3600) % 24,
+    Math.floor(seconds / 60) % 60,
+  ]
+  if (days > 0) return `${days} d ${hours} h`
+  if (hours > 0) return `${hours} h ${minutes} min`
+  return minutes > 0 ? `${minutes} min` : `${seconds} s`
+}

@@ -1,0 +1,42 @@
+/** Results of commands for people: tables with columns as wide as they need, and the words of help. */
+import type { CommandResult } from '../host/command.js'
+import { argumentsOf } from './arguments.js'
+import type { AnyCommand } from './commands.js'
+
+/** Lines for a result; empty when there is nothing to say. */
+export function printResult({ table, text }: CommandResult): string {
+  const rows = table
+    ? [...(table.columns.length > 0 && table.rows.length > 0 ? [table.columns] : []), ...table.rows]
+    : []
+  return [...printRows(rows), ...(text ? [text] : [])].join('\n')
+}
+
+/** Cells padded to the widest of their column; the last is left as it is. */
+export function printRows(rows: readonly (readonly string[])[]): string[] {
+  const shown = rows.map((row) => row.map(visible))
+  const widths: number[] = []
+  for (const row of shown)
+    row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)))
+  return shown.map((row) =>
+    row
+      .map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+/** `user add ACCOUNT [--reason TEXT]` */
+export function usageOf(command: AnyCommand): string {
+  const words = argumentsOf(command.args).flatMap(({ positional, placeholder, flag, option }) => {
+    if (positional) return [placeholder]
+    if (option.kind === 'secret') return [`[--${flag}-file FILE | --generate]`]
+    return option.kind === 'flag' ? [`[--${flag}]`] : [`[--${flag} ${placeholder}]`]
+  })
+  const more = [...(command.destroys ? ['[--yes]'] : []), ...(command.reads ? ['[--json]'] : [])]
+  return [command.name, ...words, ...more].join(' ')
+}
+
+/** Words that peers chose must not move the cursor of the admin's terminal. */
+function visible(text: string): string {
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '?')
+}

@@ -1,0 +1,59 @@
+/** The person at the terminal: lines out, questions and hidden passwords in. */
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
+
+export interface Terminal {
+  /** Whether somebody can be asked. */
+  readonly interactive: boolean
+  out(text: string): void
+  error(text: string): void
+  /** A line that was typed, without its end; with `hidden` nothing is shown. Undefined: the input has ended. */
+  ask(question: string, hidden?: boolean): Promise<string | undefined>
+  /** All of standard input, at most 1 MiB. */
+  input(): Promise<string>
+}
+
+/** The terminal of this process: answers to standard output, questions and complaints to standard error. */
+export function processTerminal(): Terminal {
+  return {
+    interactive: process.stdin.isTTY === true && process.stderr.isTTY === true,
+    out: (text) => void process.stdout.write(`${text}\n`),
+    error: (text) => void process.stderr.write(`${text}\n`),
+    ask: askOnTerminal,
+    input: readInput,
+  }
+}
+
+function askOnTerminal(question: string, hidden = false): Promise<string | undefined> {
+  // The question goes out by itself; what readline echoes of a hidden answer goes nowhere.
+  process.stderr.write(question)
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const lines = createInterface({
+    input: process.stdin,
+    output: hidden ? nowhere : process.stderr,
+    terminal: process.stdin.isTTY === true,
+    historySize: 0,
+  })
+  return new Promise((answered) => {
+    let answer: string | undefined
+    lines.once('line', (line) => {
+      answer = line
+      lines.close()
+    })
+    lines.once('SIGINT', () => lines.close())
+    lines.once('close', () => {
+      if (hidden || answer === undefined) process.stderr.write('\n')
+      answered(answer)
+    })
+  })
+}
+
+async function readInput(): Promise<string> {
+  process.stdin.setEncoding('utf8')
+  let text = ''
+  for await (const chunk of process.stdin) {
+    text += String(chunk)
+    if (text.length > 1024 * 1024) throw new Error('standard input is longer than 1 MiB')
+  }
+  return text
+}
