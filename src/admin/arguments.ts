@@ -48,7 +48,7 @@ export function parseWords(words: readonly string[], schema: Schema<unknown>, ar
       args[place.key] = place.option.fromText(word)
       continue
     }
-    const [name = '', inline] = splitFlag(word)
+    const [name, inline] = splitFlag(word)
     const take = () => {
       const value = inline ?? rest.shift()
       if (value === undefined) throw new UsageError(`--${name} needs a value`)

@@ -71,12 +71,13 @@ function userCommands(server: () => AdminServices): AnyCommand[] {
       summary: 'Make an account',
       args: options({ account, password }),
       async run(args) {
-        const jid = accountOf(args.account, server())
+        const jid = accountOf(args.account, server()).bare
+        const name = jid.toString()
         const keys = await keysOf(args.password, server())
         const made = await server().accounts.create(jid.domain, jid.local, keys, server().clock.now())
         if (made === 'exists')
-          throw new CommandError(`${jid} exists already`, `for a new password: parley user passwd ${jid}`)
-        return { data: { account: String(jid) }, text: `${jid} can log in now.` }
+          throw new CommandError(`${name} exists already`, `for a new password: parley user passwd ${name}`)
+        return { data: { account: name }, text: `${name} can log in now.` }
       },
     }),
     declare({
@@ -89,8 +90,8 @@ function userCommands(server: () => AdminServices): AnyCommand[] {
         await server().accounts.setKeys(found.account.id, await keysOf(args.password, server()))
         const ended = args.endSessions ? server().sessions.end(found.jid, 'The password was changed') : 0
         return {
-          data: { account: String(found.jid), ended },
-          text: `${found.jid} has a new password.${args.endSessions ? ` Sessions ended: ${ended}.` : ''}`,
+          data: { account: found.name, ended },
+          text: `${found.name} has a new password.${args.endSessions ? ` Sessions ended: ${ended}.` : ''}`,
         }
       },
     }),
@@ -104,8 +105,8 @@ function userCommands(server: () => AdminServices): AnyCommand[] {
         await server().accounts.disable(found.account.id, reason, server().clock.now())
         const ended = server().sessions.end(found.jid, 'The account was disabled')
         return {
-          data: { account: String(found.jid), ended },
-          text: `${found.jid} is disabled. Sessions ended: ${ended}.`,
+          data: { account: found.name, ended },
+          text: `${found.name} is disabled. Sessions ended: ${ended}.`,
         }
       },
     }),
@@ -117,7 +118,7 @@ function userCommands(server: () => AdminServices): AnyCommand[] {
       async run({ account }) {
         const found = await existing(account, server())
         await server().accounts.enable(found.account.id)
-        return { data: { account: String(found.jid) }, text: `${found.jid} can log in again.` }
+        return { data: { account: found.name }, text: `${found.name} can log in again.` }
       },
     }),
     declare({
@@ -133,8 +134,8 @@ function userCommands(server: () => AdminServices): AnyCommand[] {
         const ended = server().sessions.end(found.jid, 'The account was deleted')
         await server().accounts.remove(found.account.id)
         return {
-          data: { account: String(found.jid), ended },
-          text: `${found.jid} is deleted. Sessions ended: ${ended}.`,
+          data: { account: found.name, ended },
+          text: `${found.name} is deleted. Sessions ended: ${ended}.`,
         }
       },
     }),
@@ -161,7 +162,7 @@ function userCommands(server: () => AdminServices): AnyCommand[] {
         const sessions = server().sessions.list(found.jid)
         const { disabled, createdAt, keys } = found.account
         const data = {
-          account: String(found.jid),
+          account: found.name,
           created: time(createdAt),
           disabled: disabled ? { reason: disabled.reason, at: time(disabled.at) } : null,
           mechanisms: Object.keys(keys).map((hash) => `SCRAM-${hash}`),
@@ -218,7 +219,10 @@ function sessionCommands(server: () => AdminServices): AnyCommand[] {
         const which = accountOf(jid, server())
         const ended = server().sessions.end(which, reason)
         if (ended === 0)
-          throw new CommandError(`${which} has no session`, 'parley session list shows those there are')
+          throw new CommandError(
+            `${which.toString()} has no session`,
+            'parley session list shows those there are',
+          )
         return { data: { ended }, text: `Ended: ${counted(ended, 'session')}.` }
       },
     }),
@@ -337,11 +341,15 @@ function servedDomain(written: string, { domains }: AdminServices): string {
   throw new CommandError(`${written} is not served here`, `domains: ${domains.join(', ')}`)
 }
 
-async function existing(written: string, server: AdminServices): Promise<{ jid: Jid; account: Account }> {
+async function existing(
+  written: string,
+  server: AdminServices,
+): Promise<{ jid: Jid; name: string; account: Account }> {
   const jid = accountOf(written, server).bare
   const account = await server.accounts.get(jid.domain, jid.local)
-  if (!account) throw new CommandError(`there is no account ${jid}`, 'parley user list shows those there are')
-  return { jid, account }
+  if (!account)
+    throw new CommandError(`there is no account ${jid.toString()}`, 'parley user list shows those there are')
+  return { jid, name: jid.toString(), account }
 }
 
 async function keysOf(password: string | undefined, server: AdminServices): Promise<AccountKeys> {

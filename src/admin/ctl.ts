@@ -101,12 +101,7 @@ const localCommands: readonly LocalCommand[] = [
       listen: optional('ADDRESS:PORT for clients'),
     }),
     run: ({ args }, globals, at) =>
-      init(
-        globals.config ?? at.env['PARLEY_CONFIG'] ?? 'parley.toml',
-        args as Record<string, string>,
-        at.terminal,
-        at.parley,
-      ),
+      init(globals.config ?? at.env['PARLEY_CONFIG'] ?? 'parley.toml', args, at.terminal, at.parley),
   },
   {
     name: 'config check',

@@ -238,7 +238,6 @@ function listening(server: Server, path: string): Promise<void> {
 
 /** A name for a socket that fits into the 104 bytes the system leaves for it: as it is, relative, or by its open folder. */
 function shortened(path: string): { path: string; release(): void } {
-  const fits = (name: string) => Buffer.byteLength(name) < 104
   const near = relative('', path)
   if (fits(path)) return { path, release() {} }
   if (fits(near)) return { path: near, release() {} }
@@ -256,3 +255,5 @@ function shortened(path: string): { path: string; release(): void } {
     'set listen.admin_socket to a shorter one',
   )
 }
+
+const fits = (name: string) => Buffer.byteLength(name) < 104

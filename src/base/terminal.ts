@@ -15,8 +15,10 @@ export interface Terminal {
 
 /** The terminal of this process: answers to standard output, questions and complaints to standard error. */
 export function processTerminal(): Terminal {
+  // A reader that had enough (`| head`) is no error.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   return {
-    interactive: process.stdin.isTTY === true && process.stderr.isTTY === true,
+    interactive: Boolean(process.stdin.isTTY && process.stderr.isTTY),
     out: (text) => void process.stdout.write(`${text}\n`),
     error: (text) => void process.stderr.write(`${text}\n`),
     ask: askOnTerminal,
@@ -31,7 +33,7 @@ function askOnTerminal(question: string, hidden = false): Promise<string | undef
   const lines = createInterface({
     input: process.stdin,
     output: hidden ? nowhere : process.stderr,
-    terminal: process.stdin.isTTY === true,
+    terminal: Boolean(process.stdin.isTTY),
     historySize: 0,
   })
   return new Promise((answered) => {

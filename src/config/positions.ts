@@ -146,7 +146,7 @@ class Scan {
     }
     // A long string may end in up to two quotes of its own.
     for (let count = 0; count < end.length; count++) this.#next()
-    while (long && this.#peek() === quote) this.#next()
+    if (long) while (this.#peek() === quote) this.#next()
   }
 
   #skip(lines: boolean): void {

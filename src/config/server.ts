@@ -28,7 +28,8 @@ export interface ModuleDeclaration {
 }
 
 /** The checked configuration. Read-only: a reload makes a new one. */
-export interface ServerConfig extends Omit<Written, 'domain' | 'domains' | 'host' | 'modules'> {
+export interface ServerConfig extends Omit<Written, 'domain' | 'domains' | 'host' | 'modules' | 'listen'> {
+  readonly listen: Omit<Written['listen'], 'adminSocket'> & { readonly adminSocket: string }
   /** All served domains; the first is where `user add ana` goes. Never empty. */
   readonly domains: readonly string[]
   /** One entry per served domain. */

@@ -88,8 +88,8 @@ const handlers = new Map<string, (settings: ManagementSettings) => Reply | Promi
   ['/healthz', () => ({ status: 200, text: 'ok\n' })],
   [
     '/readyz',
-    async ({ readiness }) => {
-      const { ready, reasons } = await readiness()
+    async (settings) => {
+      const { ready, reasons } = await settings.readiness()
       return ready
         ? { status: 200, text: 'ready\n' }
         : { status: 503, text: `not ready\n${reasons.map((reason) => `${reason}\n`).join('')}` }

@@ -22,10 +22,11 @@ a.b . c = 1979-05-27T07:32:00Z
 name = ''
 `
 
+const spot = (line: number, column: number) => ({ line, column })
+
 test('keys and values are found at their line and column', () => {
   parse(text)
   const at = positionsOf(text)
-  const spot = (line: number, column: number) => ({ line, column })
   assert.deepEqual(at(['domain']), { key: spot(2, 1), value: spot(2, 10) })
   assert.deepEqual(at(['limits']), { key: spot(4, 2), value: spot(4, 2) })
   assert.deepEqual(at(['limits', 'c2s_rate']), { key: spot(5, 3), value: spot(5, 14) })

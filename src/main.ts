@@ -1,0 +1,244 @@
+#!/usr/bin/env node
+/** The process: arguments, signals, exit codes. Everything else is built in server.ts and spoken to in admin/. */
+import { readFileSync } from 'node:fs'
+import { basename, dirname, join, relative, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ctl } from './admin/ctl.js'
+import { realClock } from './base/clock.js'
+import type { Clock } from './base/clock.js'
+import { createLog, standardOutput } from './base/log.js'
+import type { Log, LogSettings } from './base/log.js'
+import { systemRandom } from './base/random.js'
+import type { Random } from './base/random.js'
+import { processTerminal } from './base/terminal.js'
+import { fileAccess } from './config/files.js'
+import { loadConfig } from './config/load.js'
+import type { ConfigSource, LoadedConfig } from './config/load.js'
+import { ConfigError, printProblems } from './config/problems.js'
+import { takeUp } from './config/reload.js'
+import type { ServerConfig } from './config/server.js'
+import { printReload } from './config/settings.js'
+import type { ReloadReport } from './config/settings.js'
+
+/** What a server is started with. */
+export interface StartSettings {
+  readonly config: ServerConfig
+  readonly log: Log
+  readonly clock: Clock
+  readonly random: Random
+  readonly version: string
+  /** How the command line is called, for the banner: `npx parley`. */
+  readonly parley: string
+  /** Aborted when the start is no longer wanted: give back what was taken and reject soon. */
+  readonly signal: AbortSignal
+  /** Reads the configuration again and applies it through `RunningServer.reload`; for the admin command. */
+  reload(): Promise<ReloadReport>
+}
+
+/** What a started server can be told. */
+export interface RunningServer {
+  /** What is listening and what to do next, for a person. */
+  readonly banner: string
+  /** Drains: refuses new connections, tells the streams, writes what waits. */
+  stop(): Promise<void>
+  /** Takes over what can change while running (the rest of `next` is as before); gives notes for the admin. */
+  reload(next: ServerConfig): Promise<readonly string[]>
+}
+
+/** Rejects with an Error whose message is one clear line; a `fix` on it is the line below. */
+export type StartServer = (settings: StartSettings) => Promise<RunningServer>
+
+/** A drain that takes longer is given up. */
+const stopMs = 30_000
+
+const terminal = processTerminal()
+const { env } = process
+const debug = env['PARLEY_DEBUG'] !== undefined && env['PARLEY_DEBUG'] !== ''
+const version = versionOf()
+const parley = commandName()
+
+// What the server writes (data, keys, its socket) is nobody else's business.
+process.umask(0o077)
+
+try {
+  process.exitCode = await ctl(process.argv.slice(2), {
+    terminal,
+    env,
+    files: fileAccess(process.cwd(), process.getuid?.()),
+    clock: realClock,
+    random: systemRandom,
+    version,
+    parley,
+    modules: async () => (await import('./modules/index.js')).modules,
+    start,
+  })
+} catch (error) {
+  giveUp(error)
+}
+
+/** Runs a server until a signal ends it. */
+async function start(source: ConfigSource): Promise<number> {
+  let running: LoadedConfig = loadConfig(source)
+  if (running.warnings.length > 0) terminal.error(printProblems(running.warnings))
+  const output = standardOutput()
+  const log = createLog(logSettings(running.config), output, realClock)
+  const { startServer } = (await import('./server.js')) as unknown as { startServer: StartServer }
+
+  let reloads: Promise<unknown> = Promise.resolve()
+  const reload = (): Promise<ReloadReport> => {
+    const turn = reloads.then(async () => {
+      const { next, changes } = takeUp(running, loadAgain(source))
+      const notes = await server.reload(next.config)
+      running = next
+      log.apply(logSettings(next.config))
+      log.info('config.reloaded', { changed: changes.map(({ name }) => name) })
+      return { changes, notes }
+    })
+    reloads = turn.catch(() => {})
+    return turn
+  }
+
+  const unwanted = new AbortController()
+  const ending = endOf(log, unwanted)
+  const server = await startServer({
+    config: running.config,
+    log,
+    clock: realClock,
+    random: systemRandom,
+    version,
+    parley,
+    signal: unwanted.signal,
+    reload,
+  }).catch((error: unknown) => {
+    output.flush()
+    // A start that was called off has not failed.
+    if (unwanted.signal.aborted) process.exit(0)
+    throw error
+  })
+  // The banner is for people: where the log is for machines, it must not come between its lines.
+  if (logSettings(running.config).format === 'text') terminal.out(server.banner)
+  else terminal.error(server.banner)
+  process.on('SIGHUP', () => {
+    reload().then(
+      (report) => terminal.error(printReload(report)),
+      (error: unknown) => {
+        log.error('config.rejected', { reason: messageOf(error) })
+        terminal.error(messageOf(error))
+      },
+    )
+  })
+
+  const { reason, code } = await ending
+  log.info('server.stopping', { reason })
+  const stopped = await Promise.race([
+    server.stop().then(
+      () => true,
+      (error: unknown) => {
+        log.error('server.stop.failed', { error })
+        return false
+      },
+    ),
+    new Promise<false>((late) => realClock.after(stopMs, () => late(false))),
+  ])
+  log.info('server.stopped', { clean: stopped })
+  output.flush()
+  // Whatever still holds the event loop (a half-closed socket, a timer of a library) has had its time.
+  process.exit(stopped ? code : 1)
+}
+
+/** Resolves when the server has to end: a signal, or an exception nobody caught. A second signal ends the process at once. */
+function endOf(log: Log, unwanted: AbortController): Promise<{ reason: string; code: number }> {
+  return new Promise((ended) => {
+    let ending = false
+    const end = (reason: string, code: number) => {
+      ending = true
+      unwanted.abort()
+      ended({ reason, code })
+    }
+    for (const signal of ['SIGTERM', 'SIGINT'] as const)
+      process.on(signal, () => {
+        if (ending) process.exit(1)
+        end(signal, 0)
+      })
+    const uncaught = (error: unknown) => {
+      log.error('process.uncaught', { error })
+      if (!ending) end('uncaught exception', 1)
+    }
+    process.on('uncaughtException', uncaught)
+    process.on('unhandledRejection', uncaught)
+  })
+}
+
+/** The configuration, read anew while a server runs on the old one. */
+function loadAgain(source: ConfigSource): LoadedConfig {
+  try {
+    return loadConfig(source)
+  } catch (error) {
+    if (error instanceof ConfigError) throw new ConfigError(error.problems, 'the running configuration stays')
+    throw error
+  }
+}
+
+/** One clear line with its fix and exit code 1; the stack only for those who ask for it. */
+function giveUp(error: unknown): never {
+  terminal.error(debug && error instanceof Error ? String(error.stack) : messageOf(error))
+  process.exit(1)
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof ConfigError) return error.message
+  const { code, address, port, path, message, fix } = error as NodeJS.ErrnoException & {
+    address?: string
+    port?: number
+    fix?: string
+  }
+  if (fix !== undefined) return told(message, fix)
+  const place = `${address?.includes(':') ? `[${address}]` : address}:${port}`
+  if (code === 'EADDRINUSE')
+    return told(
+      `cannot listen on ${place}: something else does already`,
+      'stop it, or choose another port under [listen]',
+    )
+  if (code === 'EADDRNOTAVAIL')
+    return told(
+      `cannot listen on ${place}: this machine does not have that address`,
+      'correct it under [listen]; "[::]" means every address',
+    )
+  if (code === 'EACCES' && port !== undefined)
+    return told(
+      `cannot listen on ${place}: not allowed`,
+      'use a port above 1023, or give the process the right to bind low ports',
+    )
+  if ((code === 'EACCES' || code === 'EPERM' || code === 'EROFS') && path !== undefined)
+    return told(
+      `cannot write ${path}: not allowed`,
+      `make it writable for user ${process.getuid?.() ?? ''}, or set data_dir`,
+    )
+  if (code === 'ENOSPC') return told('the disk is full', 'make room in the data folder')
+  return told(
+    message || String(error),
+    debug ? undefined : 'PARLEY_DEBUG=1 in the environment shows where this comes from',
+  )
+}
+
+const told = (message: string, fix: string | undefined) =>
+  `parley: ${message}${fix ? `\n   fix  ${fix}` : ''}`
+
+function logSettings({ log }: ServerConfig): LogSettings {
+  const format = log.format === 'auto' ? (process.stdout.isTTY ? 'text' : 'json') : log.format
+  return { ...log, format }
+}
+
+function versionOf(): string {
+  const top = join(dirname(fileURLToPath(import.meta.url)), '../..')
+  return (JSON.parse(readFileSync(join(top, 'package.json'), 'utf8')) as { version: string }).version
+}
+
+/** What to type for this program: its name when it is on the path, npx inside a checkout, else node and the file. */
+function commandName(): string {
+  const script = process.argv[1] ?? ''
+  if (basename(script) === 'parley') return 'parley'
+  const near = relative(process.cwd(), script)
+  if (near === join('dist', 'src', 'main.js')) return 'npx parley'
+  return near.startsWith(`..${sep}`) ? `node ${script}` : `node ${near}`
+}

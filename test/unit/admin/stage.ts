@@ -1,0 +1,115 @@
+/** What tests of the command line share: a terminal without a person, and a server without sockets. */
+import { HandClock } from '../../../src/base/clock.js'
+import { CountingRandom } from '../../../src/base/random.js'
+import type { Terminal } from '../../../src/base/terminal.js'
+import type { AdminServices, SessionFacts } from '../../../src/admin/commands.js'
+import type { CtlEnvironment } from '../../../src/admin/ctl.js'
+import { explain } from '../../../src/config/files.js'
+import type { FileAccess } from '../../../src/config/files.js'
+import type { AccountKeys } from '../../../src/storage/accounts.js'
+import { memoryStores } from '../../../src/storage/memory.js'
+
+/** Answers questions from a list; keeps what was said. */
+export class FakeTerminal implements Terminal {
+  readonly said: string[] = []
+  readonly complaints: string[] = []
+  readonly questions: string[] = []
+  constructor(
+    readonly answers?: string[],
+    readonly piped = '',
+  ) {}
+
+  get interactive(): boolean {
+    return this.answers !== undefined
+  }
+  out(text: string): void {
+    this.said.push(text)
+  }
+  error(text: string): void {
+    this.complaints.push(text)
+  }
+  ask(question: string, hidden = false): Promise<string | undefined> {
+    this.questions.push(hidden ? `${question}(hidden)` : question)
+    return Promise.resolve(this.answers?.shift())
+  }
+  input(): Promise<string> {
+    return Promise.resolve(this.piped)
+  }
+}
+
+export function inMemory(files: Record<string, string>): FileAccess {
+  const access: FileAccess = {
+    folder: '/work',
+    uid: 10001,
+    read(file) {
+      const text = files[file]
+      if (text === undefined) throw Object.assign(new Error('no'), { code: 'ENOENT' })
+      return text
+    },
+    list: () => [],
+    stat: (file) => (file in files ? { mode: 0o600, uid: 0 } : undefined),
+    explain: (file, error) => explain(access, file, error),
+  }
+  return access
+}
+
+export function environment(
+  change: Omit<Partial<CtlEnvironment>, 'terminal'> & { terminal: FakeTerminal },
+): CtlEnvironment {
+  return {
+    env: {},
+    files: inMemory({}),
+    clock: new HandClock(),
+    random: new CountingRandom(),
+    version: '1.2.3',
+    parley: 'parley',
+    modules: () => Promise.resolve([]),
+    start: () => Promise.resolve(0),
+    ...change,
+  }
+}
+
+/** A password every test may use; the keys carry it, so that one can see what arrived. */
+export const keysFor = (password: string): AccountKeys => ({
+  'SHA-256': {
+    salt: Buffer.from('salt'),
+    iterations: 4096,
+    storedKey: Buffer.from(password),
+    serverKey: Buffer.from('server'),
+  },
+})
+
+/** Services on the memory stores; sessions are a list one may fill. */
+export function fakeServices(change: Partial<AdminServices> = {}) {
+  const clock = new HandClock()
+  const sessions: SessionFacts[] = []
+  const ended: string[] = []
+  const services: AdminServices = {
+    version: '1.2.3',
+    clock,
+    startedAt: clock.now(),
+    domains: ['example.org', 'chat.example'],
+    accounts: memoryStores().accounts,
+    sessions: {
+      list: (account) =>
+        sessions.filter(({ jid }) => account === undefined || jid.startsWith(`${account.bare.toString()}/`)),
+      end(jid, reason) {
+        const before = sessions.length
+        const named = (full: string) =>
+          jid.isBare ? full.startsWith(`${jid.toString()}/`) : full === jid.toString()
+        const left = sessions.filter((session) => !named(session.jid))
+        sessions.splice(0, before, ...left)
+        ended.push(`${jid.toString()}: ${reason}`)
+        return before - left.length
+      },
+    },
+    deriveKeys: (password) =>
+      password === 'forbidden'
+        ? Promise.reject(new Error('this is no password'))
+        : Promise.resolve(keysFor(password)),
+    reload: () => Promise.resolve({ changes: [], notes: [] }),
+    readiness: () => ({ ready: true, reasons: [] }),
+    ...change,
+  }
+  return { services, sessions, ended, clock }
+}
