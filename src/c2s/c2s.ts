@@ -141,6 +141,10 @@ export class Client implements StreamOwner, Negotiation {
     return this.#host
   }
 
+  get idleAfter(): number {
+    return this.settings.pingAfter
+  }
+
   get facts(): StreamFacts {
     const { transport } = this.stream
     return {

@@ -31,6 +31,8 @@ export interface Negotiation {
   readonly host: Host
   readonly session: Session | undefined
   readonly facts: StreamFacts
+  /** Milliseconds of silence after which the peer is asked whether it is still there; 0: never. */
+  readonly idleAfter: number
 }
 
 export type Next = 'stay' | 'restart' | 'ready'

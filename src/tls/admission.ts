@@ -1,7 +1,7 @@
 /** How many strangers one network address may bring: connections that have not authenticated yet. */
-import { isIPv6 } from 'node:net'
 import type { Clock } from '../base/clock.js'
 import { Lru } from '../base/lru.js'
+import { networkOf } from '../base/network.js'
 import { TokenBucket } from '../base/rate.js'
 
 export interface AdmissionLimits {
@@ -41,14 +41,4 @@ export class Admission {
     visitor.open++
     return visitor
   }
-}
-
-/** Who has one IPv6 address has at least the 2^64 beside it. */
-function networkOf(address: string): string {
-  if (!isIPv6(address)) return address
-  const [head = '', tail] = address.split('::')
-  const before = head === '' ? [] : head.split(':')
-  const after = tail ? tail.split(':') : []
-  const zeros = Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => '0')
-  return [...before, ...zeros, ...after].slice(0, 4).join(':')
 }

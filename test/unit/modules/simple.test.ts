@@ -91,12 +91,19 @@ test('XEP-0157: no address, no form; an address is a URI', async () => {
   assert.throws(() => contactAddresses.options.parse({ abuse: 'abuse@capulet.example' }), /URI/)
 })
 
-test('XEP-0478 §3.1: the limit that holds now is in the stream features', async () => {
+test('XEP-0478 §3.1: the limits that hold now are in the stream features', async () => {
   const stage = await Stage.with(streamLimits)
-  const bytes = (authenticated: boolean) =>
-    stage.offers({ authenticated }).get('urn:xmpp:stream-limits:0')?.child('max-bytes')?.text
-  assert.equal(bytes(false), '10000')
-  assert.equal(bytes(true), '262144')
+  const limits = (authenticated: boolean) =>
+    stage
+      .offers({ authenticated })
+      .get('urn:xmpp:stream-limits:0')
+      ?.childrenOf()
+      .map((limit) => [limit.local, limit.text])
+  assert.deepEqual(limits(false), [['max-bytes', '10000']])
+  assert.deepEqual(limits(true), [
+    ['max-bytes', '262144'],
+    ['idle-seconds', '300'],
+  ])
 })
 
 test('RFC 6121 appendix E: the session of old clients is offered as optional and gets its result', async () => {

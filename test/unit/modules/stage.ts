@@ -126,7 +126,7 @@ export class Stage {
 
   negotiation(facts: Partial<StreamFacts>, stream: Stream = fakeStream([], () => {})) {
     const all: StreamFacts = { secure: true, authenticated: false, bound: false, direction: 'c2s', ...facts }
-    return { stream, host: this.host, session: undefined, facts: all }
+    return { stream, host: this.host, session: undefined, facts: all, idleAfter: 300_000 }
   }
 }
 
