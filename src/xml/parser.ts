@@ -29,6 +29,8 @@ type Span = { -readonly [key in keyof ChildSpan]: ChildSpan[key] }
 
 const XMLNS = Buffer.from('xmlns')
 const X = 0x78
+const M = 0x6d
+const L = 0x6c
 /** From so many attributes on a set finds twins faster than comparing each with each. */
 const MANY = 8
 const SMALL_TAG = 1024
@@ -188,7 +190,8 @@ export class Parser extends Scanner {
         buffer[this.base + from] !== X ||
         !this.#isXmlns(from, colon < 0 ? attributes[at + NAME_TO]! : colon)
       ) {
-        if (colon >= 0) prefixed++
+        // Only the prefix `xml` stands for its namespace, so its attributes are told apart by their bytes.
+        if (colon >= 0 && !this.#isXml(from, colon)) prefixed++
       } else if (colon < 0) ownNs = this.#defaultDeclaration(at, level)
       else if (this.#scope.size >= this.limits.namespaces) this.exceed('namespaces')
       else
@@ -297,6 +300,16 @@ export class Parser extends Scanner {
     }
     if (this.#scope.depth(index) <= this.top + 1) this.canonical = false
     return this.#scope.ns(index)
+  }
+
+  #isXml(from: number, to: number): boolean {
+    const { buffer, base } = this
+    return (
+      to - from === 3 &&
+      buffer[base + from] === X &&
+      buffer[base + from + 1] === M &&
+      buffer[base + from + 2] === L
+    )
   }
 
   #isXmlns(from: number, to: number): boolean {

@@ -70,7 +70,7 @@ export class RawElement {
     if (!this.#tree) {
       const tree = new Element(this.name)
       tree.attrs['xmlns'] = this.ns
-      Object.assign(tree.attrs, this.attrs)
+      for (const name in this.attrs) tree.attrs[name] = this.attrs[name]!
       growInto(tree, this.inner)
       this.#tree = tree
     }

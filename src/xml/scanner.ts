@@ -116,6 +116,7 @@ export abstract class Scanner extends Intake {
 
   /** Scans until something is ready or bytes are needed. */
   protected scan(): void {
+    if (this.pos === this.end) return
     this.#setStop()
     for (;;) {
       while (this.pos < this.#stop && !this.ready) this.#step()
