@@ -65,7 +65,7 @@ export interface SaslContext {
   readonly domain: string
   /** The names of the mechanisms as advertised in the profile (SASL or SASL2) that this exchange uses. */
   readonly offered: readonly string[]
-  /** Undefined when the stream has no TLS of ours; then no binding types may have been advertised. */
+  /** What the stream's TLS can vouch for. Its types are advertised (XEP-0440) just when a -PLUS mechanism is offered. */
   readonly bindings: ChannelBindings | undefined
   readonly random: Random
   /** At least 32 bytes, the same after every restart: makes the salts shown for accounts that do not exist. */

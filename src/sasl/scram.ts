@@ -83,8 +83,7 @@ class ScramExchange implements Exchange {
       this.#bound = Buffer.concat([this.#bound, data])
     }
     // The client could bind and believes that we cannot: somebody took -PLUS out of our offer.
-    if (flag === 'y' && this.at.offered.some((name) => name.endsWith('-PLUS')))
-      return failure('not-authorized')
+    if (flag === 'y' && offersPlus(this.at)) return failure('not-authorized')
     return undefined
   }
 
@@ -153,8 +152,13 @@ function fakeKeys(local: string, hash: Hash, at: SaslContext): ScramKeys {
 /** XEP-0474 §6.1: what we offered, so that the client sees whether somebody on the way has shortened the list. */
 function offerHash(hash: Hash, at: SaslContext): string {
   let offer = at.offered.toSorted(byOctet).join('\x1e')
-  if (at.bindings) offer += `\x1f${at.bindings.types.toSorted(byOctet).join('\x1e')}`
+  // XEP-0440 §3: types are advertised together with mechanisms that use them, never alone.
+  if (at.bindings && offersPlus(at)) offer += `\x1f${at.bindings.types.toSorted(byOctet).join('\x1e')}`
   return digestOf(digestName(hash), offer, 'base64')
+}
+
+function offersPlus(at: SaslContext): boolean {
+  return at.offered.some((name) => name.endsWith('-PLUS'))
 }
 
 /** The collation i;octet; the names are ASCII. */
