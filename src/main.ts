@@ -78,7 +78,12 @@ try {
 
 /** Runs a server until a signal ends it. */
 async function start(source: ConfigSource): Promise<number> {
-  let running: LoadedConfig = loadConfig(source)
+  let running: LoadedConfig
+  try {
+    running = loadConfig(source)
+  } catch (error) {
+    return giveUp(error)
+  }
   if (running.warnings.length > 0) terminal.error(printProblems(running.warnings))
   const output = standardOutput()
   const log = createLog(logSettings(running.config), output, realClock)

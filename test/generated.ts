@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { exampleConfig, optionReference } from '../src/config/reference.js'
 import { modules } from '../src/modules/index.js'
 import { doap, xepTable } from '../src/modules/table.js'
 
@@ -15,6 +16,8 @@ export interface Generated {
 
 export const generated: readonly Generated[] = [
   { path: 'docs/parley.doap', wanted: () => doap(modules, packageDescription()) },
+  { path: 'config/parley.example.toml', wanted: () => exampleConfig(modules) },
+  { path: 'docs/options.md', wanted: () => optionReference(modules) },
   { path: 'README.md', wanted: (present) => present && between(present, 'xeps', xepTable(modules)) },
 ]
 
