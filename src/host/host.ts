@@ -130,10 +130,10 @@ export class Host {
     const jid = Jid.of(account.local, this.domain)
     const contacts = await this.roster.load(jid)
     await this.accounts.remove(account.id)
+    if (contacts) this.roster.dissolve(contacts)
     beforeEnding?.()
     for (const session of this.sessions.of(jid))
       session.close(new StreamError('not-authorized', 'The account was removed'))
-    if (contacts) this.roster.dissolve(contacts)
     await this.tell('accountDeleted', jid)
   }
 

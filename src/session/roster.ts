@@ -261,12 +261,17 @@ export class Roster {
     }
   }
 
-  /** Tells every contact of an account that was just removed (RFC 6121 §2.5.2), and drops what is in memory of it. */
+  /**
+   * Tells every contact of an account that was just removed, while its sessions still stand (RFC 6121 §2.5.2), and drops
+   * what is in memory of it.
+   */
   dissolve(contacts: Contacts): void {
     const { owner } = contacts
     this.forget(owner)
-    for (const contact of contacts.listed)
+    for (const contact of contacts.all()) {
+      if (hasFrom(contact)) this.showPresence(owner, contact.jid, 'unavailable')
       for (const type of removal(contact)) this.#say(owner, type, contact.jid)
+    }
   }
 
   /** Drops what is in memory of the account: it was deleted, or its rows were changed from outside. */
@@ -305,7 +310,7 @@ export class Roster {
     const entry = this.#entries.get(local) ?? new Entry(account.bare)
     this.#entries.delete(local)
     this.#entries.set(local, entry)
-    if (this.#entries.size > this.#limits.cached) this.#evict()
+    this.#evict()
     return entry
   }
 
@@ -313,7 +318,7 @@ export class Roster {
   #evict(): void {
     let looks = 4
     for (const [local, entry] of this.#entries) {
-      if (looks-- === 0) return
+      if (this.#entries.size <= this.#limits.cached || looks-- === 0) return
       this.#entries.delete(local)
       const inUse = entry.busy || this.#host.sessions.of(entry.owner).length > 0
       if (inUse) this.#entries.set(local, entry)
@@ -443,6 +448,11 @@ export class Contacts {
     )
   }
 
+  /** Everybody, those who only wait for an answer included. */
+  all(): readonly Contact[] {
+    return [...this.#contacts.values()]
+  }
+
   /** Whether `other` may see the owner's presence by subscription. */
   shares(other: Jid): boolean {
     const contact = this.#contacts.get(other.bare.toString())
@@ -483,7 +493,7 @@ export class Contacts {
   }
 
   get #view(): Views {
-    return (this.#views ??= viewsOf([...this.#contacts.values()]))
+    return (this.#views ??= viewsOf(this.all()))
   }
 }
 

@@ -271,6 +271,13 @@ scene(
       heard.map((line) => line.replace(/ \S+$/, '')),
       [`probe ${juliet.bare} paris@else.example`, `subscribe ${juliet.bare} tybalt@else.example`],
     )
+    // Another resource has to learn it all itself, but asks nobody again.
+    heard.length = 0
+    await stage.actor('juliet$chamber').online()
+    assert.deepEqual(
+      heard.filter((line) => !line.startsWith('available')).map((line) => line.replace(/ \S+$/, '')),
+      [`probe ${juliet.bare} paris@else.example`],
+    )
   },
 )
 
@@ -365,6 +372,70 @@ scenes('RFC 6121 §4.6.1: a subscription takes precedence over directed presence
   await romeo.receives(`<presence type='unavailable' from='${juliet.full}'/>`)
 })
 
+scenes(
+  'RFC 6121 §4.6.1: who became a subscriber after directed presence is told of the end once',
+  async (juliet, romeo) => {
+    await juliet.online()
+    await romeo.online()
+    juliet.sends(`<presence to='${romeo.bare}'/>`)
+    await subscribed(romeo, juliet)
+    juliet.sends(`<presence type='unavailable'/>`)
+    await romeo.receives(`<presence type='unavailable' from='${juliet.full}'/>`)
+    await romeo.hearsNothingMore()
+  },
+)
+
+scene(
+  'presence directed to an own resource adds nothing to the broadcasts that it gets',
+  async ({ juliet, stage }) => {
+    const chamber = stage.actor('juliet$chamber')
+    await juliet.online()
+    await chamber.online()
+    juliet.sends(`<presence to='${chamber.full}'/>`)
+    await chamber.ignoresSoFar()
+    await juliet.vanishes()
+    await chamber.receives(`<presence type='unavailable' from='${juliet.full}'/>`)
+    await chamber.hearsNothingMore()
+  },
+)
+
+scenes(
+  'RFC 6121 §4.6.6: a client that got presence at its bare address may probe for it',
+  async (juliet, romeo) => {
+    await juliet.online('<presence><show>away</show></presence>')
+    await romeo.online()
+    juliet.sends(`<presence to='${romeo.bare}'/>`)
+    await romeo.ignoresSoFar()
+    romeo.sends(`<presence type='probe' to='${juliet.full}'/>`)
+    await romeo.receives(`<presence type='{none}' from='${juliet.full}' to='${romeo.full}'/>`)
+  },
+)
+
+scene('an account may probe itself', async ({ juliet, stage }) => {
+  const chamber = stage.actor('juliet$chamber')
+  await juliet.online()
+  await chamber.online('<presence><show>away</show></presence>')
+  await juliet.ignoresSoFar()
+  juliet.sends(`<presence type='probe' to='${juliet.bare}'/>`)
+  await juliet.receivesInAnyOrder(
+    `<presence type='{none}' from='${juliet.full}' to='${juliet.full}'/>`,
+    `<presence type='{none}' from='${chamber.full}' to='${juliet.full}'><show>away</show></presence>`,
+  )
+})
+
+scene('the domain itself has no presence to share', async ({ juliet }) => {
+  await juliet.online()
+  juliet.sends(`<presence type='subscribe' to='${juliet.domain}'/>`)
+  await juliet.receivesInAnyOrder(
+    `<iq type='set'><query xmlns='jabber:iq:roster'><item jid='${juliet.domain}' ask='subscribe'/></query></iq>`,
+    `<presence type='unsubscribed' from='${juliet.domain}' to='${juliet.bare}'/>`,
+    `<iq type='set'><query xmlns='jabber:iq:roster'><item jid='${juliet.domain}' subscription='none' ask='{none}'/></query></iq>`,
+  )
+  juliet.sends(`<presence to='${juliet.domain}'/>`)
+  juliet.sends(`<presence type='probe' to='${juliet.domain}'/>`)
+  await juliet.hearsNothingMore()
+})
+
 scene(
   'RFC 6121 §4.6.6: who got directed presence may probe that resource, and learns no more than that',
   async ({ juliet, stage }) => {
@@ -404,6 +475,7 @@ scene(
       `<presence type='error' from='room1000@rooms.example/j' id='p1'>${error('resource-constraint')}</presence>`,
     )
     juliet.sends(`<presence to='room1@rooms.example/j' id='again'/>`)
+    await juliet.hearsNothingMore()
     heard.length = 0
     await juliet.vanishes()
     await stage.settled()

@@ -350,6 +350,55 @@ describe('subscriptions in the roster (RFC 6121 §3)', () => {
     assert.deepEqual((await d.stores.rosters.load(account!.id)).items, [])
   })
 
+  test('an answered request is gone, also over a restart', async () => {
+    const d = await desk()
+    await befriend(d, juliet, romeo)
+    d.roster.forget(juliet)
+    const contacts = (await d.roster.load(juliet))!
+    assert.deepEqual(contacts.requests, [])
+    assert.equal(contacts.get(romeo).subscription, 'both')
+  })
+
+  test('the request stays what it was while other stanzas come', async () => {
+    const d = await desk()
+    await asks(d, romeo, juliet)
+    await d.roster.outbound(juliet, romeo, 'subscribe', () => undefined)
+    const granted = Stanza.of({ kind: 'presence', type: 'subscribed', from: romeo, to: juliet })
+    await d.roster.inbound(juliet, granted, 'subscribed', () => undefined)
+    const { subscription, request } = (await d.roster.load(juliet))!.get(romeo)
+    assert.equal(subscription, 'to')
+    assert.equal(Stanza.parse(request!).type, 'subscribe')
+  })
+
+  test('presence is shown to subscribers only, also when an approval was overtaken by its end', async () => {
+    const d = await desk()
+    d.resource('juliet@example.com/balcony', { available: true })
+    await d.roster.load(juliet)
+    d.roster.showPresence(juliet, romeo, 'available')
+    assert.deepEqual(d.sent, [])
+    await befriend(d, juliet, romeo)
+    d.roster.showPresence(juliet, romeo, 'available')
+    assert.equal(d.sent.length, 1)
+  })
+
+  test('an account that ends takes back what it asked and gave, and is forgotten', async () => {
+    const d = await desk()
+    await befriend(d, juliet, romeo)
+    await asks(d, nurse, juliet)
+    d.resource('juliet@example.com/balcony', { available: true })
+    d.roster.dissolve((await d.roster.load(juliet))!)
+    assert.deepEqual(
+      d.sent.map(({ type, from, to }) => [type, from.toString(), to?.toString()].join(' ')),
+      [
+        'unavailable juliet@example.com/balcony romeo@example.net',
+        'unsubscribe juliet@example.com romeo@example.net',
+        'unsubscribed juliet@example.com romeo@example.net',
+        'unsubscribed juliet@example.com nurse@example.com',
+      ],
+    )
+    assert.equal(d.roster.cached(juliet), undefined)
+  })
+
   test('§3.4.2: a pre-approval of a stranger makes an item that says so', async () => {
     const d = await desk()
     await d.roster.outbound(juliet, romeo, 'subscribed', (_, push) => push())
@@ -393,6 +442,26 @@ describe('what stays in memory', () => {
     assert.ok(cached.length <= 10, `${cached.length} rosters in memory`)
     assert.deepEqual(cached.slice(0, 5), [0, 1, 2, 3, 4])
     assert.equal(cached.at(-1), 99)
+  })
+
+  test('an account with a change under way stays, so that there is never a second writer', async () => {
+    let finish = (): void => undefined
+    const gate = new Promise<void>((resolve) => (finish = resolve))
+    const d = new Desk({ cached: 2 }, (store) => ({
+      load: (account) => store.load(account),
+      put: (account, one) => gate.then(() => store.put(account, one)),
+      remove: (account, jid) => store.remove(account, jid),
+    }))
+    for (let i = 0; i < 20; i++) await d.account(someone(i))
+    const first = d.set(someone(0), item({ jid: 'nurse@example.com', name: 'first' }))
+    for (let i = 1; i < 20; i++) await d.roster.load(someone(i))
+    const second = d.roster.outbound(someone(0), nurse, 'subscribe', () => undefined)
+    await new Promise((resolve) => setImmediate(resolve))
+    finish()
+    await Promise.all([first, second])
+    assert.deepEqual(itemsOf(await d.get(someone(0))), [
+      { jid: 'nurse@example.com', name: 'first', subscription: 'none', ask: 'subscribe', groups: [] },
+    ])
   })
 
   test('an account that does not exist is not remembered', async () => {
