@@ -70,6 +70,7 @@ function begin(auth: Element, client: Client): Step | Promise<Step> {
   const mechanism = client.offered.find(({ name }) => name === auth.attrs['mechanism'])
   if (!mechanism) return failure('invalid-mechanism')
   client.mechanism = mechanism.name
+  client.claimed = undefined
   client.exchange = { mechanism, run: mechanism.begin(contextOf(client)) }
   // RFC 6120 §6.4.2: none at all is asked for by an empty challenge; "=" is an empty one.
   if (auth.text === '') return { outcome: 'continue', data: Buffer.alloc(0) }
@@ -132,8 +133,9 @@ function conclude(step: Step, client: Client): Next {
     stream.restart('same layer')
     return 'restart'
   }
-  client.failures++
   const { claimed } = client
+  // A mechanism that did not get as far as somebody's keys was no guess: the client goes on to its next one.
+  if (claimed !== undefined) client.failures++
   if (claimed !== undefined && step.condition === 'not-authorized')
     parts.throttle.failed(keyOf(facts.ip, claimed, host.domain))
   parts.authResults
@@ -142,7 +144,7 @@ function conclude(step: Step, client: Client): Next {
   parts.log.info('c2s.auth.failed', {
     ...facts,
     reason: step.condition,
-    user: `${claimed ?? ''}@${host.domain}`,
+    ...(claimed === undefined ? {} : { user: `${claimed}@${host.domain}` }),
   })
   stream.send(serialise(el('failure', NS.sasl, {}, el(step.condition, NS.sasl)), 'jabber:client'))
   // RFC 6120 §6.4.5: a few tries, then the stream ends.

@@ -18,7 +18,7 @@ export const starttls: StreamFeature<Client> = {
   },
   async receive(_starttls, { stream }): Promise<Next> {
     // Plain text behind the request is not ours to read as either (RFC 6120 §5.3.3).
-    if (stream.unread > 0) throw new StreamError('policy-violation', 'Wait for <proceed/>')
+    if (stream.hasUnread) throw new StreamError('policy-violation', 'Wait for <proceed/>')
     // RFC 6120 §5.4.3.3: all that was learnt in plain text is forgotten; a failed handshake closes the connection.
     const handshake = stream.transport.secure?.(PROCEED)
     stream.restart('new layer')

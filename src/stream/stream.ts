@@ -72,6 +72,8 @@ export class Stream {
   #paused = false
   #throttled = false
   #elements = 0
+  /** Restarted, and nothing but white space has come since. */
+  #blank = false
   #timer: Timer | undefined
 
   constructor(transport: Transport, owner: StreamOwner, options: StreamOptions) {
@@ -95,9 +97,9 @@ export class Stream {
     return this.#state === 'open' || this.#state === 'awaiting header'
   }
 
-  /** Bytes that came after the element being handled. */
-  get unread(): number {
-    return this.#parser.pending
+  /** Whether anything but white space came after the element being handled. */
+  get hasUnread(): boolean {
+    return this.#parser.pending > 0 && withoutLeadingSpace(this.#parser.rest()).length > 0
   }
 
   /** Answers the peer's header with ours (RFC 6120 §4.7): `from` is the domain it reached, `to` what it called itself. */
@@ -120,7 +122,8 @@ export class Stream {
   restart(over: 'same layer' | 'new layer'): void {
     const rest = over === 'same layer' ? this.#parser.rest() : EMPTY
     this.#parser = new Parser(this.#limits())
-    this.#parser.push(rest)
+    this.#blank = true
+    this.#push(rest)
     this.#answered = false
     this.#state = 'awaiting header'
   }
@@ -186,12 +189,21 @@ export class Stream {
   #read(chunk: Buffer): void {
     if (!this.open) return
     this.lastHeard = this.options.clock.now()
-    this.#parser.push(chunk)
+    this.#push(chunk)
     const { byteRate } = this.options
     if (byteRate) this.#throttle(byteRate.take(chunk.length))
     if (this.#busy) {
       if (this.#parser.pending > READ_AHEAD) this.#pause()
     } else this.#pump()
+  }
+
+  /** White space behind the last element of the stream before a restart is no part of the next one (RFC 6120 §4.6.1). */
+  #push(chunk: Buffer): void {
+    if (this.#blank) {
+      chunk = withoutLeadingSpace(chunk)
+      if (chunk.length > 0) this.#blank = false
+    }
+    this.#parser.push(chunk)
   }
 
   /** Handles what has arrived, one element at a time; synchronous until a handler hands back a promise. */
@@ -325,4 +337,9 @@ export class Stream {
     this.#paused = false
     this.transport.resume()
   }
+}
+
+function withoutLeadingSpace(bytes: Buffer): Buffer {
+  const from = bytes.findIndex((byte) => byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)
+  return from < 0 ? EMPTY : bytes.subarray(from)
 }

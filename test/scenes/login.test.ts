@@ -87,6 +87,17 @@ scene('RFC 6120 §6.4.2: no initial response is asked for by an empty challenge'
   await romeo.receives(`<success xmlns='${SASL}'/>`)
 })
 
+scene('RFC 6120 §6.4.5: mechanisms that fail before anybody is named do not count', async ({ romeo }) => {
+  await accountOf(romeo)
+  await romeo.opens()
+  for (let i = 0; i < 7; i++) {
+    romeo.raw(auth('SCRAM-SHA-1', Buffer.from('p=tls-unique,,n=romeo,r=abcdefgh').toString('base64')))
+    await romeo.receives(`<failure xmlns='${SASL}'/>`.replace('/>', '>{any}</failure>'))
+  }
+  romeo.raw(auth('PLAIN', romeo.plain()))
+  await romeo.receives(`<success xmlns='${SASL}'/>`)
+})
+
 scene('RFC 6120 §6.4.5: after five failures the stream ends', async ({ romeo }) => {
   await accountOf(romeo)
   await romeo.opens()
@@ -152,6 +163,16 @@ scene(
     await fails(romeo, 'account-disabled')
   },
 )
+
+scene('RFC 6120 §4.6.1: white space around a restart is no part of the next stream', async ({ romeo }) => {
+  await accountOf(romeo)
+  await romeo.opens()
+  romeo.raw(`${auth('PLAIN', romeo.plain())}\n\n`)
+  await romeo.receives(`<success xmlns='${SASL}'/>`)
+  romeo.raw(' \n')
+  romeo.startsStream()
+  await romeo.next('features')
+})
 
 scene('RFC 6120 §7.1: no stanzas between authentication and binding', async ({ romeo, juliet }) => {
   await authenticates(romeo)
