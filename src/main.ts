@@ -5,11 +5,9 @@ import { basename, dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ctl } from './admin/ctl.js'
 import { realClock } from './base/clock.js'
-import type { Clock } from './base/clock.js'
 import { createLog, standardOutput } from './base/log.js'
 import type { Log, LogSettings } from './base/log.js'
 import { systemRandom } from './base/random.js'
-import type { Random } from './base/random.js'
 import { processTerminal } from './base/terminal.js'
 import { fileAccess } from './config/files.js'
 import { loadConfig } from './config/load.js'
@@ -19,34 +17,6 @@ import { takeUp } from './config/reload.js'
 import type { ServerConfig } from './config/server.js'
 import { printReload } from './config/settings.js'
 import type { ReloadReport } from './config/settings.js'
-
-/** What a server is started with. */
-export interface StartSettings {
-  readonly config: ServerConfig
-  readonly log: Log
-  readonly clock: Clock
-  readonly random: Random
-  readonly version: string
-  /** How the command line is called, for the banner: `npx parley`. */
-  readonly parley: string
-  /** Aborted when the start is no longer wanted: give back what was taken and reject soon. */
-  readonly signal: AbortSignal
-  /** Reads the configuration again and applies it through `RunningServer.reload`; for the admin command. */
-  reload(): Promise<ReloadReport>
-}
-
-/** What a started server can be told. */
-export interface RunningServer {
-  /** What is listening and what to do next, for a person. */
-  readonly banner: string
-  /** Drains: refuses new connections, tells the streams, writes what waits. */
-  stop(): Promise<void>
-  /** Takes over what can change while running (the rest of `next` is as before); gives notes for the admin. */
-  reload(next: ServerConfig): Promise<readonly string[]>
-}
-
-/** Rejects with an Error whose message is one clear line; a `fix` on it is the line below. */
-export type StartServer = (settings: StartSettings) => Promise<RunningServer>
 
 /** A drain that takes longer is given up. */
 const stopMs = 30_000
@@ -87,7 +57,7 @@ async function start(source: ConfigSource): Promise<number> {
   if (running.warnings.length > 0) terminal.error(printProblems(running.warnings))
   const output = standardOutput()
   const log = createLog(logSettings(running.config), output, realClock)
-  const { startServer } = (await import('./server.js')) as unknown as { startServer: StartServer }
+  const { startServer } = await import('./start.js')
 
   let reloads: Promise<unknown> = Promise.resolve()
   const reload = (): Promise<ReloadReport> => {

@@ -1,0 +1,311 @@
+/** Starts everything a server needs around it (database, certificates, listeners, control socket) and stops it again. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { getHeapStatistics } from 'node:v8'
+import { banner } from './admin/banner.js'
+import { adminCommands, type AdminServices, type SessionFacts } from './admin/commands.js'
+import { serveCommands } from './admin/socket.js'
+import type { Clock } from './base/clock.js'
+import type { Log } from './base/log.js'
+import { Metrics } from './base/metrics.js'
+import type { Random } from './base/random.js'
+import type { Address } from './base/schema.js'
+import type { ServerConfig } from './config/server.js'
+import type { ReloadReport } from './config/settings.js'
+import { startManagement, type Readiness } from './http/server.js'
+import { Server } from './server.js'
+import type { Session } from './session/session.js'
+import type { Jid } from './stanza/jid.js'
+import { Database } from './storage/database.js'
+import { startEmbedded } from './storage/embedded.js'
+import { migrate, readMigrations } from './storage/migrate.js'
+import { openPostgresStores } from './storage/postgres.js'
+import type { Stores } from './storage/stores.js'
+import { StreamError } from './stream/errors.js'
+import { Admission } from './tls/admission.js'
+import { Certificates } from './tls/certificates.js'
+import { Listener, type ListenerKind } from './tls/listener.js'
+
+export interface StartSettings {
+  readonly config: ServerConfig
+  readonly log: Log
+  readonly clock: Clock
+  readonly random: Random
+  readonly version: string
+  /** How the command line is called, for the banner: `npx parley`. */
+  readonly parley: string
+  /** Aborted when the start is no longer wanted: what was opened is closed again. */
+  readonly signal: AbortSignal
+  /** Reads the configuration again and applies it through `RunningServer.reload`; for the admin command. */
+  reload(): Promise<ReloadReport>
+}
+
+export interface RunningServer {
+  /** What is listening and what to do next, for a person. */
+  readonly banner: string
+  /** Drains: refuses new connections, tells the streams, writes what waits. */
+  stop(): Promise<void>
+  /** Takes over what can change while running; gives notes for the admin. */
+  reload(next: ServerConfig): Promise<readonly string[]>
+}
+
+/** Milliseconds that streams get to take in their last words. */
+const FAREWELL = 2000
+
+/** What was opened, closed again in reverse order when a later step fails or the server stops. */
+type Closing = () => void | Promise<void>
+
+/** @throws an Error whose message is one clear line, often with a `fix`; then nothing stays open */
+export async function startServer(settings: StartSettings): Promise<RunningServer> {
+  const closings: Closing[] = []
+  try {
+    return await start(settings, closings)
+  } catch (error) {
+    await closeAll(closings)
+    throw error
+  }
+}
+
+async function closeAll(closings: Closing[]): Promise<void> {
+  for (const close of closings.splice(0).reverse()) await close()
+}
+
+async function start(settings: StartSettings, closings: Closing[]): Promise<RunningServer> {
+  const { config, log, clock, random } = settings
+  const metrics = new Metrics({ node: true })
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  const { database, stores } = await openStorage(settings, metrics, closings)
+  const certificates = await Certificates.open(
+    config.domains.map((domain) => ({ domain, files: config.hosts.get(domain)?.tls })),
+    { dataDirectory: config.dataDir, clock, random, log, metrics },
+  )
+  closings.push(() => certificates.close())
+  const server = await Server.create({
+    config,
+    clock,
+    random,
+    log,
+    metrics,
+    stores,
+    secret: await secretOf(stores, random),
+    memoryUse,
+  })
+  const readiness = (): Readiness => readinessOf(database)
+  settings.signal.throwIfAborted()
+  const management = await startManagement({ addresses: config.listen.management, metrics, readiness })
+  closings.push(() => management.close())
+  const admission = new Admission(clock, admissionLimits(config))
+  const listeners = await listen(settings, { server, certificates, admission, metrics }, closings)
+  await serveAdmin(settings, { server, stores, readiness }, closings)
+  const accounts = await stores.accounts.count(config.domains[0] ?? '')
+
+  return {
+    banner: banner({
+      version: settings.version,
+      domains: config.domains,
+      listening: {
+        c2s: addressesOf(listeners, 'starttls'),
+        c2sTls: addressesOf(listeners, 'direct'),
+        c2sPlain: addressesOf(listeners, 'plain'),
+        management: management.addresses,
+      },
+      dataDir: config.dataDir,
+      database:
+        config.database.url === undefined ? 'embedded PostgreSQL' : `PostgreSQL at ${database.address}`,
+      certificates: certificates.facts,
+      accounts,
+      parley: settings.parley,
+    }),
+    async reload(next) {
+      await server.reload(next)
+      admission.limits = admissionLimits(next)
+      await certificates.check()
+      return []
+    },
+    async stop() {
+      for (const { listener } of listeners) listener.stop()
+      await server.stop()
+      await allClosed(listeners, clock)
+      await closeAll(closings)
+    },
+  }
+}
+
+async function openStorage(
+  { config, log, clock, signal }: StartSettings,
+  metrics: Metrics,
+  closings: Closing[],
+): Promise<{ database: Database; stores: Stores }> {
+  const { url, password, pool, statementTimeout, connectWait } = config.database
+  const tell = (line: string) => log.info('database', {}, line)
+  const embedded = url === undefined ? await startEmbedded({ data: config.dataDir, clock, tell }) : undefined
+  if (embedded) closings.push(() => embedded.stop())
+  const database = new Database({
+    connection: embedded?.connection ?? withPassword(url!, password),
+    clock,
+    size: pool,
+    statementTimeout,
+    onState(state, reason) {
+      if (state === 'up') log.info('database.up', { reason })
+      else log.error('database.down', { reason })
+    },
+  })
+  closings.push(() => database.close())
+  await database.waitUntilReady(connectWait, (line) => {
+    signal.throwIfAborted()
+    tell(line)
+  })
+  signal.throwIfAborted()
+  await migrate(database, readMigrations(), tell)
+  const { offlineMessages: messages, offlineSize: bytes } = config.limits
+  const stores = openPostgresStores(database, { clock, offline: { messages, bytes } })
+  closings.push(() => stores.close())
+  metrics.watch('db_up', 'Whether the database answers', () => (database.state === 'up' ? 1 : 0))
+  metrics.watch('db_pool', 'Connections to the database', () => poolFigures(database), ['state'])
+  return { database, stores }
+}
+
+function poolFigures({ figures: { open, idle, waiting } }: Database): [string[], number][] {
+  return [
+    [['open'], open],
+    [['idle'], idle],
+    [['waiting'], waiting],
+  ]
+}
+
+/** A password given apart from the URL. */
+function withPassword(url: string, password: string | undefined): string {
+  if (password === undefined) return url
+  const parsed = new URL(url)
+  parsed.password = encodeURIComponent(password)
+  return parsed.toString()
+}
+
+/** Of the database, so that all servers on it show the same salts for accounts that do not exist. */
+async function secretOf(stores: Stores, random: Random): Promise<Buffer> {
+  const kept = stores.map<string>('', 'server')
+  const known = await kept.get(' sasl-secret')
+  if (known !== undefined) return Buffer.from(known, 'base64')
+  const made = random.bytes(32)
+  await kept.set(' sasl-secret', made.toString('base64'))
+  return made
+}
+
+interface Open {
+  readonly kind: ListenerKind
+  readonly host: string
+  readonly listener: Listener
+}
+
+async function listen(
+  { config, clock, log }: StartSettings,
+  parts: { server: Server; certificates: Certificates; admission: Admission; metrics: Metrics },
+  closings: Closing[],
+): Promise<Open[]> {
+  const open: Open[] = []
+  const kinds = [
+    ['starttls', config.listen.c2s],
+    ['direct', config.listen.c2sTls],
+    ['plain', config.listen.c2sPlain],
+  ] as const
+  for (const [kind, addresses] of kinds) {
+    for (const address of addresses) {
+      const listener = await Listener.open({
+        kind,
+        address,
+        certificates: parts.certificates,
+        admission: parts.admission,
+        highWater: config.limits.writePause,
+        clock,
+        log,
+        metrics: parts.metrics,
+        onConnection: (transport) => parts.server.accept(transport),
+      })
+      closings.push(() => listener.close())
+      open.push({ kind, host: address.host, listener })
+    }
+  }
+  return open
+}
+
+function addressesOf(listeners: readonly Open[], kind: ListenerKind): Address[] {
+  return listeners
+    .filter((one) => one.kind === kind)
+    .map(({ host, listener }) => ({ host, port: listener.port }))
+}
+
+function admissionLimits({ limits }: ServerConfig) {
+  const { count, per } = limits.connectionRate
+  return { open: limits.connectionsPerAddress, rate: (count * 1000) / per, burst: limits.connectionBurst }
+}
+
+/** Waits until the last stream has taken its goodbye, at most `FAREWELL`. */
+async function allClosed(listeners: readonly Open[], clock: Clock): Promise<void> {
+  const end = clock.now() + FAREWELL
+  while (listeners.some(({ listener }) => listener.connections > 0) && clock.now() < end) {
+    await new Promise<void>((resolve) => void clock.after(20, resolve))
+  }
+}
+
+async function serveAdmin(
+  settings: StartSettings,
+  { server, stores, readiness }: { server: Server; stores: Stores; readiness: () => Readiness },
+  closings: Closing[],
+): Promise<void> {
+  const { config, clock, log, version } = settings
+  const services: AdminServices = {
+    version,
+    clock,
+    startedAt: clock.now(),
+    domains: config.domains,
+    accounts: stores.accounts,
+    sessions: {
+      list: (account) => sessionsOf(server, account).map(factsOf),
+      end: (jid, reason) => endSessions(server, jid, reason),
+    },
+    deriveKeys: (password) => server.passwords.deriveKeys(password),
+    reload: () => settings.reload(),
+    readiness,
+  }
+  const path = config.listen.adminSocket ?? join(config.dataDir, 'parley.sock')
+  const socket = await serveCommands({ path, commands: adminCommands(() => services), log, clock })
+  closings.push(() => socket.close())
+}
+
+function sessionsOf(server: Server, account: Jid | undefined): Session[] {
+  const hosts = account ? [server.hosts.get(account.domain)] : [...server.hosts.values()]
+  return hosts.flatMap((host) =>
+    host ? [...(account ? host.sessions.of(account) : host.sessions.all())] : [],
+  )
+}
+
+function endSessions(server: Server, jid: Jid, reason: string): number {
+  const sessions = sessionsOf(server, jid.bare).filter((session) => jid.isBare || session.jid.equals(jid))
+  // RFC 6120 §4.9.3.12: the stream is not authorized any more.
+  for (const session of sessions) session.close(new StreamError('not-authorized', reason))
+  return sessions.length
+}
+
+function factsOf(session: Session): SessionFacts {
+  const { transport } = session.stream
+  return {
+    jid: session.jid.toString(),
+    ip: transport.remote,
+    tls: transport.tls?.protocol,
+    mechanism: session.mechanism,
+    since: session.since,
+    priority: session.presence ? session.priority : undefined,
+  }
+}
+
+function readinessOf(database: Database): Readiness {
+  return database.state === 'up'
+    ? { ready: true, reasons: [] }
+    : { ready: false, reasons: [`the database ${database.address} does not answer`] }
+}
+
+/** Part of the heap's limit that is in use. */
+function memoryUse(): number {
+  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics()
+  return used / limit
+}
