@@ -414,3 +414,35 @@ test('a port that is taken, forbidden or elsewhere is told with what to do', asy
     /^ListenError: cannot listen on 192\.0\.2\.1:0: this machine has no such address/,
   )
 })
+
+test('on every address, an IPv4 client is known by its IPv4 address, with IPv6 here or without', async (t) => {
+  const stage = new Stage(t)
+  const arrived = deferred<TcpTransport>()
+  const address = { host: '::', port: 0 }
+  const { port } = await stage.listen('starttls', await bothDomains(stage), arrived.resolve, { address })
+  await stage.tcp(port)
+  assert.equal((await arrived.promise).remote, '127.0.0.1')
+})
+
+test('nothing is written in plain while TLS is being put on, and end ends it', async (t) => {
+  const stage = new Stage(t)
+  const gone = deferred<unknown>()
+  const { port } = await stage.listen('starttls', await bothDomains(stage), (transport) => {
+    transport.onClose = gone.resolve
+    transport.onData = () => {
+      const { secure } = transport as { secure?: (text: string) => Promise<void> }
+      secure!.call(transport, proceed).catch(() => {})
+      transport.write('<message>secret</message>')
+      stage.clock.after(1000, () => transport.end())
+    }
+  })
+  const plain = await stage.tcp(port)
+  let got = ''
+  plain.on('data', (chunk: Buffer) => (got += chunk.toString()))
+  plain.write('<starttls/>')
+  await readUntil(plain, '/>')
+  stage.clock.advance(1000)
+  await gone.promise
+  await closed(plain)
+  assert.equal(got, proceed)
+})
