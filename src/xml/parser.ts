@@ -34,6 +34,7 @@ const L = 0x6c
 /** From so many attributes on a set finds twins faster than comparing each with each. */
 const MANY = 8
 const SMALL_TAG = 1024
+const NO_CONTENT = { inner: '', children: [] }
 const WHITESPACE: Parsed = { what: 'whitespace' }
 const END: Parsed = { what: 'end' }
 
@@ -140,28 +141,26 @@ export class Parser extends Scanner {
   }
 
   #element(): void {
-    const bytes = this.pos - this.base
     const ascii = this.ascii || checkEncoding(this.buffer.subarray(this.base, this.pos))
-    const { over } = this
-    if (over) {
-      const element = new RawElement(this.#local, this.#ns, this.#attrs, '', [], bytes)
-      this.#emit({ what: 'oversize', element, limit: over })
-    } else {
-      const { inner, children } = this.#content(ascii)
-      const element = new RawElement(this.#local, this.#ns, this.#attrs, inner, children, bytes)
-      this.#emit({ what: 'element', element })
-    }
+    const content = this.over ? undefined : this.#content(ascii)
+    const { inner, children } = content ?? NO_CONTENT
+    const bytes = this.pos - this.base
+    const element = new RawElement(this.#local, this.#ns, this.#attrs, inner, children, bytes)
+    this.#emit(
+      content ? { what: 'element', element } : { what: 'oversize', element, limit: this.over ?? 'bytes' },
+    )
     this.#spans = []
     this.forget()
   }
 
-  #content(ascii: boolean): { inner: string; children: ChildSpan[] } {
+  /** The text of the content and where its children are; undefined when it is too large once it stands on its own. */
+  #content(ascii: boolean): { inner: string; children: ChildSpan[] } | undefined {
     const start = this.base + this.#innerFrom
     const inner = this.buffer.toString(ascii ? 'latin1' : 'utf8', start, this.base + this.endTagFrom)
     if (!this.canonical) {
       const outer = this.#scope.declarations(this.top + 1)
       outer['xmlns'] = this.#defaultNs
-      return rewrite(inner, outer, this.#ns)
+      return rewrite(inner, outer, this.#ns, 2 * this.limits.bytes)
     }
     const spans = this.#spans
     if (ascii) {

@@ -92,17 +92,21 @@ export class RawElement {
  * declared further out disappear.
  * @param declarations what is declared outside: `xmlns` and `xmlns:…` attributes
  * @param ns the default namespace where the result is to stand
+ * @param most characters the result may have: a long namespace declared once outside may be needed by each child
+ * @returns undefined when it would have more
  */
 export function rewrite(
   source: string,
   declarations: Readonly<Record<string, string>>,
   ns: string,
-): { inner: string; children: ChildSpan[] } {
+  most: number,
+): { inner: string; children: ChildSpan[] } | undefined {
   const holder = new Element('content', declarations)
   growInto(holder, source)
   const children: ChildSpan[] = []
   let inner = ''
   for (const child of holder.children) {
+    if (inner.length > most) return undefined
     if (typeof child === 'string') {
       inner += escapeText(child)
       continue
@@ -111,5 +115,5 @@ export function rewrite(
     inner += serialise(child, ns)
     children.push({ name: child.getName(), ns: child.getNS() ?? '', start, end: inner.length })
   }
-  return { inner, children }
+  return inner.length > most ? undefined : { inner, children }
 }

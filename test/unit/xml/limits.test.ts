@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Parser, parseElement, XmlFault, type ParserLimits } from '../../../src/xml/parser.js'
+import { defaultLimits, Parser, parseElement, XmlFault, type ParserLimits } from '../../../src/xml/parser.js'
 import { cuts, read, STREAM } from './reading.js'
 
 const limits: ParserLimits = { bytes: 400, depth: 4, elements: 6, attributes: 5, namespaces: 3 }
@@ -57,6 +57,18 @@ test('an oversize element tells its start tag and nothing of its content', () =>
   assert.deepEqual([event.element.inner, event.element.children.length], ['', 0])
   assert.equal(event.limit, 'elements')
   assert.equal(parser.next()?.what, 'element', 'the stream goes on')
+})
+
+test('what would be too large once it stands on its own is too large', () => {
+  const namespace = 'x'.repeat(200)
+  // Each child needs the declaration that the stanza made once.
+  check(`<a xmlns:p='${namespace}'>${'<p:b/>'.repeat(3)}</a>`, 'element <a')
+  check(`<a xmlns:p='${namespace}'>${'<p:b/>'.repeat(4)}</a>`, 'oversize bytes')
+  check(`<p:a xmlns:p='urn:p' xmlns='${namespace}'>${'<b/>'.repeat(5)}</p:a>`, 'oversize bytes')
+  const large = `<a xmlns:p='${'x'.repeat(100_000)}'>${'<p:b/>'.repeat(9_000)}</a>`
+  const parser = new Parser(defaultLimits, 'document')
+  parser.push(Buffer.from(large))
+  assert.equal(parser.next()?.what, 'oversize')
 })
 
 test('above twice the bytes the stream is at its end', () => {
