@@ -7,6 +7,7 @@ import {
   cp,
   lchown,
   mkdir,
+  mkdtemp,
   readFile,
   readdir,
   rename,
@@ -15,7 +16,7 @@ import {
   symlink,
 } from 'node:fs/promises'
 import { userInfo } from 'node:os'
-import { dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { system } from '../base/system.js'
@@ -125,9 +126,7 @@ async function checkVersion({ path, programs }: Cluster): Promise<void> {
 /** Made beside its place and moved there whole, so that a kill on the way leaves nothing half done. */
 async function initialise(cluster: Cluster): Promise<void> {
   const { path, identity } = cluster
-  const making = `${path}.new-${system.pid}`
-  await rm(making, { recursive: true, force: true })
-  await mkdir(making, { mode: 0o700 })
+  const making = await mkdtemp(`${path}.new-`)
   const as = identity && nobody
   if (as) await chown(making, as.uid, as.gid)
   else nameOfUser()
@@ -150,6 +149,14 @@ async function initialise(cluster: Cluster): Promise<void> {
       'set database.url to a PostgreSQL of your own',
       { cause: error },
     )
+  }
+}
+
+/** Removes what a server left that was killed while making its cluster. Only for the owner of the cluster. */
+export async function removeLeftovers({ path }: Cluster): Promise<void> {
+  const [folder, start] = [dirname(path), `${basename(path)}.new-`]
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(start)) await rm(join(folder, name), { recursive: true, force: true })
   }
 }
 

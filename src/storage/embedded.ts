@@ -8,10 +8,10 @@ import type { Clock } from '../base/clock.js'
 import { pause } from '../base/clock.js'
 import { system } from '../base/system.js'
 import type { Cluster } from './cluster.js'
-import { openCluster } from './cluster.js'
+import { openCluster, removeLeftovers } from './cluster.js'
 import { StorageRefused } from './errors.js'
 import { classify, reasonOf } from './failure.js'
-import { askToStop, runningIn, startPostgres } from './postmaster.js'
+import { askToStop, hasEnded, runningIn, startPostgres } from './postmaster.js'
 
 export interface EmbeddedOptions {
   /** The server's data directory; the database lives in `postgres/` inside it. */
@@ -46,6 +46,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   const postgres = new Supervised(cluster, options, await shortPath(cluster.path))
   try {
     await postgres.start()
+    await removeLeftovers(cluster)
   } catch (error) {
     await postgres.abandon()
     throw error
@@ -99,7 +100,7 @@ class Supervised implements EmbeddedPostgres {
     if (running) {
       askToStop(running)
       const end = this.#clock.now() + stopAtMost
-      while ((await runningIn(this.#cluster)) && this.#clock.now() < end) await pause(this.#clock, 5)
+      while (!(await hasEnded(running)) && this.#clock.now() < end) await pause(this.#clock, 5)
     }
     await this.#door.close()
   }

@@ -93,6 +93,13 @@ export function askToStop(pid: number): void {
   signal(pid, 'SIGINT')
 }
 
+/** PostgreSQL removes its pid file a little before it ends. One that nobody waits for stays as a zombie. */
+export async function hasEnded(pid: number): Promise<boolean> {
+  if (!isAlive(pid)) return true
+  const state = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')
+  return /\) Z /.test(state)
+}
+
 /**
  * After a crash or a reboot the number may belong to another process by now, and PostgreSQL would refuse to start. A
  * number of nobody is left to PostgreSQL, which also looks for children of the dead one that still write.
