@@ -13,6 +13,7 @@ import {
   type SubscriptionType,
   type Transition,
 } from './subscription.js'
+import type { Counter } from '../base/metrics.js'
 import type { Random } from '../base/random.js'
 import { StanzaError } from '../stanza/errors.js'
 import { Jid } from '../stanza/jid.js'
@@ -57,6 +58,7 @@ export interface RosterHost {
   readonly sessions: Sessions
   readonly accounts: Accounts
   readonly random: Random
+  counter(name: string, help: string): Counter
   /** On the road, as said by an account of this host; not waited for. */
   send(stanza: Stanza): void
 }
@@ -88,6 +90,7 @@ export class Roster {
   readonly #store: RosterStore
   readonly #size: () => number
   readonly #limits: RosterLimits
+  readonly #dropped: Counter
   /** By localpart, in order of last use. */
   readonly #entries = new Map<string, Entry>()
 
@@ -102,6 +105,10 @@ export class Roster {
     this.#store = store
     this.#size = size
     this.#limits = limits
+    this.#dropped = host.counter(
+      'roster_requests_dropped_total',
+      'Requests to accounts where too many wait already',
+    )
   }
 
   /** The account's contacts if they are in memory, as they always are while it has a session. */
@@ -213,7 +220,10 @@ export class Roster {
         const found = machine(before)
         const asks = found.next.pendingIn && !before.pendingIn
         // RFC 6121 §3.1.3, security warning: what is over the limit is not kept, and so not delivered either.
-        if (asks && contacts.requests.length >= this.#limits.requests) return undefined
+        if (asks && contacts.requests.length >= this.#limits.requests) {
+          this.#dropped.add()
+          return undefined
+        }
         transition = found
         return changeTo(before, found, asks && stanza ? this.#requestText(stanza) : before.request)
       },

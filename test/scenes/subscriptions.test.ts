@@ -2,6 +2,10 @@
 import assert from 'node:assert/strict'
 import { arrives, friends, rosterOf, subscribed } from '../support/friends.js'
 import { scene, type Cast } from '../support/stage.js'
+import { StorageUnavailable } from '../../src/storage/errors.js'
+import { memoryStores } from '../../src/storage/memory.js'
+import type { RosterStore } from '../../src/storage/rosters.js'
+import type { Stores } from '../../src/storage/stores.js'
 import type { Actor } from '../support/actor.js'
 
 const push = (item: string) =>
@@ -322,3 +326,37 @@ scene('RFC 6121 §8.5.3.2.2: for a resource that is gone only a request counts',
   )
   await juliet.receives(`<presence type='subscribe' from='nurse@example.com' to='${juliet.bare}'/>`)
 })
+
+let refuses = false
+const shakyStores = (): Stores => {
+  const stores = memoryStores()
+  const { rosters } = stores
+  const put: RosterStore['put'] = (account, item) =>
+    refuses ? Promise.reject(new StorageUnavailable('away')) : rosters.put(account, item)
+  return Object.assign(stores, {
+    rosters: { put, load: rosters.load.bind(rosters), remove: rosters.remove.bind(rosters) },
+  })
+}
+
+scene(
+  'without its storage a server changes no subscription, says so, and goes on with presence',
+  async ({ juliet, romeo }) => {
+    refuses = false
+    await juliet.online()
+    await romeo.online()
+    await friends(juliet, romeo)
+    refuses = true
+    juliet.sends(`<presence type='unsubscribed' to='${romeo.bare}' id='u1'/>`)
+    await juliet.receives(
+      `<presence type='error' from='${romeo.bare}' id='u1'><error type='wait'><internal-server-error xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>`,
+    )
+    juliet.sends('<presence><show>away</show></presence>')
+    await romeo.receives(`<presence type='{none}' from='${juliet.full}'><show>away</show></presence>`)
+    await juliet.ignoresSoFar()
+    refuses = false
+    juliet.sends(`<presence type='unsubscribed' to='${romeo.bare}'/>`)
+    await romeo.receives(`<presence type='unavailable' from='${juliet.full}'/>`)
+    await romeo.receives(`<presence type='unsubscribed' from='${juliet.bare}'/>`)
+  },
+  { stores: shakyStores },
+)

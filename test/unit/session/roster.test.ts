@@ -1,6 +1,7 @@
 // Rosters on the store in memory: requests and pushes (RFC 6121 §2), one writer at a time, and what stays in memory.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { Metrics } from '../../../src/base/metrics.js'
 import { CountingRandom } from '../../../src/base/random.js'
 import { readRosterSet } from '../../../src/session/roster-query.js'
 import { defaultRosterLimits, Roster, type RosterLimits } from '../../../src/session/roster.js'
@@ -25,6 +26,7 @@ type Limits = Partial<RosterLimits> & { items?: number }
 class Desk {
   readonly sessions = new Sessions()
   readonly random = new CountingRandom()
+  readonly metrics = new Metrics()
   readonly sent: Stanza[] = []
   readonly roster: Roster
   readonly stores = memoryStores()
@@ -34,6 +36,10 @@ class Desk {
       ...defaultRosterLimits,
       ...limits,
     })
+  }
+
+  counter(name: string, help: string) {
+    return this.metrics.counter(name, help)
   }
 
   get accounts() {
@@ -331,6 +337,7 @@ describe('subscriptions in the roster (RFC 6121 §3)', () => {
     })
     await d.roster.inbound(juliet, third, 'subscribe', () => void (told = true))
     assert.equal(told, false)
+    assert.match(await d.metrics.text(), /roster_requests_dropped_total 1/)
     const { requests } = (await d.roster.load(juliet))!
     assert.deepEqual(
       requests.map(({ jid }) => jid.toString()),
