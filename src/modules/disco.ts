@@ -6,6 +6,7 @@ import { defineModule, type StreamFeature } from '../host/module.js'
 import {
   capsHash,
   capsHashes,
+  type CapsHash,
   capsHashNode,
   capsVersion,
   discoInfoElement,
@@ -108,6 +109,8 @@ interface OwnInfo {
   readonly version: string
   /** Under these the information can be asked for. */
   readonly nodes: readonly string[]
+  /** XEP-0390's, by the names of XEP-0300. */
+  readonly hashes: readonly { readonly algo: CapsHash; readonly hash: string }[]
 }
 
 /** Hashing is for once: until the tables of the host are replaced, the answer stays the same. */
@@ -119,7 +122,8 @@ function remembered(host: Host, infoOf: (tables: Tables) => DiscoInfo): () => Ow
       const info = infoOf(tables)
       const version = capsVersion(info)
       const nodes = [`${software}#${version}`, ...capsHashes.map((hash) => capsHashNode(info, hash))]
-      known = { tables, own: { info, version, nodes } }
+      const hashes = capsHashes.map((algo) => ({ algo, hash: capsHash(info, algo) }))
+      known = { tables, own: { info, version, nodes, hashes } }
     }
     return known.own
   }
@@ -141,14 +145,12 @@ function caps2(ownInfo: () => OwnInfo): StreamFeature {
     ns: NS.caps2,
     reads: [],
     fits: ({ authenticated, bound }) => authenticated && !bound,
-    offer() {
-      const { info } = ownInfo()
-      return el(
+    offer: () =>
+      el(
         'c',
         NS.caps2,
         undefined,
-        ...capsHashes.map((algo) => el('hash', NS.hashes, { algo }, capsHash(info, algo))),
-      )
-    },
+        ...ownInfo().hashes.map(({ algo, hash }) => el('hash', NS.hashes, { algo }, hash)),
+      ),
   }
 }

@@ -1,4 +1,5 @@
 /** XEP-0012: Last Activity. How long an account has been away, and how long this host has been up. */
+import type { Timer } from '../base/clock.js'
 import { flag, options } from '../base/schema.js'
 import { hook } from '../host/hooks.js'
 import { iq, type IqRequest } from '../host/iq-table.js'
@@ -19,6 +20,9 @@ interface Departure {
 /** Characters of a status that are kept. */
 const longestStatus = 1024
 
+/** Departures are written together: a server that crashes forgets those of the last second. */
+const writeEvery = 1000
+
 /** What the session said when it became unavailable. */
 const goodbye = new Slot('last-activity', () => ({ status: '' }))
 
@@ -30,6 +34,10 @@ export default defineModule({
 
   setup(host, { tellStatus }) {
     const departures = host.map<Departure>('last-activity')
+    /** Not written yet. */
+    const leaving = new Map<string, Departure>()
+    let timer: Timer | undefined
+    let stopping = false
     const secondsSince = (at: number) => Math.max(0, Math.floor((host.clock.now() - at) / 1000))
     const last = (seconds: number, status = '') => el('query', NS.lastActivity, { seconds }, status)
 
@@ -41,7 +49,7 @@ export default defineModule({
       if (!(await host.roster.sharesPresence(to, from))) throw strangersAnswer()
       // XEP-0012 §3: zero while there is a connected resource.
       if (host.sessions.of(to).length > 0) return last(0)
-      const left = await departures.get(to.local)
+      const left = leaving.get(to.local) ?? (await departures.get(to.local))
       if (!left) throw new StanzaError('item-not-found')
       return last(secondsSince(left.at), tellStatus ? left.status : '')
     }
@@ -58,11 +66,25 @@ export default defineModule({
       session.state(goodbye).status = status.slice(0, longestStatus)
     }
 
-    async function remember(session: Session) {
+    function remember(session: Session): void | Promise<void> {
       // Guests have no account that could be asked about.
       if (session.account === 0) return
       const { status } = session.state(goodbye)
-      await departures.set(session.jid.local, { at: host.clock.now(), status })
+      leaving.set(session.jid.local, { at: host.clock.now(), status })
+      if (stopping) return write()
+      timer ??= host.clock.after(writeEvery, () => void write())
+    }
+
+    async function write() {
+      timer?.cancel()
+      timer = undefined
+      const written = new Map(leaving)
+      try {
+        await departures.setMany(written)
+      } catch (error) {
+        host.log.warn('last-activity.failed', { error })
+      }
+      for (const [local, departure] of written) if (leaving.get(local) === departure) leaving.delete(local)
     }
 
     return {
@@ -80,7 +102,11 @@ export default defineModule({
             : undefined,
         ),
       ],
-      events: { sessionGone: remember },
+      events: { sessionGone: remember, accountDeleted: ({ local }) => void leaving.delete(local) },
+      stop: () => {
+        stopping = true
+        return write()
+      },
     }
   },
 })

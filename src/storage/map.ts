@@ -7,6 +7,8 @@
 export interface MapStore<T> {
   get(key: string): Promise<T | undefined>
   set(key: string, value: T): Promise<void>
+  /** All of them or none, in one go. */
+  setMany(values: ReadonlyMap<string, T>): Promise<void>
   delete(key: string): Promise<void>
 }
 

@@ -179,16 +179,20 @@ class MemoryMaps {
       const { local, rest } = splitKey(key)
       return { owner: `${local}@${domain}`, slot: JSON.stringify([name, rest]) }
     }
+    const set = (key: string, value: T) => {
+      const { owner, slot } = place(key)
+      const values = this.#values.get(owner) ?? new Map<string, string>()
+      this.#values.set(owner, values.set(slot, JSON.stringify(value)))
+    }
     return {
       get: async (key) => {
         const { owner, slot } = place(key)
         const text = this.#values.get(owner)?.get(slot)
         return text === undefined ? undefined : (JSON.parse(text) as T)
       },
-      set: async (key, value) => {
-        const { owner, slot } = place(key)
-        const values = this.#values.get(owner) ?? new Map<string, string>()
-        this.#values.set(owner, values.set(slot, JSON.stringify(value)))
+      set: async (key, value) => set(key, value),
+      setMany: async (values) => {
+        for (const [key, value] of values) set(key, value)
       },
       delete: async (key) => {
         const { owner, slot } = place(key)

@@ -35,6 +35,25 @@ export class PostgresMap<T> implements MapStore<T> {
     )
   }
 
+  async setMany(values: ReadonlyMap<string, T>): Promise<void> {
+    if (values.size === 0) return
+    const keys = [...values.keys()].map(splitKey)
+    await this.#database.query(
+      'values.set-many',
+      `INSERT INTO small_values (domain, module, local, key, value)
+        SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::json[])
+        ON CONFLICT (domain, local, module, key) DO UPDATE SET value = EXCLUDED.value`,
+      [
+        this.#domain,
+        this.#module,
+        keys.map(({ local }) => local),
+        keys.map(({ rest }) => rest),
+        [...values.values()].map((value) => JSON.stringify(value)),
+      ],
+      { repeatable: true },
+    )
+  }
+
   async delete(key: string): Promise<void> {
     await this.#database.query(
       'values.delete',

@@ -51,6 +51,26 @@ export function mapsContract(open: () => Stores, domainOf: () => string): void {
     }
   })
 
+  test('many values at once, over those that were there', async () => {
+    const domain = domainOf()
+    const notes = open().map<unknown>(domain, 'notes')
+    await notes.set('romeo', 'old')
+    await notes.set('romeo ns', 'kept')
+    await notes.setMany(new Map())
+    await notes.setMany(
+      new Map<string, unknown>([
+        ['romeo', { at: 1 }],
+        ['juliet ns "1"', '{"\\,'],
+        ['nurse', null],
+      ]),
+    )
+    assert.deepEqual(await notes.get('romeo'), { at: 1 })
+    assert.equal(await notes.get('romeo ns'), 'kept')
+    assert.equal(await notes.get('juliet ns "1"'), '{"\\,')
+    assert.equal(await notes.get('nurse'), null)
+    assert.equal(await open().map(domain, 'other').get('romeo'), undefined)
+  })
+
   test('a deleted value is gone, and deleting it again is no error', async () => {
     const notes = open().map<string>(domainOf(), 'notes')
     await notes.set('romeo', 'one')

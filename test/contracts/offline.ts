@@ -29,6 +29,20 @@ export function offlineContract(open: () => Stores, domainOf: () => string): voi
     assert.equal(await offline.count(account), stanzas.length)
   })
 
+  test('who has come back to nothing finds what is stored later', async () => {
+    const { offline } = open()
+    const account = await created(open(), domainOf(), 'romeo')
+    for (const stanza of ['<message id="a"/>', '<message id="b"/>']) {
+      assert.deepEqual(await offline.read(account, 0, 100), [])
+      const stored = offline.append(account, stanza, at)
+      await Promise.all([stored, offline.read(account, 0, 100)])
+      const [message] = await offline.read(account, 0, 100)
+      assert.equal(message?.stanza, stanza)
+      await offline.removeThrough(account, message.id)
+    }
+    assert.deepEqual(await offline.read(account, 0, 100), [])
+  })
+
   test('pages, and removal of what was read only', async () => {
     const { offline } = open()
     const account = await created(open(), domainOf(), 'romeo')

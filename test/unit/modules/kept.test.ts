@@ -39,6 +39,18 @@ test('XEP-0012 §3: a friend learns how long the account has been away, and what
   assert.equal(payloadOf(await ask())?.attrs['seconds'], '0')
 })
 
+test('XEP-0012: who has just left is remembered when the module ends', async () => {
+  const stage = await Stage.with(lastActivity)
+  await stage.befriend('juliet', 'romeo@montague.example')
+  const client = await stage.client(juliet)
+  await client.sends("<presence type='unavailable'><status>Heading Home</status></presence>")
+  await client.leaves()
+  const ask = () => stage.asked(romeo, 'juliet@capulet.example', 'get', last)
+  assert.equal(payloadOf(await ask())?.text, 'Heading Home')
+  await stage.load(lastActivity)
+  assert.equal(payloadOf(await ask())?.text, 'Heading Home')
+})
+
 test('XEP-0012 §3: a status of directed or earlier presence is not the last one', async () => {
   const stage = await Stage.with(lastActivity)
   const client = await stage.client(juliet)
