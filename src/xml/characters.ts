@@ -27,6 +27,24 @@ export const CLASS = Uint8Array.from({ length: 256 }, (_, byte) => {
   return classes
 })
 
+/** The first place from `pos` on whose byte is not of the class; `stop` if there is none before. */
+export function skip(bytes: Buffer, from: number, stop: number, kind: number): number {
+  let pos = from
+  // Four at a time: a branch costs more than a look at a byte.
+  while (
+    pos + 4 <= stop &&
+    (CLASS[bytes[pos]!]! &
+      CLASS[bytes[pos + 1]!]! &
+      CLASS[bytes[pos + 2]!]! &
+      CLASS[bytes[pos + 3]!]! &
+      kind) !==
+      0
+  )
+    pos += 4
+  while (pos < stop && (CLASS[bytes[pos]!]! & kind) !== 0) pos++
+  return pos
+}
+
 const START_CHARACTERS =
   'A-Z_a-z\\u{C0}-\\u{D6}\\u{D8}-\\u{F6}\\u{F8}-\\u{2FF}\\u{370}-\\u{37D}\\u{37F}-\\u{1FFF}\\u{200C}-\\u{200D}' +
   '\\u{2070}-\\u{218F}\\u{2C00}-\\u{2FEF}\\u{3001}-\\u{D7FF}\\u{F900}-\\u{FDCF}\\u{FDF0}-\\u{FFFD}\\u{10000}-\\u{EFFFF}'

@@ -23,6 +23,7 @@ import {
   CLASS,
   NAME,
   NAME_START,
+  skip,
   SPACE,
   TEXT,
   VALUE,
@@ -206,8 +207,7 @@ export abstract class Scanner extends Intake {
     const { buffer } = this
     const stop = this.#stop
     while (this.pos < stop) {
-      let pos = this.pos
-      while (pos < stop && (CLASS[buffer[pos]!]! & TEXT) !== 0) pos++
+      const pos = skip(buffer, this.pos, stop, TEXT)
       if (pos > this.pos) this.#brackets = 0
       if (pos < stop && buffer[pos] === LT) {
         this.#brackets = 0
@@ -421,8 +421,7 @@ export abstract class Scanner extends Intake {
   #value(): void {
     const { buffer } = this
     const stop = this.#stop
-    let pos = this.pos
-    while (pos < stop && (CLASS[buffer[pos]!]! & VALUE) !== 0) pos++
+    const pos = skip(buffer, this.pos, stop, VALUE)
     this.pos = pos
     if (pos === stop) return
     const byte = buffer[pos]!

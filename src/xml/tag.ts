@@ -1,6 +1,6 @@
 /** A start tag as the scanner hands it up: offsets of its name and attributes, and how a usual one is read at once. */
 import { APOSTROPHE, BLANK, COLON, EQUAL, GT, QUOTATION, SLASH } from './bytes.js'
-import { CLASS, NAME_START, PLAIN_NAME, VALUE } from './characters.js'
+import { CLASS, NAME_START, PLAIN_NAME, skip, VALUE } from './characters.js'
 
 // Layout of an entry in `attributes`: offsets from `base`, and what decoding needs.
 export const NAME_FROM = 0
@@ -49,11 +49,11 @@ export function readTag(
   let pos = lt + 1
   if ((CLASS[buffer[pos]!]! & NAME_START) === 0) return -1
   let colon = -1
-  while (pos < stop && (CLASS[buffer[pos]!]! & PLAIN_NAME) !== 0) pos++
+  pos = skip(buffer, pos, stop, PLAIN_NAME)
   if (pos + 1 < stop && buffer[pos] === COLON) {
     colon = pos++ - base
     if ((CLASS[buffer[pos]!]! & NAME_START) === 0) return -1
-    while (pos < stop && (CLASS[buffer[pos]!]! & PLAIN_NAME) !== 0) pos++
+    pos = skip(buffer, pos, stop, PLAIN_NAME)
   }
   const to = pos - base
   let count = 0
@@ -86,11 +86,11 @@ function readAttribute(
 ): number {
   let pos = from
   let colon = -1
-  while (pos < stop && (CLASS[buffer[pos]!]! & PLAIN_NAME) !== 0) pos++
+  pos = skip(buffer, pos, stop, PLAIN_NAME)
   if (pos + 1 < stop && buffer[pos] === COLON) {
     colon = pos++ - base
     if ((CLASS[buffer[pos]!]! & NAME_START) === 0) return -1
-    while (pos < stop && (CLASS[buffer[pos]!]! & PLAIN_NAME) !== 0) pos++
+    pos = skip(buffer, pos, stop, PLAIN_NAME)
   }
   if (pos + 2 >= stop || buffer[pos] !== EQUAL) return -1
   const quote = buffer[pos + 1]!
@@ -101,7 +101,7 @@ function readAttribute(
   pos += 2
   attributes[entry + VALUE_FROM] = pos - base
   attributes[entry + VALUE_CODED] = 0
-  while (pos < stop && (CLASS[buffer[pos]!]! & VALUE) !== 0) pos++
+  pos = skip(buffer, pos, stop, VALUE)
   if (pos >= stop || buffer[pos] !== quote) return -1
   attributes[entry + VALUE_TO] = pos - base
   return pos + 1
