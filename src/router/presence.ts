@@ -1,7 +1,7 @@
 /** Presence of a host's accounts: subscriptions (RFC 6121 §3), broadcast, probes and directed presence (§4). */
 import { bounced, stanzaErrorOf } from './bounce.js'
 import type { Host } from '../host/host.js'
-import type { Contacts } from '../session/roster.js'
+import type { Contacts } from '../session/contacts.js'
 import type { Session } from '../session/session.js'
 import type { SubscriptionType } from '../session/subscription.js'
 import { StanzaError } from '../stanza/errors.js'

@@ -1,5 +1,5 @@
 /** `jabber:iq:roster` on the wire (RFC 6121 §2.1): reading what a client sets, writing what it gets. */
-import type { Contact } from './roster.js'
+import type { Contact } from './contacts.js'
 import { StanzaError } from '../stanza/errors.js'
 import { Jid, JidError } from '../stanza/jid.js'
 import { el, type Element } from '../xml/element.js'
