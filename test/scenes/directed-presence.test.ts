@@ -141,31 +141,6 @@ scenes(
   },
 )
 
-scene('an account may probe itself', async ({ juliet, stage }) => {
-  const chamber = stage.actor('juliet$chamber')
-  await juliet.online()
-  await chamber.online('<presence><show>away</show></presence>')
-  await juliet.ignoresSoFar()
-  juliet.sends(`<presence type='probe' to='${juliet.bare}'/>`)
-  await juliet.receivesInAnyOrder(
-    `<presence type='{none}' from='${juliet.full}' to='${juliet.full}'/>`,
-    `<presence type='{none}' from='${chamber.full}' to='${juliet.full}'><show>away</show></presence>`,
-  )
-})
-
-scene('the domain itself has no presence to share', async ({ juliet }) => {
-  await juliet.online()
-  juliet.sends(`<presence type='subscribe' to='${juliet.domain}'/>`)
-  await juliet.receivesInAnyOrder(
-    `<iq type='set'><query xmlns='jabber:iq:roster'><item jid='${juliet.domain}' ask='subscribe'/></query></iq>`,
-    `<presence type='unsubscribed' from='${juliet.domain}' to='${juliet.bare}'/>`,
-    `<iq type='set'><query xmlns='jabber:iq:roster'><item jid='${juliet.domain}' subscription='none' ask='{none}'/></query></iq>`,
-  )
-  juliet.sends(`<presence to='${juliet.domain}'/>`)
-  juliet.sends(`<presence type='probe' to='${juliet.domain}'/>`)
-  await juliet.hearsNothingMore()
-})
-
 scene(
   'RFC 6121 §4.6.6: who got directed presence may probe that resource, and learns no more than that',
   async ({ juliet, stage }) => {
