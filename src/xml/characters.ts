@@ -1,6 +1,6 @@
 /** Which bytes and characters may stand where (XML 1.0 §2.2, §2.3, §4.1). */
 import { isAscii, isUtf8 } from 'node:buffer'
-import { XmlFault } from './limits.js'
+import { malformed, XmlFault } from './limits.js'
 
 /** May stand in a name; bytes of non-ASCII characters count as such until the whole name is looked at. No colon. */
 export const NAME = 1
@@ -77,13 +77,12 @@ export function isXmlCharacter(code: number): boolean {
 export function checkReference(reference: string): boolean {
   if (Object.hasOwn(PREDEFINED, reference)) return true
   if (reference.startsWith('#')) {
-    if (!isXmlCharacter(codeOf(reference)))
-      throw new XmlFault('not-well-formed', 'A character reference to no allowed character')
+    if (!isXmlCharacter(codeOf(reference))) throw malformed('A character reference to no allowed character')
     return false
   }
   // RFC 6120 §11.1: references to other than the predefined entities are restricted.
   if (isQualifiedName(reference)) throw new XmlFault('restricted-xml', 'A reference to an undeclared entity')
-  throw new XmlFault('not-well-formed', 'An ampersand that begins no reference')
+  throw malformed('An ampersand that begins no reference')
 }
 
 const PREDEFINED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
@@ -123,10 +122,10 @@ function decodeReferences(source: string): string {
 export function checkEncoding(bytes: Buffer): boolean {
   if (isAscii(bytes)) return true
   // RFC 6120 §11.6: UTF-8 and nothing else.
-  if (!isUtf8(bytes)) throw new XmlFault('not-well-formed', 'Bytes that are no UTF-8')
+  if (!isUtf8(bytes)) throw malformed('Bytes that are no UTF-8')
   for (let at = bytes.indexOf(0xef); at >= 0; at = bytes.indexOf(0xef, at + 1)) {
     if (bytes[at + 1] === 0xbf && bytes[at + 2]! >= 0xbe)
-      throw new XmlFault('not-well-formed', 'A character that XML does not allow')
+      throw malformed('A character that XML does not allow')
   }
   return false
 }
@@ -138,8 +137,8 @@ const XML_DECL =
 export function checkDeclaration(text: string): void {
   if (!/^<\?xml[\s?]/.test(text)) throw new XmlFault('restricted-xml', 'A processing instruction')
   const match = XML_DECL.exec(text)
-  if (!match) throw new XmlFault('not-well-formed', 'An XML declaration that is none')
-  if (match[2] !== '1.0') throw new XmlFault('not-well-formed', 'Only XML 1.0 is spoken here')
+  if (!match) throw malformed('An XML declaration that is none')
+  if (match[2] !== '1.0') throw malformed('Only XML 1.0 is spoken here')
   if (match[4] !== undefined && match[4].toUpperCase() !== 'UTF-8')
     throw new XmlFault('unsupported-encoding', 'Only UTF-8 is spoken here')
 }

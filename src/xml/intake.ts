@@ -1,12 +1,25 @@
-/** The bytes between the socket and the scanner: pushed chunks as they are, copied only when one element needs several. */
+/** The bytes that are being scanned, and how many of them there may be. */
 import { isAscii } from 'node:buffer'
+import { XmlFault, type LimitName, type ParserLimits } from './limits.js'
 
 const NOTHING = Buffer.alloc(0)
 const LEAST_ROOM = 512
 const LARGE = 65_536
 
-/** What is being read begins at `base`; its offsets are counted from there, so that the bytes can move. */
+/**
+ * Holds pushed chunks as they are and copies only what is unfinished. What is being read begins at `base`; its offsets
+ * are counted from there, so that the bytes can move.
+ */
 export class Intake {
+  /** May be replaced between elements, for example after authentication. */
+  limits: ParserLimits
+
+  /** Open elements, the stream's included. */
+  protected depth = 0
+  /** The depth at which first-level elements begin: 1 in a stream, 0 in a document. */
+  protected readonly top: 0 | 1
+  /** The limit that the element at hand is over; the rest of it is checked, but nothing kept. */
+  protected over: LimitName | undefined = undefined
   /** Holds the bytes from `base` (or `pos`) to `end`; a pushed chunk itself while it suffices. */
   protected buffer: Buffer = NOTHING
   /** The next byte to look at. */
@@ -16,8 +29,17 @@ export class Intake {
   protected end = 0
   /** Whether all bytes in `buffer` are known to be ASCII. */
   protected ascii = true
+  /** Where scanning stops: the end of the bytes or of what the limit allows. */
+  protected stop = 0
+  /** Whether the limit of bytes was passed and the second one holds. */
+  #extended = false
   /** Whether `buffer` is ours, not a chunk. */
   #own = false
+
+  constructor(limits: ParserLimits, top: 0 | 1) {
+    this.limits = limits
+    this.top = top
+  }
 
   /** Bytes pushed and not yet consumed. */
   get pending(): number {
@@ -44,6 +66,42 @@ export class Intake {
     chunk.copy(this.buffer, this.end)
     this.end += chunk.length
     this.ascii = this.ascii && isAscii(chunk)
+  }
+
+  /** An element, or a header, begins. */
+  protected begin(at: number): void {
+    this.base = at
+    this.setStop()
+  }
+
+  /** The element or header at hand is done with. */
+  protected finish(): void {
+    this.base = -1
+    this.over = undefined
+    this.#extended = false
+    this.setStop()
+  }
+
+  /** Marks the element at hand as over a limit. @throws XmlFault when there is no element that could be refused */
+  protected exceed(limit: LimitName): void {
+    if (this.depth < this.top)
+      throw new XmlFault('policy-violation', `The stream header is over the limit of ${limit}`)
+    this.over ??= limit
+  }
+
+  /** `stop` is reached and there are more bytes: looks for the end tag in as many again, but not further. */
+  protected overrun(): void {
+    if (this.#extended)
+      throw new XmlFault('policy-violation', 'An element of more than twice the allowed bytes')
+    this.exceed('bytes')
+    this.#extended = true
+    this.setStop()
+  }
+
+  protected setStop(): void {
+    const { bytes } = this.limits
+    this.stop =
+      this.base < 0 ? this.end : Math.min(this.end, this.base + (this.#extended ? 2 * bytes : bytes))
   }
 
   /** More bytes are needed: lets go of the chunk, keeping what is unfinished. */

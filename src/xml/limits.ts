@@ -44,3 +44,8 @@ export class XmlFault extends Error {
     this.condition = condition
   }
 }
+
+/** The fault of bytes that are no XML, or not namespace-well-formed (RFC 6120 §11.3). */
+export function malformed(message: string): XmlFault {
+  return new XmlFault('not-well-formed', message)
+}

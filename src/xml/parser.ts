@@ -1,7 +1,7 @@
 /** Bytes in, first-level elements out: strict as RFC 6120 §11 wants it, bounded, resumable at every byte. */
 import { checkEncoding, decodeValue, isQualifiedName } from './characters.js'
 import { emptyAttributes, type Element } from './element.js'
-import { defaultLimits, XmlFault, type LimitName, type ParserLimits } from './limits.js'
+import { defaultLimits, malformed, XmlFault, type LimitName, type ParserLimits } from './limits.js'
 import { NS } from './namespaces.js'
 import { RawElement, rewrite, StreamHeader, type ChildSpan } from './raw-element.js'
 import { Scanner } from './scanner.js'
@@ -210,7 +210,7 @@ export class Parser extends Scanner {
     if (level > 1 && !suspect) return ''
     const ns = this.#value(at)
     if (suspect && (ns === NS.xml || ns === NS.xmlns))
-      throw new XmlFault('not-well-formed', 'A reserved namespace as the default one')
+      throw malformed('A reserved namespace as the default one')
     return ns
   }
 
@@ -295,7 +295,7 @@ export class Parser extends Scanner {
     if (index < 0) {
       // Past a limit the declaration may be among what was not kept.
       if (this.over) return ''
-      throw new XmlFault('not-well-formed', 'A prefix that is not declared')
+      throw malformed('A prefix that is not declared')
     }
     if (this.#scope.depth(index) <= this.top + 1) this.canonical = false
     return this.#scope.ns(index)
@@ -325,8 +325,7 @@ export class Parser extends Scanner {
     if (known !== undefined) return known
     const name = this.#string(from, to)
     if (this.tag.foreign && /[^\0-\x7f]/.test(name)) {
-      if (!isQualifiedName(name))
-        throw new XmlFault('not-well-formed', 'A character that may not stand in a name')
+      if (!isQualifiedName(name)) throw malformed('A character that may not stand in a name')
       this.canonical = false
     }
     return name
@@ -363,14 +362,14 @@ export function parseElement(text: string | Buffer, limits: Partial<ParserLimits
   parser.push(bytes)
   const parsed = parser.next()
   if (parsed?.what === 'oversize') throw new XmlFault('policy-violation', `Over the limit of ${parsed.limit}`)
-  if (parsed?.what !== 'element') throw new XmlFault('not-well-formed', 'An element without end')
+  if (parsed?.what !== 'element') throw malformed('An element without end')
   if (parser.next() !== undefined || parser.pending > 0)
-    throw new XmlFault('not-well-formed', 'Something after the end of the element')
+    throw malformed('Something after the end of the element')
   return parsed.element.toElement()
 }
 
 function twins(): XmlFault {
-  return new XmlFault('not-well-formed', 'Two attributes of the same name')
+  return malformed('Two attributes of the same name')
 }
 
 /** Turns offsets in bytes from `base` into offsets in UTF-16 units from `origin`, which is behind `base` by that much. */

@@ -1,21 +1,8 @@
 /** Bytes in, tags out: the states of a well-formed XML stream, resumable at every byte and bounded. */
+// prettier-ignore
 import {
-  LT,
-  GT,
-  AMPERSAND,
-  QUOTATION,
-  APOSTROPHE,
-  SLASH,
-  EQUAL,
-  COLON,
-  SEMICOLON,
-  HASH,
-  CLOSE_BRACKET,
-  QUESTION,
-  BANG,
-  CR,
-  LF,
-  TAB,
+  LT, GT, AMPERSAND, QUOTATION, APOSTROPHE, SLASH, EQUAL, COLON,
+  SEMICOLON, HASH, CLOSE_BRACKET, QUESTION, BANG, CR, LF, TAB,
 } from './bytes.js'
 import {
   checkDeclaration,
@@ -29,19 +16,9 @@ import {
   VALUE,
 } from './characters.js'
 import { Intake } from './intake.js'
-import { XmlFault, type LimitName, type ParserLimits } from './limits.js'
-import {
-  ENTRY,
-  grown,
-  NAME_COLON,
-  NAME_FROM,
-  NAME_TO,
-  readTag,
-  Tag,
-  VALUE_CODED,
-  VALUE_FROM,
-  VALUE_TO,
-} from './tag.js'
+import { malformed, XmlFault } from './limits.js'
+// prettier-ignore
+import { ENTRY, grown, NAME_COLON, NAME_FROM, NAME_TO, readTag, Tag, VALUE_CODED, VALUE_FROM, VALUE_TO } from './tag.js'
 
 // What is expected at the current byte.
 const CONTENT = 0
@@ -69,18 +46,10 @@ const EMPTY_BUFFER = Buffer.alloc(0)
 const SMALL = 4096
 
 /**
- * The lower half of the parser: states and limits. The upper half is told of each tag and decides what it means. All
+ * The lower half of the parser: the states. The upper half is told of each tag and decides what it means. All
  * offsets are counted from `base`.
  */
 export abstract class Scanner extends Intake {
-  limits: ParserLimits
-
-  /** Open elements, the stream's included. */
-  protected depth = 0
-  /** The depth at which first-level elements begin: 1 in a stream, 0 in a document. */
-  protected readonly top: 0 | 1
-  /** The limit that the element at hand is over; the rest of it is checked, but nothing kept. */
-  protected over: LimitName | undefined = undefined
   /** Whether the content of the element at hand can be passed on as it came. */
   protected canonical = true
   /** Names of the open elements below the stream: offset, length. */
@@ -90,10 +59,6 @@ export abstract class Scanner extends Intake {
   protected streamName: Buffer = EMPTY_BUFFER
   protected ready = false
 
-  /** Whether the limit of bytes was passed and the second one holds. */
-  #extended = false
-  /** Where scanning stops: the end of the bytes or of what the limit allows. */
-  #stop = 0
   #state = CONTENT
   #elements = 0
   #brackets = 0
@@ -101,12 +66,6 @@ export abstract class Scanner extends Intake {
   #quote = 0
   #referenceFrom = 0
   #atStart = true
-
-  constructor(limits: ParserLimits, top: 0 | 1) {
-    super()
-    this.limits = limits
-    this.top = top
-  }
 
   /** A start tag is complete; `pos` is behind it. */
   protected abstract started(empty: boolean): void
@@ -118,48 +77,23 @@ export abstract class Scanner extends Intake {
   /** Scans until something is ready or bytes are needed. */
   protected scan(): void {
     if (this.pos === this.end) return
-    this.#setStop()
+    this.setStop()
     for (;;) {
-      while (this.pos < this.#stop && !this.ready) this.#step()
-      if (this.ready || this.#stop === this.end) break
-      this.#overrun()
+      while (this.pos < this.stop && !this.ready) this.#step()
+      if (this.ready || this.stop === this.end) break
+      this.overrun()
     }
     if (this.ready) {
       if (this.pending === 0) this.release()
     } else this.settle()
   }
 
-  /** Marks the element at hand as over a limit. @throws XmlFault when there is no element that could be refused */
-  protected exceed(limit: LimitName): void {
-    if (this.depth < this.top)
-      throw new XmlFault('policy-violation', `The stream header is over the limit of ${limit}`)
-    this.over ??= limit
-  }
-
   /** The element or header at hand is done with. */
   protected forget(): void {
-    this.base = -1
-    this.over = undefined
-    this.#extended = false
+    this.finish()
     this.#elements = 0
     if (this.open.length > SMALL) this.open = new Int32Array(64)
     this.tag.shrink()
-    this.#setStop()
-  }
-
-  #setStop(): void {
-    const { bytes } = this.limits
-    this.#stop =
-      this.base < 0 ? this.end : Math.min(this.end, this.base + (this.#extended ? 2 * bytes : bytes))
-  }
-
-  /** The limit of bytes is reached and there are more. */
-  #overrun(): void {
-    if (this.#extended)
-      throw new XmlFault('policy-violation', 'An element of more than twice the allowed bytes')
-    this.exceed('bytes')
-    this.#extended = true
-    this.#setStop()
   }
 
   #step(): void {
@@ -205,7 +139,7 @@ export abstract class Scanner extends Intake {
 
   #content(): void {
     const { buffer } = this
-    const stop = this.#stop
+    const stop = this.stop
     while (this.pos < stop) {
       const pos = skip(buffer, this.pos, stop, TEXT)
       if (pos > this.pos) this.#brackets = 0
@@ -242,7 +176,7 @@ export abstract class Scanner extends Intake {
   /** Between first-level elements, before the header, or around a document's element. */
   #between(): void {
     const { buffer } = this
-    const stop = this.#stop
+    const stop = this.stop
     let pos = this.pos
     while (pos < stop && (CLASS[buffer[pos]!]! & SPACE) !== 0) pos++
     if (pos > this.pos) {
@@ -253,8 +187,7 @@ export abstract class Scanner extends Intake {
     }
     const byte = buffer[pos]!
     if (byte !== LT) throw this.#stray(byte)
-    this.base = pos
-    this.#setStop()
+    this.begin(pos)
     if (!this.#atStart && this.#quickTag(pos)) return
     this.pos = pos + 1
     this.#state = AFTER_LT
@@ -262,9 +195,9 @@ export abstract class Scanner extends Intake {
 
   /** A tag at once that is all here and of the usual kind. False, and nothing done, when the states must look at it. */
   #quickTag(lt: number): boolean {
-    if (lt + 2 >= this.#stop) return false
+    if (lt + 2 >= this.stop) return false
     if (this.buffer[lt + 1] === SLASH) return this.#quickEndTag(lt)
-    const end = readTag(this.tag, this.buffer, this.base, lt, this.#stop, this.limits.attributes)
+    const end = readTag(this.tag, this.buffer, this.base, lt, this.stop, this.limits.attributes)
     if (end < 0) return false
     this.pos = end
     this.#start(this.buffer[end - 2] === SLASH)
@@ -277,7 +210,7 @@ export abstract class Scanner extends Intake {
     if (level < 0) return false
     const length = this.open[2 * level + 1]!
     const from = lt + 2
-    if (from + length >= this.#stop || buffer[from + length] !== GT) return false
+    if (from + length >= this.stop || buffer[from + length] !== GT) return false
     const name = this.base + this.open[2 * level]!
     for (let i = 0; i < length; i++) {
       if (buffer[from + i] !== buffer[name + i]) return false
@@ -330,7 +263,7 @@ export abstract class Scanner extends Intake {
 
   #tagName(): void {
     const { buffer } = this
-    const stop = this.#stop
+    const stop = this.stop
     let pos = this.pos
     for (; pos < stop; pos++) {
       const byte = buffer[pos]!
@@ -383,7 +316,7 @@ export abstract class Scanner extends Intake {
 
   #attributeName(): void {
     const { buffer, tag } = this
-    const stop = this.#stop
+    const stop = this.stop
     const entry = tag.count * ENTRY
     let pos = this.pos
     for (; pos < stop; pos++) {
@@ -420,7 +353,7 @@ export abstract class Scanner extends Intake {
 
   #value(): void {
     const { buffer } = this
-    const stop = this.#stop
+    const stop = this.stop
     const pos = skip(buffer, this.pos, stop, VALUE)
     this.pos = pos
     if (pos === stop) return
@@ -472,7 +405,7 @@ export abstract class Scanner extends Intake {
     const expected = level < 0 ? this.streamName : buffer
     const from = level < 0 ? 0 : this.base + this.open[2 * level]!
     const length = level < 0 ? expected.length : this.open[2 * level + 1]!
-    const stop = this.#stop
+    const stop = this.stop
     let pos = this.pos
     let matched = this.#matched
     for (; pos < stop && matched < length; pos++, matched++) {
@@ -494,7 +427,7 @@ export abstract class Scanner extends Intake {
 
   #reference(back: number): void {
     const { buffer } = this
-    const stop = this.#stop
+    const stop = this.stop
     for (let pos = this.pos; pos < stop; pos++) {
       const byte = buffer[pos]!
       if (byte === SEMICOLON) {
@@ -528,7 +461,7 @@ export abstract class Scanner extends Intake {
 
   #cdata(): void {
     const { buffer } = this
-    const stop = this.#stop
+    const stop = this.stop
     for (let pos = this.pos; pos < stop; pos++) {
       const byte = buffer[pos]!
       if (byte === CLOSE_BRACKET) {
@@ -554,9 +487,8 @@ export abstract class Scanner extends Intake {
     if (length > DECLARATION_BYTES) throw malformed('An XML declaration without end')
     if (byte !== GT) return
     checkDeclaration(this.buffer.toString('latin1', this.base, this.pos))
-    this.base = -1
+    this.finish()
     this.#state = CONTENT
-    this.#setStop()
   }
 
   /** XML 1.0 §2.1: after the root element only white space. */
@@ -564,8 +496,4 @@ export abstract class Scanner extends Intake {
     if ((CLASS[this.buffer[this.pos++]!]! & SPACE) === 0)
       throw malformed('Something after the end of the stream')
   }
-}
-
-function malformed(message: string): XmlFault {
-  return new XmlFault('not-well-formed', message)
 }

@@ -1,5 +1,5 @@
 /** Prefixes in scope (Namespaces in XML 1.0 §3, §6.1). */
-import { XmlFault } from './limits.js'
+import { malformed } from './limits.js'
 import { NS } from './namespaces.js'
 
 export class Scope {
@@ -15,10 +15,10 @@ export class Scope {
 
   /** @throws XmlFault when the declaration is one that Namespaces in XML 1.0 §2.2 and §3 forbid */
   declare(prefix: string, ns: string, depth: number): void {
-    if (prefix === 'xmlns') throw new XmlFault('not-well-formed', 'The prefix xmlns cannot be declared')
+    if (prefix === 'xmlns') throw malformed('The prefix xmlns cannot be declared')
     if ((prefix === 'xml') !== (ns === NS.xml) || ns === NS.xmlns)
-      throw new XmlFault('not-well-formed', 'A reserved prefix or namespace in a declaration')
-    if (ns === '') throw new XmlFault('not-well-formed', 'A prefix cannot be declared away')
+      throw malformed('A reserved prefix or namespace in a declaration')
+    if (ns === '') throw malformed('A prefix cannot be declared away')
     if (prefix === 'xml') return
     this.#prefixes.push(prefix)
     this.#namespaces.push(ns)

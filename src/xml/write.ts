@@ -68,14 +68,18 @@ function write(element: LtxElement, inheritedNs: string, declarations: string, n
   for (const key in attrs) {
     const value = attrs[key]
     if (key === 'xmlns' || value === undefined || value === null) continue
-    text += ` ${key}="${escapeAttribute(`${value}`)}"`
+    text += ` ${key}="${escapeAttribute(asText(value))}"`
   }
   if (children.length === 0) return text + '/>'
   text += '>'
   for (const child of children) {
-    text += typeof child === 'object' ? write(child, own, '', own) : escapeText(`${child}`)
+    text += typeof child === 'object' ? write(child, own, '', own) : escapeText(asText(child))
   }
   return `${text}</${name}>`
+}
+
+function asText(value: string | number): string {
+  return typeof value === 'string' ? value : value.toString()
 }
 
 /** Prefixes used in the tree below and including `element` that no element on the way declares. */

@@ -91,9 +91,10 @@ test('what is over a limit must still be well-formed', () => {
   assert.equal(read([Buffer.concat([Buffer.from(`${STREAM}<a>${'<b/>'.repeat(9)}`), Buffer.from([0xff]), Buffer.from('</a>')])], 'stream', limits).fault, 'not-well-formed') // prettier-ignore
 })
 
+const header = (text: string) =>
+  read([Buffer.from(`<stream:stream xmlns:stream='u'${text}>`)], 'stream', limits)
+
 test('limits of the header end the stream', () => {
-  const header = (text: string) =>
-    read([Buffer.from(`<stream:stream xmlns:stream='u'${text}>`)], 'stream', limits)
   assert.equal(header(attributes(4)).events.length, 1)
   assert.equal(header(attributes(5)).fault, 'policy-violation')
   assert.equal(header(prefixes(3)).events.length, 1)
