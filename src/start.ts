@@ -151,10 +151,7 @@ async function openStorage(
     },
   })
   closings.push(() => database.close())
-  await database.waitUntilReady(connectWait, (line) => {
-    signal.throwIfAborted()
-    tell(line)
-  })
+  await database.waitUntilReady(connectWait, tell, signal)
   signal.throwIfAborted()
   await migrate(database, readMigrations(), tell)
   const { offlineMessages: messages, offlineSize: bytes } = config.limits

@@ -39,12 +39,13 @@ export class CachedAccounts implements Accounts {
     const known = this.#known.get(name)
     if (known) return known
     if (this.#absent.get(name)) return undefined
-    let asking = this.#asking.get(name)
-    if (!asking) {
-      asking = this.#ask(name, domain, local)
-      this.#asking.set(name, asking)
-    }
-    return asking
+    const asking = this.#asking.get(name)
+    if (asking) return asking
+    const asked = this.#ask(name, domain, local).finally(() => {
+      if (this.#asking.get(name) === asked) this.#asking.delete(name)
+    })
+    this.#asking.set(name, asked)
+    return asked
   }
 
   async create(domain: string, local: string, keys: AccountKeys, at: number): Promise<Account | 'exists'> {
@@ -77,15 +78,11 @@ export class CachedAccounts implements Accounts {
 
   async #ask(name: string, domain: string, local: string): Promise<Account | undefined> {
     const changes = this.#changes
-    try {
-      const account = await this.#table.get(domain, local)
-      if (changes !== this.#changes) return account
-      if (account) this.#known.set(name, account)
-      else this.#absent.set(name, true)
-      return account
-    } finally {
-      this.#asking.delete(name)
-    }
+    const account = await this.#table.get(domain, local)
+    if (changes !== this.#changes) return account
+    if (account) this.#known.set(name, account)
+    else this.#absent.set(name, true)
+    return account
   }
 
   async #change(work: () => Promise<AccountName | undefined>): Promise<void> {

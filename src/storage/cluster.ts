@@ -50,11 +50,11 @@ export async function openCluster(data: string, tell: (line: string) => void): P
   const native = nativeFolder()
   const there = await statOf(path)
   const identity = identityFor(there)
-  const programs = await runnable(native, data, identity)
+  const programs = await runnable(native, data, identity, tell)
   const cluster = { path, log: join(data, 'postgres.log'), programs, identity }
   if (there) {
-    await checkVersion(cluster)
     await checkOwner(cluster, there)
+    await checkVersion(cluster)
   } else {
     tell(`making the embedded database in ${path}`)
     await initialise(cluster)
@@ -177,7 +177,12 @@ function nameOfUser(): void {
  * The programs where `identity` can run them, with the symbolic links that the package keeps as a list: in place when
  * that can be, else a copy next to the data, else (data in a closed place too) a copy in /var/lib/parley.
  */
-async function runnable(native: string, data: string, identity: Identity | undefined): Promise<string> {
+async function runnable(
+  native: string,
+  data: string,
+  identity: Identity | undefined,
+  tell: (line: string) => void,
+): Promise<string> {
   if ((await isOpen(join(native, 'bin/postgres'), identity)) && (await link(native))) return native
   const { version } = JSON.parse(await readFile(join(native, '../package.json'), 'utf8')) as {
     version: string
@@ -185,6 +190,7 @@ async function runnable(native: string, data: string, identity: Identity | undef
   const home = (await isOpen(data, identity)) ? data : '/var/lib/parley'
   const copy = join(home, `postgresql-${version}`)
   if (await statOf(copy)) return copy
+  tell(`copying the embedded PostgreSQL to ${copy}: it cannot be run where it is installed`)
   const making = `${copy}.new-${system.pid}`
   try {
     if (await mkdir(home, { recursive: true })) await chmod(home, 0o755)

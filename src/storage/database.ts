@@ -133,9 +133,10 @@ export class Database {
 
   /**
    * Waits until the database answers, at most `ms`; `tell` gets one line whenever the reason for waiting changes.
-   * Throws `StorageRefused` when the time is over, when waiting cannot help, or when the server is too old.
+   * Throws `StorageRefused` when the time is over, when waiting cannot help, or when the server is too old; and the
+   * reason of `signal` once that is aborted.
    */
-  async waitUntilReady(ms: number, tell: (line: string) => void): Promise<void> {
+  async waitUntilReady(ms: number, tell: (line: string) => void, signal?: AbortSignal): Promise<void> {
     const { clock } = this.#options
     const end = clock.now() + ms
     for (let told = ''; ;) {
@@ -150,6 +151,7 @@ export class Database {
         if (reason !== told)
           tell(`waiting up to ${Math.round(ms / 1000)} s for the database ${this.address}: ${reason}`)
         told = reason
+        signal?.throwIfAborted()
         await pause(clock, 250)
       }
     }

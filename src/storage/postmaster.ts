@@ -53,6 +53,7 @@ export async function startPostgres(cluster: Cluster, pause: () => Promise<void>
   await dropStalePidFile(cluster)
   await keepOneOldLog(cluster.log)
   const log = await open(cluster.log, 'a', 0o600)
+  if (cluster.identity) await log.chown(cluster.identity.uid, cluster.identity.gid)
   const before = (await log.stat()).size
   const child = spawn(
     join(cluster.programs, 'bin/postgres'),

@@ -280,6 +280,16 @@ test('waiting for a database that comes ends when it is there', async () => {
   })
 })
 
+test('waiting for a database can be broken off', async () => {
+  line.cut()
+  const interrupt = new AbortController()
+  await using(open(), async (database) => {
+    const waiting = database.waitUntilReady(60_000, () => interrupt.abort(), interrupt.signal)
+    await assert.rejects(waiting, { name: 'AbortError' })
+  })
+  await line.restore()
+})
+
 test('no wait helps when the database does not exist', async () => {
   const connection = { host: line.host, user: 'parley', database: 'nowhere' }
   await using(open({ connection }), async (database) => {
