@@ -1,5 +1,5 @@
 /** ejabberd as Debian has it: Mnesia, no limits, no archive, SCRAM keys written into its account table. */
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { deriveKeys, iterations, salt } from './accounts.js'
 import { sleep } from './job.js'
@@ -52,7 +52,8 @@ async function start(setup: Setup): Promise<Running> {
   })
   await ready(child, port, log)
   for (let i = 0; i < 600 && !existsSync(seeded); i++) await sleep(100)
-  if (!existsSync(seeded)) throw new Error(`ejabberd took no accounts; see ${log}`)
+  if (!existsSync(seeded))
+    throw new Error(`ejabberd took no accounts: ${readFileSync(log, 'utf8').slice(-2000)}`)
   return { port, processes: [child.pid ?? 0], stop: () => end(child) }
 }
 

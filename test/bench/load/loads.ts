@@ -90,12 +90,8 @@ async function idle(job: Job, target: Target): Promise<Outcome> {
   let ended: Error | undefined
   for (const client of clients) client.onEnd = (error) => void (ended ??= error)
   await sleep(job.quick ? 5000 : 20_000)
-  const watch = await Stopwatch.start(job)
-  await sleep(10_000)
-  await watch.stop(figures, count * 10)
   if (ended) throw ended
   add(figures, 'memory', (memoryOf(job.processes) - empty) / count)
-  delete figures['rate']
   await pool(count, 64, async (index) => clients[index]?.logout())
   return { figures, lost: 0 }
 }

@@ -13,7 +13,7 @@ import { domains, end, freePort, launch, ready, type Running, type Server, type 
 const top = join(import.meta.dirname, '../../../..')
 const program = join(top, 'dist/src/main.js')
 /** Options of Node for the server, such as --cpu-prof. */
-const nodeOptions = (process.env['PARLEY_NODE_OPTIONS'] ?? '').split(' ').filter((option) => option !== '')
+const nodeOptions = (process.env['BENCH_NODE_OPTIONS'] ?? '').split(' ').filter((option) => option !== '')
 const unlimited = ['c2s_rate', 'c2s_stanza_rate', 'connections_per_address', 'connection_rate']
 
 export const parley: Server = {

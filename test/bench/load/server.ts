@@ -1,6 +1,6 @@
 /** What the conductor knows of a server under load, and how a server's process is started and ended. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { openSync } from 'node:fs'
+import { openSync, readFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import type { Crowd } from './accounts.js'
 import type { LoadName } from './job.js'
@@ -71,7 +71,7 @@ export async function ready(child: ChildProcess, port: number, log: string): Pro
   const deadline = performance.now() + startDeadline
   for (;;) {
     if (child.exitCode !== null || performance.now() > deadline)
-      throw new Error(`${child.spawnfile} did not start; see ${log}`)
+      throw new Error(`${child.spawnfile} did not start: ${readFileSync(log, 'utf8').slice(-2000)}`)
     try {
       ;(await openTls(port, domains.sha1)).destroy()
       return
