@@ -13,6 +13,7 @@ import type { Log } from '../base/log.js'
 import { Lru } from '../base/lru.js'
 import type { Counter, Metrics } from '../base/metrics.js'
 import type { Random } from '../base/random.js'
+import { endPointHash } from '../sasl/channel-binding.js'
 import { examine, namesDomain } from './examine.js'
 import { makeSelfSigned } from './self-signed.js'
 
@@ -99,7 +100,7 @@ export class Certificates {
    * Key and certificate for a server name as the client sent it (SNI), or for a client that sent none. The same object
    * until the certificate is exchanged.
    */
-  pairFor(serverName: string | undefined): SecureContextOptions {
+  pairFor(serverName: string | undefined): KeyPair {
     return this.#choose(serverName).current.pair
   }
 
@@ -198,11 +199,18 @@ export class Certificates {
   }
 }
 
+/** What a handshake needs, and what is known of the certificate that is sent in it. */
+export interface KeyPair {
+  readonly options: SecureContextOptions
+  /** For the channel binding tls-server-end-point. */
+  readonly endPoint: Buffer | undefined
+}
+
 /** A pair that passed the examination. */
 interface Pair {
   readonly facts: CertificateFacts
   readonly own: X509Certificate
-  readonly pair: SecureContextOptions
+  readonly pair: KeyPair
   /** One line each about what clients may not like. */
   readonly complaints: readonly string[]
 }
@@ -340,12 +348,12 @@ function makePair(
   more: { file: string; complaints: readonly string[] },
 ): Pair {
   const own = chain[0]!
-  const pair: SecureContextOptions = { ...protocol, cert, key }
+  const context: SecureContextOptions = { ...protocol, cert, key }
   // Throws what OpenSSL has against it, such as a key that is too short.
-  createSecureContext(pair)
+  createSecureContext(context)
   return {
     own,
-    pair,
+    pair: { options: context, endPoint: endPointHash(own.raw) },
     complaints: more.complaints,
     facts: {
       domain,

@@ -2,15 +2,15 @@
 import { BlockList, createServer as createTcpServer, isIP } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
-import type { SecureContextOptions, Server as TlsServer, TLSSocket } from 'node:tls'
+import type { Server as TlsServer, TLSSocket } from 'node:tls'
 import type { Clock } from '../base/clock.js'
 import type { Log } from '../base/log.js'
 import type { Counters, Metrics } from '../base/metrics.js'
 import type { Admission } from './admission.js'
-import type { Certificates } from './certificates.js'
+import type { Certificates, KeyPair } from './certificates.js'
 import { readClientHello } from './client-hello.js'
 import { Flusher, StartTlsTransport, TcpTransport } from './tcp-transport.js'
-import type { TransportShare } from './tcp-transport.js'
+import type { Secured, TransportShare } from './tcp-transport.js'
 
 /**
  * `starttls`: plain until the client asks for TLS (RFC 6120 §5). `direct`: TLS from the first byte (XEP-0368).
@@ -175,7 +175,7 @@ export class Listener {
 
 /** TLS handshakes, run by `tls.Server`s that never listen, one for each certificate: so ALPN and the time limit are Node's own. */
 class Handshakes {
-  readonly #servers = new WeakMap<SecureContextOptions, TlsServer>()
+  readonly #servers = new WeakMap<KeyPair, TlsServer>()
   readonly #running = new Map<string, (result: TLSSocket | Error) => void>()
   readonly #failures: Counters
 
@@ -188,11 +188,12 @@ class Handshakes {
     ])
   }
 
-  /** Resolves with the secured socket; rejects, and has closed the connection, when the handshake fails. */
-  async run(raw: Socket): Promise<TLSSocket> {
+  /** Resolves with the secured connection; rejects, and has closed the connection, when the handshake fails. */
+  async run(raw: Socket): Promise<Secured> {
     try {
       const serverName = await this.#serverName(raw)
-      return await this.#secure(raw, this.#serverFor(this.certificates.pairFor(serverName)))
+      const pair = this.certificates.pairFor(serverName)
+      return { socket: await this.#secure(raw, this.#serverFor(pair)), endPoint: pair.endPoint }
     } catch (error) {
       this.#failures.of((error as NodeJS.ErrnoException).code ?? 'other').add()
       raw.destroy()
@@ -244,12 +245,12 @@ class Handshakes {
     })
   }
 
-  #serverFor(pair: SecureContextOptions): TlsServer {
+  #serverFor(pair: KeyPair): TlsServer {
     const there = this.#servers.get(pair)
     if (there) return there
     const { kind, handshakeMs = defaultHandshakeMs } = this.options
     const server = createTlsServer({
-      ...pair,
+      ...pair.options,
       handshakeTimeout: handshakeMs,
       // XEP-0368 §3: who negotiates an application protocol must negotiate this one; who does not is welcome.
       ...(kind === 'direct' ? { ALPNProtocols: ['xmpp-client'] } : {}),

@@ -7,6 +7,12 @@ import type { ChannelBindings } from '../sasl/mechanism.js'
 import type { TlsFacts, Transport } from '../stream/transport.js'
 import type { Visitor } from './admission.js'
 
+/** A connection after its handshake, and the hash of the certificate sent on it for channel binding. */
+export interface Secured {
+  readonly socket: TLSSocket
+  readonly endPoint: Buffer | undefined
+}
+
 /** What all connections of a listener share. */
 export interface TransportShare {
   readonly clock: Clock
@@ -15,7 +21,7 @@ export interface TransportShare {
   readonly highWater: number
   readonly trusted: boolean
   /** Puts TLS onto a plain connection. */
-  secure(raw: Socket): Promise<TLSSocket>
+  secure(raw: Socket): Promise<Secured>
   /** The connection is gone. */
   closed(transport: TcpTransport): void
 }
@@ -117,9 +123,9 @@ export class TcpTransport implements Transport {
   }
 
   /** The handshake is done: from now on the connection is read and written through `socket`, which also tells its end. */
-  secured(socket: TLSSocket): void {
+  secured({ socket, endPoint }: Secured): void {
     this.#socket.off('close', onClose)
-    this.tls = new SocketFacts(socket)
+    this.tls = new SocketFacts(socket, endPoint)
     this.#state = 'open'
     this.#adopt(socket)
   }
@@ -188,7 +194,10 @@ export class Flusher {
 class SocketFacts implements TlsFacts {
   #bindings: ChannelBindings | 'none' | undefined = undefined
 
-  constructor(private readonly socket: TLSSocket) {}
+  constructor(
+    private readonly socket: TLSSocket,
+    private readonly endPoint: Buffer | undefined,
+  ) {}
 
   get protocol(): string {
     return this.socket.getProtocol() ?? ''
@@ -204,7 +213,7 @@ class SocketFacts implements TlsFacts {
   }
 
   get bindings(): ChannelBindings | undefined {
-    this.#bindings ??= channelBindings(this.socket) ?? 'none'
+    this.#bindings ??= channelBindings(this.socket, this.endPoint) ?? 'none'
     return this.#bindings === 'none' ? undefined : this.#bindings
   }
 
