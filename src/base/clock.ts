@@ -10,7 +10,7 @@ export interface Timer {
 export interface Clock {
   /** Milliseconds since 1970 UTC. */
   now(): number
-  /** Runs `run` once after `ms` milliseconds unless cancelled. */
+  /** Runs `run` once after `ms` milliseconds unless cancelled; `Infinity` is never. */
   after(ms: number, run: () => void): Timer
 }
 
@@ -30,9 +30,37 @@ class RealTimer implements Timer {
   }
 }
 
+/** The longest delay that Node takes, some 24 days; it fires at once for a longer one. */
+const longest = 2 ** 31 - 1
+
+/** A delay of any length, as steps that Node can take. */
+class LongTimer implements Timer {
+  #step: RealTimer
+  #end: number
+  constructor(
+    readonly ms: number,
+    readonly run: () => void,
+  ) {
+    this.#end = Date.now() + ms
+    this.#step = this.#next()
+  }
+  refresh(): void {
+    this.#end = Date.now() + this.ms
+  }
+  cancel(): void {
+    this.#step.cancel()
+  }
+  #next(): RealTimer {
+    return new RealTimer(Math.min(this.#end - Date.now(), longest), () => {
+      if (Date.now() >= this.#end) this.run()
+      else this.#step = this.#next()
+    })
+  }
+}
+
 export const realClock: Clock = {
   now: () => Date.now(),
-  after: (ms, run) => new RealTimer(ms, run),
+  after: (ms, run) => (ms <= longest ? new RealTimer(ms, run) : new LongTimer(ms, run)),
 }
 
 /** Resolves after `ms` milliseconds; unlike a timer it keeps the process alive: somebody waits for it. */

@@ -1,6 +1,6 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
-import { HandClock } from '../../src/base/clock.js'
+import { HandClock, pause, realClock } from '../../src/base/clock.js'
 
 test('timers fire in order of their moment and see that moment', () => {
   const clock = new HandClock(0)
@@ -31,4 +31,15 @@ test('a refreshed timer waits its whole delay again, a cancelled one never fires
   timer.cancel()
   clock.advance(100)
   assert.equal(fired, 1)
+})
+
+test('the real clock waits for ever when told so, where Node would fire at once', async () => {
+  let fired = 0
+  const timers = [Infinity, 2 ** 31].map((ms) => realClock.after(ms, () => fired++))
+  await pause(realClock, 20)
+  assert.equal(fired, 0)
+  for (const timer of timers) {
+    timer.refresh()
+    timer.cancel()
+  }
 })
