@@ -162,17 +162,18 @@ function giveUp(error: unknown): never {
 
 function messageOf(error: unknown): string {
   if (error instanceof ConfigError) return error.message
-  const { code, address, port, path, message, fix } = error as NodeJS.ErrnoException & {
+  const { message, fix, cause } = error as Error & { fix?: string }
+  if (fix !== undefined) return told(message, fix)
+  // What the system said may stand behind what we made of it.
+  const { code, address, port, path } = (cause instanceof Error ? cause : error) as NodeJS.ErrnoException & {
     address?: string
     port?: number
-    fix?: string
   }
-  if (fix !== undefined) return told(message, fix)
   const place = `${address?.includes(':') ? `[${address}]` : address}:${port}`
   if (code === 'EADDRINUSE')
     return told(
-      `cannot listen on ${place}: something else does already`,
-      'stop it, or choose another port under [listen]',
+      `cannot listen on ${place}: another program does already`,
+      `stop it (ss -ltnp 'sport = :${port}' names it), or choose another port under [listen]`,
     )
   if (code === 'EADDRNOTAVAIL')
     return told(
@@ -182,8 +183,10 @@ function messageOf(error: unknown): string {
   if (code === 'EACCES' && port !== undefined)
     return told(
       `cannot listen on ${place}: not allowed`,
-      'use a port above 1023, or give the process the right to bind low ports',
+      'use a port above 1023, or give the process the right to bind low ones (CAP_NET_BIND_SERVICE)',
     )
+  if ((code === 'ENOTDIR' || code === 'EEXIST') && path !== undefined)
+    return told(`cannot make the folder ${path}: something else has that name`, 'move it, or set data_dir')
   if ((code === 'EACCES' || code === 'EPERM' || code === 'EROFS') && path !== undefined)
     return told(
       `cannot write ${path}: not allowed`,
@@ -196,8 +199,9 @@ function messageOf(error: unknown): string {
   )
 }
 
-const told = (message: string, fix: string | undefined) =>
-  `parley: ${message}${fix ? `\n   fix  ${fix}` : ''}`
+function told(message: string, fix: string | undefined): string {
+  return `parley: ${message}${fix ? `\n   fix  ${fix}` : ''}`
+}
 
 function logSettings({ log }: ServerConfig): LogSettings {
   const format = log.format === 'auto' ? (process.stdout.isTTY ? 'text' : 'json') : log.format

@@ -7,7 +7,7 @@ import type { Schema } from '../base/schema.js'
 import type { Terminal } from '../base/terminal.js'
 import type { FileAccess } from '../config/files.js'
 import { nameOf } from '../config/layers.js'
-import { loadConfig } from '../config/load.js'
+import { controlSocketOf, loadConfig } from '../config/load.js'
 import type { ConfigSource, LoadedConfig } from '../config/load.js'
 import { ConfigError, printProblems, summary } from '../config/problems.js'
 import { exampleConfig, optionReference } from '../config/reference.js'
@@ -192,7 +192,7 @@ async function runInServer(
   } catch (fault) {
     throw fault instanceof Misfit ? new UsageError(fault.message) : fault
   }
-  const path = globals.socket ?? (await load(globals, at)).config.listen.adminSocket
+  const path = globals.socket ?? controlSocketOf(await sourceOf(globals, at))
   const loss = command.destroys?.(checked)
   if (loss !== undefined && !globals.flags.has('yes') && !(await confirmed(loss, at.terminal))) return 1
 
@@ -355,8 +355,7 @@ function complain(error: unknown, { terminal, parley }: CtlEnvironment): ExitCod
     )
     return 3
   }
-  if (error instanceof ConfigError)
-    terminal.error(`${printProblems(error.problems)}\n${summary(error.problems)}`)
+  if (error instanceof ConfigError) terminal.error(error.message)
   else if (error instanceof CommandError) lines(error.message, error.hint)
   else if (error instanceof SocketError) lines(error.message, error.fix)
   else throw error

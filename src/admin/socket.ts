@@ -10,6 +10,7 @@ import { ConfigError } from '../config/problems.js'
 import { CommandError } from '../host/command.js'
 import type { CommandResult } from '../host/command.js'
 import { StorageUnavailable } from '../storage/errors.js'
+import { argumentsOf } from './arguments.js'
 import type { AnyCommand } from './commands.js'
 
 export interface Request {
@@ -167,7 +168,8 @@ async function answerLine(line: string, commands: readonly AnyCommand[], log: Lo
 async function run(command: AnyCommand, raw: unknown, log: Log): Promise<Answer> {
   try {
     const result = await command.run(command.args.parse(raw) as unknown, { by: 'local socket' })
-    if (!command.reads) log.info('admin.command', { command: command.name, by: 'local socket' })
+    if (!command.reads)
+      log.info('admin.command', { command: command.name, args: openArgs(command, raw), by: 'local socket' })
     return { ok: true, ...result }
   } catch (error) {
     if (error instanceof Misfit) return { ok: false, kind: 'usage', message: error.message }
@@ -189,6 +191,12 @@ async function run(command: AnyCommand, raw: unknown, log: Log): Promise<Answer>
     log.error('admin.command.failed', { command: command.name, error })
     return { ok: false, kind: 'problem', message: 'the server made a mistake; its log has the details' }
   }
+}
+
+/** What was asked, without the secrets. */
+function openArgs({ args }: AnyCommand, raw: unknown): Record<string, unknown> {
+  const secrets = argumentsOf(args).flatMap(({ key, option }) => (option.kind === 'secret' ? [key] : []))
+  return Object.fromEntries(Object.entries(raw as object).filter(([key]) => !secrets.includes(key)))
 }
 
 /** A socket file whose server is gone is removed; one that answers, or something else of that name, is an error. */

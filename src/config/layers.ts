@@ -52,7 +52,7 @@ export class Layers {
       text = this.files.read(name)
     } catch (error) {
       const { message, hint } = this.files.explain(name, error)
-      this.problems.push({ where: name, message, hint, order: order(0) })
+      this.problems.push({ where: name, message, hint, unreadable: true, order: order(0) })
       return
     }
     let table: Record<string, unknown>
@@ -64,6 +64,7 @@ export class Layers {
       const hint = error.codeblock.split('\n')[error.line > 1 ? 1 : 0]?.trim()
       this.problems.push({
         where: `${name}:${error.line}:${error.column}`,
+        unreadable: true,
         message,
         hint,
         order: order(error.line),

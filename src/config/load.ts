@@ -49,22 +49,43 @@ export const reservedNames = ['PARLEY_CONFIG', 'PARLEY_DEBUG']
 
 /** Reads and checks everything anew. Throws `ConfigError` with all problems. */
 export function loadConfig(source: ConfigSource): LoadedConfig {
-  const access = source.files ?? fileAccess('/', undefined)
-  const schema = serverSchema(source.modules)
-  const layers = new Layers(schema, access)
-  const files = source.file === undefined ? [] : filesOf(source.file, access)
-  for (const file of files) layers.addFile(file)
-  layers.addEnvironment(source.env ?? {}, access.folder, reservedNames)
-  layers.addSettings(source.set ?? [], access.folder)
-
+  const { layers, files } = layersOf(source)
   const reader = new Reader(layers)
   reader.inheritModules()
+  const schema = serverSchema(source.modules)
   const value = schema.read(layers.raw, [], reader)
   // The checks below look at whole values: they only make sense when each is right.
   const config = layers.problems.some(({ warning }) => !warning) ? undefined : finish(value, reader)
   const wrong = layers.problems.some(({ warning }) => !warning)
   if (!config || wrong) throw new ConfigError(layers.problems)
   return { config, files, warnings: layers.problems, settings: settingsOf(schema, value, layers) }
+}
+
+/**
+ * Where the control socket of a server with this configuration is, even when much of it is wrong: a server goes on
+ * with the configuration it was started with. Throws `ConfigError` when the files cannot be read at all.
+ */
+export function controlSocketOf(source: ConfigSource): string {
+  const { layers } = layersOf(source)
+  const unreadable = layers.problems.filter(({ unreadable }) => unreadable)
+  if (unreadable.length > 0) throw new ConfigError(unreadable, 'where the control socket is cannot be known')
+  const { listen, data_dir: dataDir } = layers.raw
+  const own = isTable(listen) ? listen['admin_socket'] : undefined
+  if (typeof own === 'string') return layers.resolve(['listen', 'admin_socket'], own)
+  const folder = layers.resolve(['data_dir'], typeof dataDir === 'string' ? dataDir : './data')
+  return join(folder, socketName)
+}
+
+const socketName = 'parley.sock'
+
+function layersOf(source: ConfigSource): { layers: Layers; files: readonly string[] } {
+  const access = source.files ?? fileAccess('/', undefined)
+  const layers = new Layers(serverSchema(source.modules), access)
+  const files = source.file === undefined ? [] : filesOf(source.file, access)
+  for (const file of files) layers.addFile(file)
+  layers.addEnvironment(source.env ?? {}, access.folder, reservedNames)
+  layers.addSettings(source.set ?? [], access.folder)
+  return { layers, files }
 }
 
 /** Reports what the schemas find, each with its place in the file. */
@@ -216,7 +237,7 @@ function finish(written: Written, reader: Reader): ServerConfig | undefined {
       return [name, { domain: name, tls: tls ?? shared, modules: modulesOf(own?.modules ?? modules) }]
     }),
   )
-  const adminSocket = rest.listen.adminSocket ?? join(rest.dataDir, 'parley.sock')
+  const adminSocket = rest.listen.adminSocket ?? join(rest.dataDir, socketName)
   return { ...rest, listen: { ...rest.listen, adminSocket }, domains, hosts }
 }
 

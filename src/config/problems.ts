@@ -8,6 +8,8 @@ export interface Problem {
   readonly hint?: string | undefined
   /** A warning does not stop the start. */
   readonly warning?: boolean
+  /** A whole file could not be read or parsed. */
+  readonly unreadable?: boolean
   /** Sorts problems: the layer, then the line in it. */
   readonly order: readonly [layer: number, line: number]
 }

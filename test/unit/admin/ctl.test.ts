@@ -98,11 +98,21 @@ test('without a server: exit code 3 and what to do', async () => {
 })
 
 test('the control socket comes from the configuration', async () => {
-  const files = inMemory({ 'parley.toml': `data_dir = "${folder}/data"`, 'bad.toml': 'nonsense = 1' })
-  const own = await parley('health', undefined, { files })
-  assert.match(own.error, /no .*\/data\/parley\.sock/)
-  const bad = await parley('health', undefined, { files, env: { PARLEY_CONFIG: 'bad.toml' } })
-  assert.deepEqual([bad.code, bad.error.split('\n')[0]], [1, 'bad.toml:1:1  unknown key  nonsense'])
+  const files = inMemory({
+    'parley.toml': `data_dir = "${folder}/data"`,
+    'wrong.toml': `listen.admin_socket = "${folder}/own.sock"\nnonsense = 1`,
+    'broken.toml': 'data_dir = ',
+  })
+  assert.match((await parley('health', undefined, { files })).error, /no .*\/data\/parley\.sock/)
+  // A mistake in a file must not keep anyone from a server that runs on what was there before.
+  const env = { PARLEY_CONFIG: 'wrong.toml' }
+  assert.match((await parley('health', undefined, { files, env })).error, /no .*\/own\.sock/)
+  const broken = await parley('health --config broken.toml', undefined, { files })
+  assert.equal(broken.code, 1)
+  assert.match(
+    broken.error,
+    /^broken\.toml:1:\d+ .*\n(.*\n)?1 error: where the control socket is cannot be known$/,
+  )
 })
 
 test('user add: the password is asked for twice and never echoed', async () => {
