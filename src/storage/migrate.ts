@@ -91,8 +91,13 @@ async function createHistory(transaction: Transaction): Promise<void> {
   }
 }
 
+/**
+ * Reads the catalog as a table. `to_regclass` may answer from what this connection remembers, and a transaction that
+ * began before another server's commit learns nothing new while it waits for the advisory lock.
+ */
 async function hasHistory(transaction: Transaction): Promise<boolean> {
-  const sql = "SELECT to_regclass('migrations') IS NOT NULL AS there"
+  const sql =
+    "SELECT EXISTS (SELECT FROM pg_class WHERE relname = 'migrations' AND pg_table_is_visible(oid)) AS there"
   const [row] = await transaction.query<{ there: boolean }>('migrate.there', sql)
   return row?.there === true
 }

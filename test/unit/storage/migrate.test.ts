@@ -56,6 +56,26 @@ test('two servers that start at once migrate once', async () => {
   })
 })
 
+test('one that waits for another to make the history sees it afterwards', async () => {
+  await withDatabase(async (database, another) => {
+    // Its connection now remembers that there is no such table.
+    await plan(another, known)
+    let waiting: Promise<unknown> | undefined
+    await database.transaction(async (transaction) => {
+      await transaction.script("SELECT pg_advisory_xact_lock(x'7061726c6579'::bigint)")
+      waiting = migrate(another, known)
+      for (let blocked = 0; blocked === 0;) {
+        const sql = "SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        const [row] = await transaction.query<{ n: number }>('blocked', sql)
+        blocked = row!.n
+      }
+      await transaction.script(`CREATE TABLE migrations (number integer PRIMARY KEY, name text NOT NULL,
+        checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`)
+    })
+    assert.deepEqual(await waiting, known)
+  })
+})
+
 test('a migration that fails leaves nothing of itself, and those before it stay', async () => {
   await withDatabase(async (database) => {
     const broken = {
