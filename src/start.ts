@@ -260,7 +260,7 @@ async function serveAdmin(
       list: (account) => sessionsOf(server, account).map(factsOf),
       end: (jid, reason) => endSessions(server, jid, reason),
     },
-    deriveKeys: (password) => server.passwords.deriveKeys(password),
+    keeper: (domain) => server.hosts.get(domain)!,
     reload: () => settings.reload(),
     readiness,
   }

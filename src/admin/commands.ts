@@ -5,9 +5,10 @@ import { printReload } from '../config/settings.js'
 import type { ReloadReport } from '../config/settings.js'
 import { CommandError } from '../host/command.js'
 import type { Command, CommandResult } from '../host/command.js'
+import type { Host } from '../host/host.js'
+import { StanzaError } from '../stanza/errors.js'
 import { Jid } from '../stanza/jid.js'
-import { StorageUnavailable } from '../storage/errors.js'
-import type { Account, AccountKeys, Accounts } from '../storage/accounts.js'
+import type { Account, Accounts } from '../storage/accounts.js'
 
 /** What the commands need of a running server. */
 export interface AdminServices {
@@ -18,18 +19,21 @@ export interface AdminServices {
   /** The served domains; `user add ana` means the first. */
   readonly domains: readonly string[]
   readonly accounts: Accounts
+  /** What a served domain does with its accounts, so that its modules and the contacts hear of it. */
+  keeper(domain: string): AccountKeeper
   readonly sessions: {
     /** Of one account, or of all. */
     list(account?: Jid): readonly SessionFacts[]
     /** Ends the session of a full address, or all of a bare one, and tells how many. */
     end(jid: Jid, reason: string): number
   }
-  /** Rejects with an error whose message suits the user when the password cannot be one. */
-  deriveKeys(password: string): Promise<AccountKeys>
   /** Reads the whole configuration again. Rejects with `ConfigError`, having changed nothing. */
   reload(): Promise<ReloadReport>
   readiness(): Promise<Readiness> | Readiness
 }
+
+/** Of a `Host`. `createAccount` and `setPassword` reject with a StanzaError whose text says what is wrong with the password. */
+export type AccountKeeper = Pick<Host, 'createAccount' | 'setPassword' | 'removeAccount'>
 
 /** What one may know of a connected client. */
 export interface SessionFacts {
@@ -73,8 +77,9 @@ function userCommands(server: () => AdminServices): AnyCommand[] {
       async run(args) {
         const jid = accountOf(args.account, server()).bare
         const name = jid.toString()
-        const keys = await keysOf(args.password, server())
-        const made = await server().accounts.create(jid.domain, jid.local, keys, server().clock.now())
+        const made = await withPassword(args.password, (password) =>
+          server().keeper(jid.domain).createAccount(jid.local, password),
+        )
         if (made === 'exists')
           throw new CommandError(`${name} exists already`, `for a new password: parley user passwd ${name}`)
         return { data: { account: name }, text: `${name} can log in now.` }
@@ -87,7 +92,9 @@ function userCommands(server: () => AdminServices): AnyCommand[] {
       args: options({ account, password, endSessions: flag(false, 'Also end the sessions there are') }),
       async run(args) {
         const found = await existing(args.account, server())
-        await server().accounts.setKeys(found.account.id, await keysOf(args.password, server()))
+        await withPassword(args.password, (password) =>
+          server().keeper(found.jid.domain).setPassword(found.account, password),
+        )
         const ended = args.endSessions ? server().sessions.end(found.jid, 'The password was changed') : 0
         return {
           data: { account: found.name, ended },
@@ -129,10 +136,10 @@ function userCommands(server: () => AdminServices): AnyCommand[] {
       destroys: ({ account }) => `${account} with its contacts, waiting messages and settings`,
       async run({ account }) {
         const found = await existing(account, server())
-        // Closed first, so that no session writes for an account that is gone.
-        await server().accounts.disable(found.account.id, 'being deleted', server().clock.now())
-        const ended = server().sessions.end(found.jid, 'The account was deleted')
-        await server().accounts.remove(found.account.id)
+        let ended = 0
+        await server()
+          .keeper(found.jid.domain)
+          .removeAccount(found.account, () => (ended = server().sessions.list(found.jid).length))
         return {
           data: { account: found.name, ended },
           text: `${found.name} is deleted. Sessions ended: ${ended}.`,
@@ -352,13 +359,17 @@ async function existing(
   return { jid, name: jid.toString(), account }
 }
 
-async function keysOf(password: string | undefined, server: AdminServices): Promise<AccountKeys> {
+/** Does something with a password; what is wrong with it is told as it is. */
+async function withPassword<T>(
+  password: string | undefined,
+  use: (password: string) => Promise<T>,
+): Promise<T> {
   if (password === undefined) throw new CommandError('no password was given')
   try {
-    return await server.deriveKeys(password)
+    return await use(password)
   } catch (error) {
-    if (error instanceof StorageUnavailable) throw error
-    throw new CommandError((error as Error).message)
+    if (!(error instanceof StanzaError)) throw error
+    throw new CommandError(error.text ?? 'the server is busy with other passwords: try again in a moment')
   }
 }
 

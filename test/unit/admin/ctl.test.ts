@@ -314,7 +314,11 @@ test('reload says what it did, or every mistake', async () => {
 })
 
 test('failures in the server: a lost database is told, a mistake of ours is not', async () => {
-  const lost = await serving({ deriveKeys: () => Promise.reject(new StorageUnavailable('no')) })
+  const lost = await serving({
+    keeper: () => {
+      throw new StorageUnavailable('no')
+    },
+  })
   assert.match(
     (await lost.parley('user add ana --generate')).error,
     /the database cannot be reached right now/,

@@ -2,11 +2,13 @@
 import { HandClock } from '../../../src/base/clock.js'
 import { CountingRandom } from '../../../src/base/random.js'
 import type { Terminal } from '../../../src/base/terminal.js'
-import type { AdminServices, SessionFacts } from '../../../src/admin/commands.js'
+import type { AccountKeeper, AdminServices, SessionFacts } from '../../../src/admin/commands.js'
 import type { CtlEnvironment } from '../../../src/admin/ctl.js'
 import { explain } from '../../../src/config/files.js'
 import type { FileAccess } from '../../../src/config/files.js'
 import type { AccountKeys } from '../../../src/storage/accounts.js'
+import { StanzaError } from '../../../src/stanza/errors.js'
+import { Jid } from '../../../src/stanza/jid.js'
 import { memoryStores } from '../../../src/storage/memory.js'
 
 /** Answers questions from a list; keeps what was said. */
@@ -84,12 +86,26 @@ export function fakeServices(change: Partial<AdminServices> = {}) {
   const clock = new HandClock()
   const sessions: SessionFacts[] = []
   const ended: string[] = []
+  const { accounts } = memoryStores()
+  const derive = (password: string) => {
+    if (password === 'forbidden') throw new StanzaError('not-acceptable', 'this is no password')
+    return keysFor(password)
+  }
+  const keeper = (domain: string): AccountKeeper => ({
+    createAccount: async (local, password) => accounts.create(domain, local, derive(password), clock.now()),
+    setPassword: async ({ id }, password) => accounts.setKeys(id, derive(password)),
+    async removeAccount({ id, local }, beforeEnding) {
+      await accounts.remove(id)
+      beforeEnding?.()
+      services.sessions.end(Jid.of(local, domain), 'The account was removed')
+    },
+  })
   const services: AdminServices = {
     version: '1.2.3',
     clock,
     startedAt: clock.now(),
     domains: ['example.org', 'chat.example'],
-    accounts: memoryStores().accounts,
+    accounts,
     sessions: {
       list: (account) =>
         sessions.filter(({ jid }) => account === undefined || jid.startsWith(`${account.bare.toString()}/`)),
@@ -103,10 +119,7 @@ export function fakeServices(change: Partial<AdminServices> = {}) {
         return before - left.length
       },
     },
-    deriveKeys: (password) =>
-      password === 'forbidden'
-        ? Promise.reject(new Error('this is no password'))
-        : Promise.resolve(keysFor(password)),
+    keeper,
     reload: () => Promise.resolve({ changes: [], notes: [] }),
     readiness: () => ({ ready: true, reasons: [] }),
     ...change,
