@@ -1,0 +1,165 @@
+/** One command: a first start without a configuration, accounts by the command line, clients that verify the certificate, an orderly end, a second start. */
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { statSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import { systemRandom } from '../../src/base/random.js'
+import { makeSelfSigned } from '../../src/tls/self-signed.js'
+import { Client, LoginRefused } from './support/client.js'
+import { leftIn, Parley, temporaryFolder } from './support/server.js'
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+let server: Parley
+before(async () => {
+  folder = await temporaryFolder()
+  server = await Parley.start({ folder: folder.path })
+})
+after(async () => {
+  if (server.child.exitCode === null) await server.stop()
+  await folder.remove()
+})
+
+const login = (account: string, more: Partial<Parameters<typeof Client.login>[0]> = {}) =>
+  Client.login({
+    port: server.port(more.direct ? 'TLS at once' : 'STARTTLS'),
+    trust: server.certificate().pem,
+    account,
+    ...more,
+  })
+
+test('the banner says what is listening, which certificate, and what to do next', () => {
+  const { file, pem } = server.certificate()
+  assert.equal(file, `${folder.path}/data/tls/localhost.pem`)
+  const certificate = new X509Certificate(pem)
+  assert.ok(server.error.includes(`SHA-256 ${certificate.fingerprint256}`))
+  assert.equal(statSync(file).mode & 0o777, 0o600)
+  assert.equal(statSync(`${folder.path}/data`).mode & 0o777, 0o700)
+  assert.match(server.error, /^Parley \d+\.\d+\.\d+ is ready\.\n {2}domains +localhost\n/)
+  assert.match(server.error, /Add a user: +node \S+main\.js user add ana\n/)
+  assert.match(
+    server.error,
+    /Connect a client: +ana@localhost, port \d+, server localhost; trust the certificate above/,
+  )
+  // Standard output is for the log alone, one JSON object a line.
+  for (const line of server.out.trim().split('\n')) assert.equal(typeof JSON.parse(line), 'object')
+})
+
+test('a user is added with the command line: from a file, from standard input, generated', async () => {
+  await server.add('romeo')
+  const generated = (await server.json('user', 'add', 'juliet', '--generate')) as Record<string, string>
+  assert.equal(generated['account'], 'juliet@localhost')
+  const juliet = await login('juliet@localhost', { password: generated['password']! })
+  assert.equal(juliet.jid, 'juliet@localhost/here')
+  await juliet.close()
+  const again = await server.cli(['user', 'add', 'romeo', '--generate'])
+  assert.deepEqual(
+    [again.code, again.error],
+    [
+      1,
+      'parley: romeo@localhost exists already\n   for a new password: parley user passwd romeo@localhost\n',
+    ],
+  )
+})
+
+for (const direct of [false, true])
+  for (const mechanism of ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-512-PLUS', 'SCRAM-SHA-1', 'PLAIN'])
+    test(`login with ${mechanism} over ${direct ? 'direct TLS' : 'STARTTLS'}, certificate verified`, async () => {
+      const romeo = await login('romeo@localhost', { direct, mechanism })
+      assert.equal(romeo.protocol, 'TLSv1.3')
+      assert.equal(romeo.jid, 'romeo@localhost/here')
+      assert.deepEqual(await romeo.appear(), [])
+      assert.equal(await romeo.close(), 'stream closed')
+      await assert.rejects(
+        login('romeo@localhost', { direct, mechanism, password: 'wrong' }),
+        new LoginRefused('not-authorized'),
+      )
+    })
+
+test('a client that trusts another certificate, or meant another name, does not connect', async () => {
+  const trust = makeSelfSigned('localhost', Date.now(), systemRandom)
+  await assert.rejects(login('romeo@localhost', { trust, direct: true }), {
+    code: 'DEPTH_ZERO_SELF_SIGNED_CERT',
+  })
+  await assert.rejects(login('romeo@example.org', { direct: true }), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' })
+})
+
+test('SIGTERM: contacts hear of it, streams are told, exit code 0; the next start finds everything', async () => {
+  await server.add('benvolio')
+  await server.add('mercutio')
+  const [romeo, benvolio] = [await login('romeo@localhost'), await login('benvolio@localhost')]
+  await romeo.appear()
+  await benvolio.appear()
+  await befriend(romeo, benvolio)
+  romeo.send("<message to='benvolio@localhost' type='chat'><body>see you</body></message>")
+  await benvolio.next('message')
+  await benvolio.close()
+  await romeo.next('presence', ({ attrs }) => attrs['type'] === 'unavailable')
+  romeo.send("<message to='benvolio@localhost' type='chat' id='late'><body>are you there?</body></message>")
+  await romeo.ping()
+  const certificate = server.certificate().pem
+
+  const mercutio = await login('mercutio@localhost')
+  await mercutio.appear()
+  await befriend(romeo, mercutio)
+
+  const ending = server.stop()
+  assert.equal(await romeo.ended, 'system-shutdown')
+  assert.equal(await mercutio.ended, 'system-shutdown')
+  // Whoever leaves last is told of the others.
+  const farewells = [...romeo.waiting, ...mercutio.waiting].map(({ attrs }) => attrs['type'])
+  assert.ok(farewells.includes('unavailable'))
+  const { code, signal, error } = await ending
+  assert.deepEqual([code, signal], [0, null])
+  assert.doesNotMatch(error, /\n {4}at |Error/)
+  assert.deepEqual(await leftIn(folder.path), [])
+
+  server = await Parley.start({ folder: folder.path })
+  assert.equal(server.certificate().pem, certificate)
+  const back = await login('benvolio@localhost', { trust: certificate })
+  assert.deepEqual(
+    (await back.appear()).map(({ attrs }) => [attrs['jid'], attrs['subscription']]),
+    [['romeo@localhost', 'both']],
+  )
+  assert.equal((await back.next('message')).attrs['id'], 'late')
+  await back.close()
+  assert.match(server.error, /Users: +node \S+ user list/)
+})
+
+test('SIGINT ends the same way, and a second signal at once', async () => {
+  const romeo = await login('romeo@localhost', { direct: true })
+  server.signal('SIGINT')
+  assert.equal(await romeo.ended, 'system-shutdown')
+  assert.deepEqual([(await server.ended).code, await leftIn(folder.path)], [0, []])
+
+  server = await Parley.start({ folder: folder.path })
+  const silent = await stalled()
+  server.signal('SIGTERM')
+  await server.logs('server.stopping')
+  server.signal('SIGTERM')
+  assert.equal((await server.ended).code, 1)
+  silent.vanish()
+  // What a hasty end has left is found and taken over.
+  server = await Parley.start({ folder: folder.path })
+  const back = await login('romeo@localhost')
+  await back.close()
+})
+
+/** A client that never answers the goodbye, so that the drain has somebody to wait for. */
+async function stalled(): Promise<Client> {
+  const romeo = await login('romeo@localhost', { direct: true })
+  romeo.freeze()
+  return romeo
+}
+
+async function befriend(one: Client, other: Client): Promise<void> {
+  const bare = (client: Client) => client.jid.split('/')[0]
+  for (const [asks, agrees] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    asks.send(`<presence type='subscribe' to='${bare(agrees)}'/>`)
+    await agrees.next('presence', ({ attrs }) => attrs['type'] === 'subscribe')
+    agrees.send(`<presence type='subscribed' to='${bare(asks)}'/>`)
+    await asks.next('presence', ({ attrs }) => attrs['type'] === 'subscribed')
+  }
+}
