@@ -39,7 +39,7 @@ function late(from: number, to: number): number {
 }
 
 function slotOf(length: number, first: number, middle: number, late: number, last: number): number {
-  return (length * 37 + first * 7 + middle * 331 + late * 53 + last * 1201) & (SIZE - 1)
+  return (length * 1271 + first * 2645 + middle * 1663 + late * 663 + last * 201) & (SIZE - 1)
 }
 
 /** The known word that these bytes are; undefined when they are none. */

@@ -1,4 +1,7 @@
-/** How long it takes to parse, read and write typical stanzas: `node dist/test/bench/parse.js`. */
+/**
+ * How long it takes to parse, read and write typical stanzas: `npm run bench -- parse`. Last accepted, in µs on 2 cores
+ * of an AMD EPYC with Node 20: message of 379 bytes 2.3, with its tree 4.2; of 510 bytes 3.1 and 5.9; roster 35 and 123.
+ */
 import { performance } from 'node:perf_hooks'
 import { pathToFileURL } from 'node:url'
 import { defaultLimits, Parser, type RawElement } from '../../src/xml/parser.js'
