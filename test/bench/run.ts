@@ -1,7 +1,15 @@
 /**
- * `npm run bench -- [names] [--quick] [--runs n] [--seconds n] [--json file] [--accept] [--keep]`: the small benches in this
- * folder, then the loads over TLS sockets against Parley, the servers of Debian that are installed, and a bare relay.
- * Names choose small benches, loads and servers; none means all. Fails when messages are lost, never on timing.
+ * `npm run bench`: the small benches in this folder, then the loads over TLS sockets against Parley, the servers of Debian
+ * that are installed, and a bare relay. After `--` come names of benches, loads and servers (none means all) and
+ *
+ *     --quick            one short run of each instead of three
+ *     --runs N --seconds N
+ *     --json FILE        all figures of all runs
+ *     --markdown FILE    the table of the README
+ *     --accept           keep the medians as those that later runs are compared with (accepted.json)
+ *     --keep             leave configurations, logs and data where they are
+ *
+ * Fails when messages are lost, never on timing. Other programs on the machine spoil the figures.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -16,7 +24,7 @@ import { groups } from './load/loads.js'
 import { parley } from './load/parley.js'
 import { prosody } from './load/prosody.js'
 import { relay } from './load/relay.js'
-import { printTable, saveAccepted, type Results } from './load/report.js'
+import { markdown, printTable, saveAccepted, type Results } from './load/report.js'
 import { domainOf, domains, type Running, type Server } from './load/server.js'
 
 const { values: options, positionals: names } = parseArgs({
@@ -26,6 +34,7 @@ const { values: options, positionals: names } = parseArgs({
     runs: { type: 'string' },
     seconds: { type: 'string' },
     json: { type: 'string' },
+    markdown: { type: 'string' },
     accept: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
   },
@@ -50,6 +59,7 @@ runSmall()
 const results = await runLoads()
 if (Object.keys(results).length > 0) printTable(results)
 if (options.json) writeFileSync(options.json, `${JSON.stringify(results, undefined, 2)}\n`)
+if (options.markdown) writeFileSync(options.markdown, markdown(results))
 if (options.accept) saveAccepted(results)
 if (options.keep) console.log(`left in ${top}`)
 else rmSync(top, { recursive: true, force: true })

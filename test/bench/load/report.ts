@@ -41,6 +41,57 @@ export function printTable(results: Results): void {
   for (const row of rows) console.log(row.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  '))
 }
 
+/** What the table of the README holds: a load, one of its figures, the words for it, and how to write it. */
+const shown: readonly (readonly [LoadName, string, string, (value: number) => string])[] = [
+  ['closed', 'cpu', '200-byte chat message, 100 pairs, each waits for the last one: CPU', micro],
+  ['windowed', 'cpu', 'the same, 10 pairs, 20 messages under way: CPU', micro],
+  ['open', 'cpu', '2,000 messages/s, 1,000 users online: CPU a message', micro],
+  ['open', 'p99', 'its latency, 99th percentile', milli],
+  ['crowd', 'cpu', '2,000 messages/s, 4,000 users online: CPU a message', micro],
+  ['crowd', 'p99', 'its latency, 99th percentile', milli],
+  ['login-sha1', 'cpu', 'login and logout, SCRAM-SHA-1 over a new TLS connection: CPU', micro],
+  ['login-sha1', 'cpu', 'these logins per second of CPU', (value) => (1e6 / value).toFixed(0)],
+  ['login-sha256', 'cpu', 'the same with SCRAM-SHA-256: CPU', micro],
+  ['presence', 'cpu', 'presence to 50 contacts: CPU a delivery', micro],
+  ['offline', 'cpu', 'message to somebody absent, stored: CPU', micro],
+  ['offline', 'database', 'and of its PostgreSQL', micro],
+  ['idle', 'memory', 'idle session, of 5,000: memory (PSS)', (value) => `${value.toFixed(0)} KiB`],
+]
+
+/** The main figures as a table in Markdown: medians, and how many times Parley's the others' are. */
+export function markdown(results: Results): string {
+  const servers = Object.keys(results)
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+  const rows = [
+    line(['', ...servers.map((name) => `${name} ${results[name]?.version}`)]),
+    line(['---', ...servers.map(() => '---:')]),
+  ]
+  for (const [load, kind, words, write] of shown) {
+    const own = median(results['Parley']?.loads[load]?.[kind] ?? [])
+    const cells = servers.map((server) => {
+      const value = median(results[server]?.loads[load]?.[kind] ?? [])
+      if (Number.isNaN(value)) return ''
+      const times = server === 'Parley' || Number.isNaN(own) ? '' : ` (${(value / own).toFixed(1)} x)`
+      return write(value) + (write === micro || write === milli ? times : '')
+    })
+    rows.push(line([words, ...cells]))
+  }
+  const delays = Object.values(results['Parley']?.loads ?? {}).flatMap(({ loop }) => loop ?? [])
+  const worst =
+    delays.length === 0
+      ? ''
+      : `\nLongest event-loop delay (p99) of Parley in all of it: ${milli(Math.max(...delays))}.\n`
+  return `${rows.join('\n')}\n${worst}`
+}
+
+function micro(value: number): string {
+  return `${value.toFixed(value < 10 ? 1 : 0)} µs`
+}
+
+function milli(value: number): string {
+  return `${value.toFixed(1)} ms`
+}
+
 /** Keeps the medians of these results beside those of loads that were not run. */
 export function saveAccepted(results: Results): void {
   const accepted = readAccepted()
