@@ -15,9 +15,9 @@ export interface Generated {
 }
 
 export const generated: readonly Generated[] = [
-  { path: 'docs/parley.doap', wanted: () => doap(modules, packageDescription()) },
+  { path: 'config/parley.doap', wanted: () => doap(modules, packageDescription()) },
   { path: 'config/parley.example.toml', wanted: () => exampleConfig(modules) },
-  { path: 'docs/options.md', wanted: () => optionReference(modules) },
+  { path: 'config/options.md', wanted: () => optionReference(modules) },
   { path: 'README.md', wanted: (present) => present && between(present, 'xeps', xepTable(modules)) },
 ]
 

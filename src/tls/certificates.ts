@@ -325,7 +325,7 @@ async function keptOrMade(domain: string, file: string, options: CertificateOpti
       `${file}: a new self-signed certificate replaces it: ${why}`,
     )
   }
-  const made = makeSelfSigned(asciiName(domain), clock.now(), random)
+  const made = await makeSelfSigned(asciiName(domain), clock.now(), random)
   try {
     await writeAtomically(file, made)
   } catch (error) {

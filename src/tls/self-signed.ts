@@ -1,108 +1,133 @@
 /** A self-signed certificate for a server that was given none: a P-256 key and an X.509 v3 certificate (RFC 5280). */
 import { generateKeyPairSync, sign } from 'node:crypto'
-import { isIP } from 'node:net'
+import type forge from 'node-forge'
 import type { Random } from '../base/random.js'
+
+type Asn1 = forge.asn1.Asn1
+type Forge = typeof forge
 
 const day = 86_400_000
 const lifetime = 3650 * day
 
 /**
  * The key and the certificate as one PEM text. `name` is a domain in ASCII or an IP address. Valid for ten years from
- * a day before `now`, so that a client whose clock is slow takes it too. Takes under a millisecond.
+ * a day before `now`, so that a client whose clock is slow takes it too.
  */
-export function makeSelfSigned(name: string, now: number, random: Random): string {
+export async function makeSelfSigned(name: string, now: number, random: Random): Promise<string> {
+  // Most servers never make one, so the library is loaded by those that do.
+  const { default: library } = await import('node-forge')
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const serial = random.bytes(16)
-  // RFC 5280 §4.1.2.2: positive, and the first byte not superfluous.
-  serial[0] = (serial[0]! & 0x7f) | 0x40
-  const subject = distinguishedName(name)
-  const toBeSigned = sequence(
-    tagged(0, integer(Buffer.of(2))),
-    integer(serial),
-    ecdsaWithSha256,
-    subject,
-    sequence(time(now - day), time(now - day + lifetime)),
-    subject,
-    publicKey.export({ type: 'spki', format: 'der' }),
-    tagged(3, sequence(...extensions(name))),
-  )
-  const signature = sign('sha256', toBeSigned, { key: privateKey, dsaEncoding: 'der' })
-  const certificate = sequence(toBeSigned, ecdsaWithSha256, bitString(signature))
-  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() + pem(certificate)
+  const make = new Maker(library)
+  const toBeSigned = make.toBeSigned(name, now, random, publicKey.export({ type: 'spki', format: 'der' }))
+  // node-forge knows no elliptic curves: it writes the structures, Node signs them.
+  const signature = sign('sha256', make.bytes(toBeSigned), { key: privateKey, dsaEncoding: 'der' })
+  const body = make.bytes(make.sequence(toBeSigned, make.ecdsaWithSha256(), make.bitString(signature)))
+  const certificate = library.pem.encode({
+    type: 'CERTIFICATE',
+    body: body.toString('latin1'),
+  } as forge.pem.ObjectPEM)
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() + certificate.replaceAll('\r\n', '\n')
 }
 
-function extensions(name: string): Buffer[] {
-  return [
-    // RFC 5280 §4.2.1.9: no certificates of others can be hung on this one.
-    extension('551d13', sequence(), 'critical'),
-    // RFC 5280 §4.2.1.12: for servers.
-    extension('551d25', sequence(objectIdentifier('2b06010505070301'))),
-    // RFC 6120 §13.7.1.2: the domain as dNSName.
-    extension('551d11', sequence(isIP(name) ? der(0x87, addressBytes(name)) : der(0x82, Buffer.from(name)))),
-  ]
-}
+/** The structures of RFC 5280 §4.1 in the terms of node-forge's ASN.1. */
+class Maker {
+  readonly #forge: Forge
 
-/** The common name, for people; programs read the alternative name. RFC 5280 A.1: at most 64 characters. */
-function distinguishedName(name: string): Buffer {
-  const commonName = sequence(objectIdentifier('550403'), der(0x0c, Buffer.from(name.slice(0, 64))))
-  return sequence(der(0x31, commonName))
-}
+  constructor(library: Forge) {
+    this.#forge = library
+  }
 
-function addressBytes(address: string): Buffer {
-  if (isIP(address) === 4) return Buffer.from(address.split('.').map(Number))
-  const [head = '', tail] = address.split('::')
-  const before = head === '' ? [] : head.split(':')
-  const after = tail ? tail.split(':') : []
-  const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0')
-  const all = [...before, ...zeros, ...after].map((group) => group.padStart(4, '0'))
-  return Buffer.from(all.join(''), 'hex')
-}
+  toBeSigned(name: string, now: number, random: Random, publicKey: Buffer): Asn1 {
+    const { asn1 } = this.#forge
+    const serial = random.bytes(16)
+    // RFC 5280 §4.1.2.2: positive, and the first byte not superfluous.
+    serial[0] = (serial[0]! & 0x7f) | 0x40
+    const subject = this.#subject(name)
+    return this.sequence(
+      this.#tagged(0, this.#universal(asn1.Type.INTEGER, '\x02')),
+      this.#universal(asn1.Type.INTEGER, serial.toString('latin1')),
+      this.ecdsaWithSha256(),
+      subject,
+      this.sequence(this.#time(now - day), this.#time(now - day + lifetime)),
+      subject,
+      asn1.fromDer(publicKey.toString('latin1')),
+      this.#tagged(3, this.sequence(...this.#extensions(name))),
+    )
+  }
 
-// The few pieces of DER (X.690) that a certificate is made of.
+  sequence(...parts: Asn1[]): Asn1 {
+    const { asn1 } = this.#forge
+    return asn1.create(asn1.Class.UNIVERSAL, asn1.Type.SEQUENCE, true, parts)
+  }
 
-const ecdsaWithSha256 = sequence(objectIdentifier('2a8648ce3d040302'))
+  bitString(content: Buffer): Asn1 {
+    return this.#universal(this.#forge.asn1.Type.BITSTRING, `\0${content.toString('latin1')}`)
+  }
 
-function der(tag: number, ...parts: Buffer[]): Buffer {
-  const content = Buffer.concat(parts)
-  const { length } = content
-  const lengthBytes =
-    length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff]
-  return Buffer.concat([Buffer.of(tag, ...lengthBytes), content])
-}
+  ecdsaWithSha256(): Asn1 {
+    return this.sequence(this.#identifier('1.2.840.10045.4.3.2'))
+  }
 
-function sequence(...parts: Buffer[]): Buffer {
-  return der(0x30, ...parts)
-}
+  bytes(structure: Asn1): Buffer {
+    return Buffer.from(this.#forge.asn1.toDer(structure).getBytes(), 'latin1')
+  }
 
-function tagged(number: number, content: Buffer): Buffer {
-  return der(0xa0 + number, content)
-}
+  #extensions(name: string): Asn1[] {
+    const { oids } = this.#forge.pki
+    return [
+      // RFC 5280 §4.2.1.9: no certificates of others can be hung on this one.
+      this.#extension(oids['basicConstraints']!, this.sequence(), 'critical'),
+      // RFC 5280 §4.2.1.12: for servers.
+      this.#extension(oids['extKeyUsage']!, this.sequence(this.#identifier(oids['serverAuth']!))),
+      // RFC 6120 §13.7.1.2: the domain as dNSName.
+      this.#extension(oids['subjectAltName']!, this.sequence(this.#alternativeName(name))),
+    ]
+  }
 
-function integer(bytes: Buffer): Buffer {
-  return der(0x02, bytes)
-}
+  #alternativeName(name: string): Asn1 {
+    const { asn1 } = this.#forge
+    const util = this.#forge.util as Forge['util'] & { bytesFromIP(text: string): string | null }
+    const address = util.bytesFromIP(name)
+    const [tag, value] = address ? [7, address] : [2, name]
+    return asn1.create(asn1.Class.CONTEXT_SPECIFIC, tag, false, value)
+  }
 
-function bitString(bytes: Buffer): Buffer {
-  return der(0x03, Buffer.of(0), bytes)
-}
+  /** The common name, for people; programs read the alternative name. RFC 5280 A.1: at most 64 characters. */
+  #subject(name: string): Asn1 {
+    const { asn1, pki } = this.#forge
+    const value = this.#universal(asn1.Type.UTF8, name.slice(0, 64))
+    const pair = this.sequence(this.#identifier(pki.oids['commonName']!), value)
+    return this.sequence(asn1.create(asn1.Class.UNIVERSAL, asn1.Type.SET, true, [pair]))
+  }
 
-/** The identifier as its encoded content in hexadecimal. */
-function objectIdentifier(hex: string): Buffer {
-  return der(0x06, Buffer.from(hex, 'hex'))
-}
+  #extension(oid: string, value: Asn1, critical?: 'critical'): Asn1 {
+    const { asn1 } = this.#forge
+    const flag = critical ? [this.#universal(asn1.Type.BOOLEAN, '\xff')] : []
+    const content = this.#universal(asn1.Type.OCTETSTRING, asn1.toDer(value).getBytes())
+    return this.sequence(this.#identifier(oid), ...flag, content)
+  }
 
-function extension(oid: string, value: Buffer, critical?: 'critical'): Buffer {
-  const flag = critical ? [der(0x01, Buffer.of(0xff))] : []
-  return sequence(objectIdentifier(oid), ...flag, der(0x04, value))
-}
+  /** RFC 5280 §4.1.2.5: UTCTime until 2049, GeneralizedTime from then on. */
+  #time(ms: number): Asn1 {
+    const { asn1 } = this.#forge
+    const date = new Date(ms)
+    return date.getUTCFullYear() < 2050
+      ? this.#universal(asn1.Type.UTCTIME, asn1.dateToUtcTime(date))
+      : this.#universal(asn1.Type.GENERALIZEDTIME, asn1.dateToGeneralizedTime(date))
+  }
 
-/** RFC 5280 §4.1.2.5: UTCTime until 2049, GeneralizedTime from then on. */
-function time(ms: number): Buffer {
-  const digits = `${new Date(ms).toISOString().replaceAll(/[-:T]/g, '').slice(0, 14)}Z`
-  return digits < '2050' ? der(0x17, Buffer.from(digits.slice(2))) : der(0x18, Buffer.from(digits))
-}
+  #tagged(tag: number, content: Asn1): Asn1 {
+    const { asn1 } = this.#forge
+    return asn1.create(asn1.Class.CONTEXT_SPECIFIC, tag, true, [content])
+  }
 
-function pem(certificate: Buffer): string {
-  const lines = certificate.toString('base64').match(/.{1,64}/g)!
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`
+  #identifier(oid: string): Asn1 {
+    const { asn1 } = this.#forge
+    return this.#universal(asn1.Type.OID, asn1.oidToDer(oid).getBytes())
+  }
+
+  #universal(type: forge.asn1.Type, value: string): Asn1 {
+    const { asn1 } = this.#forge
+    return asn1.create(asn1.Class.UNIVERSAL, type, false, value)
+  }
 }
