@@ -193,9 +193,13 @@ function messageOf(error: unknown): string {
       `make it writable for user ${process.getuid?.() ?? ''}, or set data_dir`,
     )
   if (code === 'ENOSPC') return told('the disk is full', 'make room in the data folder')
+  // An error of our own says what to do; any other is a mistake of ours.
+  const ours = !['Error', 'TypeError', 'RangeError', 'ReferenceError'].includes(
+    (error as Error).constructor.name,
+  )
   return told(
     message || String(error),
-    debug ? undefined : 'PARLEY_DEBUG=1 in the environment shows where this comes from',
+    ours || debug ? undefined : 'PARLEY_DEBUG=1 in the environment shows where this comes from',
   )
 }
 

@@ -1,4 +1,5 @@
 /** Where each key and value of a TOML text stands; the parser in use tells only where syntax breaks. */
+import { parse } from 'smol-toml'
 import type { Path } from '../base/schema.js'
 
 /** Line and column, both from 1. */
@@ -127,7 +128,7 @@ class Scan {
       const start = this.#at
       this.#string()
       const written = this.text.slice(start, this.#at)
-      return quote === '"' ? (JSON.parse(written) as string) : written.slice(1, -1)
+      return quote === '"' ? (parse(`key = ${written}`)['key'] as string) : written.slice(1, -1)
     }
     const bare = /^[\p{L}\p{N}_-]*/u.exec(this.text.slice(this.#at, this.#at + 200))?.[0] ?? ''
     if (bare === '') this.#next()

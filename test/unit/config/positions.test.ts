@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parse } from 'smol-toml'
+import fc from 'fast-check'
+import { parse, stringify, TomlError } from 'smol-toml'
+import { isTable } from '../../../src/base/schema.js'
 import { pathOf, positionsOf } from '../../../src/config/positions.js'
 
 const text = `# a comment with key = "value"
@@ -44,4 +46,64 @@ test('dotted keys of the command line', () => {
   assert.deepEqual(pathOf('log.level'), ['log', 'level'])
   assert.deepEqual(pathOf('host."example.org".tls.key'), ['host', 'example.org', 'tls', 'key'])
   for (const wrong of ['', 'a..b', 'a b', 'a=b', '"open', '.']) assert.equal(pathOf(wrong), undefined, wrong)
+})
+
+test('escapes of keys are those of TOML', () => {
+  const text = '"\\U0001F600 \\u0041" = 1'
+  const [key = ''] = Object.keys(parse(text))
+  assert.deepEqual(positionsOf(text)([key]), { key: spot(1, 1), value: spot(1, 23) })
+})
+
+/** Keys and texts that look like other parts of TOML. */
+const odd = fc.constantFrom('a', 'a.b', '', '"', "'", '#', '[x]', '=', '\n', 'ä', '\\', '"""', '__proto__')
+const { table } = fc.letrec<{ table: Record<string, unknown>; value: unknown }>((tie) => ({
+  table: fc.dictionary(odd, tie('value'), { maxKeys: 4 }),
+  value: fc.oneof(
+    { maxDepth: 3 },
+    odd,
+    fc.integer(),
+    fc.boolean(),
+    fc.array(odd, { maxLength: 3 }),
+    tie('table'),
+  ),
+}))
+
+test('every key of any text is found where it stands', () => {
+  fc.assert(
+    fc.property(table, (value) => {
+      const text = stringify(value)
+      const lines = text.split('\n')
+      const at = positionsOf(text)
+      const check = (part: Record<string, unknown>, path: readonly string[]) => {
+        for (const [key, child] of Object.entries(part)) {
+          const here = [...path, key]
+          const position = at(here)
+          assert.ok(position, `${JSON.stringify(here)} in\n${text}`)
+          const there = lines[position.key.line - 1]?.slice(position.key.column - 1) ?? ''
+          assert.ok(
+            /^["']/.test(there) || (key !== '' && there.startsWith(key)),
+            `${JSON.stringify(here)} at ${there}`,
+          )
+          if (isTable(child)) check(child, here)
+        }
+      }
+      check(parse(text), [])
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('any text at all ends', () => {
+  const piece = fc.oneof(odd, fc.constantFrom('{', '}', ',', ' ', 'x', '[', ']', '.'))
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 30 }), (parts) => {
+      pathOf(parts.join(''))
+      try {
+        positionsOf(parts.join(''))
+      } catch (fault) {
+        // Of a broken string in a key, in a text that nobody parsed before.
+        assert.ok(fault instanceof TomlError)
+      }
+    }),
+  )
 })
