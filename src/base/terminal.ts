@@ -27,8 +27,6 @@ export function processTerminal(): Terminal {
 }
 
 function askOnTerminal(question: string, hidden = false): Promise<string | undefined> {
-  // The question goes out by itself; what readline echoes of a hidden answer goes nowhere.
-  process.stderr.write(question)
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({
     input: process.stdin,
@@ -36,6 +34,8 @@ function askOnTerminal(question: string, hidden = false): Promise<string | undef
     terminal: Boolean(process.stdin.isTTY),
     historySize: 0,
   })
+  // Asked only now that the terminal itself has stopped echoing; what readline echoes of a hidden answer goes nowhere.
+  process.stderr.write(question)
   return new Promise((answered) => {
     let answer: string | undefined
     lines.once('line', (line) => {
