@@ -77,8 +77,8 @@ class Supervised implements EmbeddedPostgres {
     const end = this.#clock.now() + startAtMost
     for (let started = false; ;) {
       if (!started && !(await runningIn(this.#cluster))) {
-        await startPostgres(this.#cluster, () => pause(this.#clock, 10))
-        started = true
+        const outcome = await startPostgres(this.#cluster, () => pause(this.#clock, 10))
+        started = outcome === 'started'
       }
       try {
         return await this.#standGuard()

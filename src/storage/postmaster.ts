@@ -45,11 +45,18 @@ export async function runningIn(cluster: Cluster): Promise<number | undefined> {
   return pid > 0 && (await isPostgres(pid, cluster)) ? pid : undefined
 }
 
+/** PostgreSQL's words while the children of one that was killed are still ending, or another start was faster. */
+const occupiedWords = /pre-existing shared memory block|lock file "postmaster.pid" (already exists|is empty)/
+
 /**
  * Starts PostgreSQL apart from our own process group, so that neither a Ctrl-C nor our end takes it along, and
- * returns when it has written its pid file. Throws `StorageRefused` with PostgreSQL's own last words.
+ * returns when it has written its pid file. 'occupied': not yet, try again. Throws `StorageRefused` with PostgreSQL's
+ * own last words.
  */
-export async function startPostgres(cluster: Cluster, pause: () => Promise<void>): Promise<void> {
+export async function startPostgres(
+  cluster: Cluster,
+  pause: () => Promise<void>,
+): Promise<'started' | 'occupied'> {
   await dropStalePidFile(cluster)
   await keepOneOldLog(cluster.log)
   const log = await open(cluster.log, 'a', 0o600)
@@ -80,9 +87,10 @@ export async function startPostgres(cluster: Cluster, pause: () => Promise<void>
     await log.close()
   }
   // A second server that starts at the same moment is the one that may find it running already.
-  if (!end.reason || (await runningIn(cluster))) return
+  if (!end.reason || (await runningIn(cluster))) return 'started'
   const said = (await readFile(cluster.log)).subarray(before).toString().trim().split('\n')
   const last = said.findLast((line) => /FATAL|error/i.test(line)) ?? said.at(-1)
+  if (occupiedWords.test(last ?? '')) return 'occupied'
   throw new StorageRefused(
     `the embedded PostgreSQL does not start: ${last?.replace(/^.*(FATAL|ERROR|PANIC):\s*/, '') || end.reason}`,
     `see ${cluster.log}, or set database.url to a PostgreSQL of your own`,
