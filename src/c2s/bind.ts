@@ -19,6 +19,8 @@ export const binding: StreamFeature<Client> = {
     const id = iq.attrs['id']
     if (iq.attrs['type'] !== 'set' || !bind || !id) throw new StanzaError('bad-request')
     const jid = await boundJid(client, bind)
+    // Whoever left meanwhile is told nothing, and nothing of it stays.
+    if (!jid) return 'stay'
     const result = el(
       'iq',
       undefined,
@@ -30,7 +32,7 @@ export const binding: StreamFeature<Client> = {
   },
 }
 
-async function boundJid(client: Client, bind: Element): Promise<Jid> {
+async function boundJid(client: Client, bind: Element): Promise<Jid | undefined> {
   const { host, local, parts } = client
   // RFC 6120 §7.1: once, and only after authentication.
   if (local === undefined || client.session) throw new StanzaError('not-allowed')
@@ -38,8 +40,11 @@ async function boundJid(client: Client, bind: Element): Promise<Jid> {
   const anonymous = client.mechanism === 'ANONYMOUS'
   if (!account && !anonymous) throw new StreamError('not-authorized', 'The account is gone')
   const jid = Jid.of(local, host.domain, wanted(bind) ?? parts.random.id())
-  makeRoom(client, jid)
   const session = host.session(jid, account?.id ?? 0, client.stream, client.mechanism)
+  await parts.router.sessionBinding(session)
+  // From the look for others to the registration nothing waits: two who bind at once cannot both have the resource.
+  if (!client.stream.open) return undefined
+  makeRoom(client, jid)
   client.session = session
   await parts.router.sessionBound(session)
   parts.log.debug('c2s.bound', {

@@ -23,7 +23,7 @@ export class Presence {
   }
 
   /** A resource was bound: from here until its end its roster is in memory. */
-  async bound(session: Session): Promise<void> {
+  async binding(session: Session): Promise<void> {
     await this.#host.roster.load(session.jid)
   }
 

@@ -26,8 +26,8 @@ export interface PresenceRoad {
   arrived(stanza: Stanza): void | Promise<void>
   /** It is addressed to the domain itself. */
   toHost(stanza: Stanza): void | Promise<void>
-  /** A resource was bound: its roster is loaded before its first stanza is read. */
-  bound(session: Session): void | Promise<void>
+  /** A resource is about to be bound: its roster is loaded before anything reaches it. */
+  binding(session: Session): void | Promise<void>
   /** The session has ended without saying so, or after; makes unavailable what it had (§4.5.2). */
   gone(session: Session): void | Promise<void>
 }
@@ -66,13 +66,16 @@ export class Router {
     this.#elsewhere = elsewhere
   }
 
+  /** Loads what the session's stanzas will need. Nothing knows of it yet; rejects when the store cannot tell. */
+  sessionBinding(session: Session): void | Promise<void> {
+    return this.#presence.get(session.jid.domain)?.binding(session)
+  }
+
   /** Registers a session that was just bound. Stanzas reach it from here on. */
   sessionBound(session: Session): void | Promise<void> {
     const host = this.#hosts.get(session.jid.domain)
     if (!host) return
     host.sessions.add(session)
-    const told = this.#presence.get(host.domain)?.bound(session)
-    if (told instanceof Promise) return told.then(() => host.tell('sessionBound', session))
     return host.tell('sessionBound', session)
   }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Element } from '../../src/xml/element.js'
 import type { Actor } from '../support/actor.js'
+import { StorageUnavailable } from '../../src/storage/errors.js'
 import { scene } from '../support/stage.js'
 
 const SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
@@ -249,3 +250,43 @@ scene(
   },
   { set: ['auth.anonymous=true'] },
 )
+
+scene(
+  'P8: a store that is away refuses the binding for now, and nothing of it stays',
+  async ({ romeo, stage }) => {
+    await authenticates(romeo)
+    const { rosters } = stage.stores
+    const load = rosters.load.bind(rosters)
+    rosters.load = () => Promise.reject(new StorageUnavailable('away'))
+    const refused = await binds(romeo, 'balcony')
+    const error = refused.child('error', 'jabber:client')
+    assert.equal(error?.attrs['type'], 'wait')
+    assert.ok(error?.child('internal-server-error', 'urn:ietf:params:xml:ns:xmpp-stanzas'))
+    assert.equal(stage.server.sessionCount, 0)
+    rosters.load = load
+    assert.equal((await binds(romeo, 'balcony')).attrs['type'], 'result')
+  },
+)
+
+scene('A client that leaves while it is being bound leaves nothing behind', async ({ romeo, stage }) => {
+  await authenticates(romeo)
+  const { rosters } = stage.stores
+  const load = rosters.load.bind(rosters)
+  let loaded = (): void => {}
+  rosters.load = (account) => new Promise((resolve) => (loaded = () => resolve(load(account))))
+  romeo.sends(`<iq type='set' id='b'><bind xmlns='${BIND}'/></iq>`)
+  await romeo.vanishes()
+  loaded()
+  await stage.settled()
+  assert.equal(stage.server.sessionCount, 0)
+})
+
+scene('RFC 6120 §7.7.2.2: of two that bind one resource at once one stays', async ({ romeo, stage }) => {
+  const twin = stage.twin(romeo)
+  await authenticates(romeo)
+  await authenticates(twin)
+  romeo.sends(`<iq type='set' id='b'><bind xmlns='${BIND}'><resource>x</resource></bind></iq>`)
+  twin.sends(`<iq type='set' id='b'><bind xmlns='${BIND}'><resource>x</resource></bind></iq>`)
+  await twin.receives(`<iq type='result' id='b'><bind xmlns='${BIND}'><jid>${romeo.bare}/x</jid></bind></iq>`)
+  assert.equal(stage.server.sessionCount, 1)
+})

@@ -51,7 +51,7 @@ export class Stage {
       sent: nothing,
       arrived: nothing,
       toHost: nothing,
-      bound: nothing,
+      binding: nothing,
       gone: nothing,
     })
     this.#modules = new Modules(this.host)
