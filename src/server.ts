@@ -130,6 +130,7 @@ export class Server {
   /** Tells every stream `system-shutdown` and stops the modules. Stores stay open. */
   async stop(): Promise<void> {
     this.#c2s.stop()
+    await this.#router.settled()
     for (const loaded of this.#modules.values()) await loaded.stop()
   }
 

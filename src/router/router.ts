@@ -41,6 +41,7 @@ export class Router {
   readonly #presence = new Map<string, PresenceRoad>()
   readonly #log: Log
   readonly #endings: Record<Ending, Counter>
+  readonly #ending = new Set<Promise<void>>()
   #elsewhere: Elsewhere | undefined
 
   constructor(log: Log, metrics: Metrics) {
@@ -64,6 +65,11 @@ export class Router {
 
   set elsewhere(elsewhere: Elsewhere | undefined) {
     this.#elsewhere = elsewhere
+  }
+
+  /** Resolves when the sessions that have ended so far have taken leave, and what they held is on its way. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#ending)
   }
 
   /** Loads what the session's stanzas will need. Nothing knows of it yet; rejects when the store cannot tell. */
@@ -92,7 +98,10 @@ export class Router {
       for (const stanza of session.takeHeld()) if (stanza.kind !== 'presence') await this.route(stanza)
       await host.tell('sessionGone', session, farewell)
     }
-    ended().catch(failed)
+    const ending: Promise<void> = ended()
+      .catch(failed)
+      .finally(() => this.#ending.delete(ending))
+    this.#ending.add(ending)
   }
 
   /** A local session says this; `from` is stamped. */

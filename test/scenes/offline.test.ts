@@ -156,3 +156,37 @@ scene(
     )
   },
 )
+
+scene(
+  'P10: what a session was to get behind kept messages is kept again when the server stops',
+  async ({ romeo, juliet, stage }) => {
+    await romeo.online()
+    await stage.account('juliet', juliet.domain, 'wherefore')
+    romeo.sends(chat(juliet.bare, 'kept'))
+    await romeo.settled()
+    await juliet.connects()
+    const { offline } = stage.stores
+    const read = offline.read.bind(offline)
+    let reading = (): void => {}
+    const begun = new Promise<void>((resolve) => {
+      offline.read = () => {
+        resolve()
+        return new Promise((_, reject) => (reading = () => reject(new StorageUnavailable('away'))))
+      }
+    })
+    juliet.sends('<presence/>')
+    await begun
+    romeo.sends(chat(juliet.bare, 'behind'))
+    await romeo.settled()
+    const stopped = stage.server.stop()
+    await juliet.isDisconnected()
+    await stopped
+    reading()
+    offline.read = read
+    const account = await stage.stores.accounts.get(juliet.domain, 'juliet')
+    const bodies = (await offline.read(account!.id, 0, 10)).map(
+      ({ stanza }) => /<body>(.*)<\/body>/.exec(stanza)?.[1],
+    )
+    assert.deepEqual(bodies, ['kept', 'behind'])
+  },
+)
