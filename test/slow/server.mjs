@@ -1,0 +1,162 @@
+/** A real server in a folder of its own, on free loopback ports: Parley as an administrator starts it, or Prosody to compare with. */
+import { execFile, spawn } from 'node:child_process'
+import { mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+const top = join(import.meta.dirname, '../..')
+const main = join(top, 'dist/src/main.js')
+const execute = promisify(execFile)
+
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Asks again every 50 ms until the answer is truthy; says what it waited for when `seconds` are over. */
+export async function until(what, seconds, ask) {
+  for (const end = Date.now() + seconds * 1000; ;) {
+    const answer = await ask()
+    if (answer) return answer
+    if (Date.now() > end) throw new Error(`no ${what} within ${seconds} s`)
+    await pause(50)
+  }
+}
+
+/**
+ * Starts `kind` ('parley' or 'prosody') for the domain localhost. `url`: the database, else the embedded one.
+ * The result has { port, tlsPort, ca (file of the certificate to trust), addUser, kill, start, stop, tail }.
+ */
+export async function startServer(kind, folder, { url, set = [] } = {}) {
+  mkdirSync(folder, { recursive: true })
+  const [port, tlsPort, management] = await freePorts(3)
+  const at = { folder, port, tlsPort, management, url, set }
+  const how = kind === 'prosody' ? await prosody(at) : parley(at)
+  const log = join(folder, 'server.log')
+  let child
+  const server = {
+    domain: 'localhost',
+    port,
+    tlsPort,
+    ca: undefined,
+    async start() {
+      const output = openSync(log, 'a')
+      writeSync(output, `--- start\n`)
+      child = spawn(how.command, how.args, {
+        cwd: folder,
+        env: { ...process.env, ...how.env },
+        stdio: ['ignore', output, output],
+      })
+      const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)))
+      Object.assign(child, { ended })
+      await until(`server on port ${port}`, 90, async () => {
+        if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`)
+        return (await accepts(port)) && (await accepts(tlsPort)) && (await how.ready())
+      }).catch((error) => {
+        child.kill('SIGKILL')
+        throw new Error(`${error.message}\n${server.tail()}`)
+      })
+      server.ca = how.certificate(readFileSync(log, 'utf8'))
+    },
+    /** Ends the process with this signal; tells its exit code or the signal. */
+    async kill(signal) {
+      child.kill(signal)
+      return child.ended
+    },
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return child.ended
+      const deadline = setTimeout(() => child.kill('SIGKILL'), 30_000)
+      const code = await server.kill('SIGTERM')
+      clearTimeout(deadline)
+      return code
+    },
+    addUser: (name, password) => how.addUser(name, password),
+    tail: (lines = 60) => readFileSync(log, 'utf8').split('\n').slice(-lines).join('\n'),
+  }
+  await server.start()
+  return server
+}
+
+function parley({ folder, port, tlsPort, management, url, set }) {
+  const data = join(folder, 'data')
+  const settings = [
+    `data_dir=${data}`,
+    `listen.c2s=127.0.0.1:${port}`,
+    `listen.c2s_tls=127.0.0.1:${tlsPort}`,
+    `listen.management=127.0.0.1:${management}`,
+    'log.format=text',
+    ...set,
+  ].flatMap((setting) => ['--set', setting])
+  const env = url ? { PARLEY_DATABASE__URL: url } : {}
+  const call = (...args) => execute(process.execPath, [main, ...args, ...settings], { timeout: 30_000, cwd: folder })
+  return {
+    command: process.execPath,
+    args: [main, 'start', ...settings],
+    env,
+    ready: async () => (await fetch(`http://127.0.0.1:${management}/readyz`).catch(() => undefined))?.ok,
+    /** The file that the start prints. */
+    certificate(output) {
+      const file = /certificate\s+localhost: (.*) \(self-signed/.exec(output)?.[1]
+      if (!file) throw new Error('the start prints no self-signed certificate of localhost')
+      return file
+    },
+    async addUser(name, password) {
+      const file = join(folder, `${name}.password`)
+      writeFileSync(file, `${password}\n`, { mode: 0o600 })
+      await call('user', 'add', name, '--password-file', file)
+    },
+  }
+}
+
+async function prosody({ folder, port, tlsPort }) {
+  const config = join(folder, 'prosody.cfg.lua')
+  const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
+  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost']
+  await execute('openssl', [...request, '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', certificate])
+  mkdirSync(join(folder, 'data'))
+  writeFileSync(
+    config,
+    `run_as_root = true
+pidfile = "${folder}/prosody.pid"
+data_path = "${folder}/data"
+interfaces = { "127.0.0.1" }
+c2s_ports = { ${port} } c2s_direct_tls_ports = { ${tlsPort} }
+s2s_ports = {} http_ports = {} https_ports = {}
+modules_enabled = { "roster", "saslauth", "tls", "disco", "private", "vcard", "version", "time", "ping", "lastactivity", "register" }
+allow_registration = true
+authentication = "internal_hashed" storage = "internal"
+log = { info = "*console" }
+ssl = { key = "${key}", certificate = "${certificate}" }
+VirtualHost "localhost"
+`,
+  )
+  return {
+    command: 'prosody',
+    args: ['-F', '--config', config],
+    env: {},
+    ready: async () => true,
+    certificate: () => certificate,
+    addUser: (name, password) =>
+      execute('prosodyctl', ['--config', config, 'register', name, 'localhost', password], { timeout: 30_000 }),
+  }
+}
+
+function accepts(port) {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' })
+    socket.once('connect', () => resolve(true) || socket.destroy())
+    socket.once('error', () => resolve(false))
+  })
+}
+
+/** Ports that nobody listened on a moment ago; held together, so that they differ. */
+export async function freePorts(count) {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer()
+      await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+      return server
+    }),
+  )
+  const ports = servers.map((server) => server.address().port)
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}
