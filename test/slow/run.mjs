@@ -19,7 +19,12 @@ const python = join(process.env.CLIENTS_DIR, 'venv/bin/python')
 
 /** Interpreter, script, how many seconds it may take, and the variable by which it trusts a certificate. */
 const suites = {
-  xmpp_client: { command: process.execPath, script: 'xmpp_client.mjs', limit: 180, trust: 'NODE_EXTRA_CA_CERTS' },
+  xmpp_client: {
+    command: process.execPath,
+    script: 'xmpp_client.mjs',
+    limit: 180,
+    trust: 'NODE_EXTRA_CA_CERTS',
+  },
   slixmpp: { command: python, script: 'slixmpp_client.py', limit: 240 },
   go_sendxmpp: { command: 'bash', script: 'go_sendxmpp.sh', limit: 200, trust: 'SSL_CERT_FILE' },
 }
@@ -69,7 +74,8 @@ async function play(name, { command, script, limit, trust }) {
   child.stderr.on('data', (chunk) => (errors = (errors + chunk).slice(-4000)))
   for await (const line of createInterface(child.stdout)) {
     if (line === 'done') done = true
-    else if (/^(not )?ok /.test(line)) report(line.startsWith('ok '), `${name}: ${line.replace(/^(not )?ok /, '')}`)
+    else if (/^(not )?ok /.test(line))
+      report(line.startsWith('ok '), `${name}: ${line.replace(/^(not )?ok /, '')}`)
     else console.log(`  ${line}`)
   }
   clearTimeout(late)
@@ -87,8 +93,12 @@ function report(good, name, why = '') {
 function makeCertificate() {
   const [key, certificate] = [join(folder, 'strange.key'), join(folder, 'strange.pem')]
   const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost']
-  execFileSync('openssl', [...request, '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', certificate], {
-    stdio: 'ignore',
-  })
+  execFileSync(
+    'openssl',
+    [...request, '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', certificate],
+    {
+      stdio: 'ignore',
+    },
+  )
   return certificate
 }

@@ -86,7 +86,8 @@ function parley({ folder, port, tlsPort, management, url, set }) {
     ...set,
   ].flatMap((setting) => ['--set', setting])
   const env = url ? { PARLEY_DATABASE__URL: url } : {}
-  const call = (...args) => execute(process.execPath, [main, ...args, ...settings], { timeout: 30_000, cwd: folder })
+  const call = (...args) =>
+    execute(process.execPath, [main, ...args, ...settings], { timeout: 30_000, cwd: folder })
   return {
     command: process.execPath,
     args: [main, 'start', ...settings],
@@ -110,7 +111,15 @@ async function prosody({ folder, port, tlsPort }) {
   const config = join(folder, 'prosody.cfg.lua')
   const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
   const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost']
-  await execute('openssl', [...request, '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', certificate])
+  await execute('openssl', [
+    ...request,
+    '-addext',
+    'subjectAltName=DNS:localhost',
+    '-keyout',
+    key,
+    '-out',
+    certificate,
+  ])
   mkdirSync(join(folder, 'data'))
   writeFileSync(
     config,
@@ -135,7 +144,9 @@ VirtualHost "localhost"
     ready: async () => true,
     certificate: () => certificate,
     addUser: (name, password) =>
-      execute('prosodyctl', ['--config', config, 'register', name, 'localhost', password], { timeout: 30_000 }),
+      execute('prosodyctl', ['--config', config, 'register', name, 'localhost', password], {
+        timeout: 30_000,
+      }),
   }
 }
 

@@ -99,7 +99,11 @@ await check('a wrong password is refused with not-authorized', async () => {
 await check('roster, subscriptions, presence and chat', async () => {
   const [one, two] = [await new Person(romeo).online(), await new Person(juliet).online()]
   await one.ask(
-    xml('iq', { type: 'set' }, xml('query', NS.roster, xml('item', { jid: juliet, name: 'Juliet' }, xml('group', {}, 'Capulet')))),
+    xml(
+      'iq',
+      { type: 'set' },
+      xml('query', NS.roster, xml('item', { jid: juliet, name: 'Juliet' }, xml('group', {}, 'Capulet'))),
+    ),
   )
   for (const [asker, asked] of [
     [one, two],
@@ -112,8 +116,14 @@ await check('roster, subscriptions, presence and chat', async () => {
     await asker.next((it) => it.is('presence') && !it.attrs.type && it.attrs.from === asked.jid, 'presence')
   }
   const roster = await one.ask(xml('iq', { type: 'get' }, xml('query', NS.roster)))
-  const item = roster.getChild('query', NS.roster).getChildren('item').find((it) => it.attrs.jid === juliet)
-  assert.deepEqual([item.attrs.subscription, item.attrs.name, item.getChildText('group')], ['both', 'Juliet', 'Capulet'])
+  const item = roster
+    .getChild('query', NS.roster)
+    .getChildren('item')
+    .find((it) => it.attrs.jid === juliet)
+  assert.deepEqual(
+    [item.attrs.subscription, item.attrs.name, item.getChildText('group')],
+    ['both', 'Juliet', 'Capulet'],
+  )
 
   for (const [speaker, hearer] of [
     [one, two],
