@@ -1,5 +1,6 @@
 /** Puts the parts together: hosts, rosters, modules, the road and the client streams, on stores that are already open. */
 import type { Clock } from './base/clock.js'
+import { LimitHits } from './base/limit-hits.js'
 import type { Log } from './base/log.js'
 import type { Metrics } from './base/metrics.js'
 import type { Random } from './base/random.js'
@@ -48,6 +49,7 @@ export class Server {
     this.#config = config
     this.#settings = c2sSettings(config)
     this.#router = new Router(log, metrics)
+    const hits = new LimitHits(metrics)
     const hosts = new Map<string, Host>()
     for (const domain of config.domains) {
       const host = new Host({
@@ -79,6 +81,7 @@ export class Server {
       random,
       log,
       authResults: metrics.counters('auth_total', 'Logins by mechanism and result', ['mechanism', 'result']),
+      hits,
       settings: () => this.#settings,
       secret: parts.secret,
       passwords: this.passwords,
@@ -171,7 +174,6 @@ function c2sSettings({ limits, auth }: ServerConfig): C2sSettings {
       after: { ...shared, bytes: limits.c2sStanzaSize },
       elementsBefore: limits.preauthElements,
       loginTimeout: limits.loginTimeout,
-      writeHigh: limits.writePause,
       writeMax: limits.writeQueue,
       writeStall: limits.writeTimeout,
     },

@@ -119,6 +119,7 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
     async reload(next) {
       await server.reload(next)
       admission.limits = admissionLimits(next)
+      for (const { listener } of listeners) listener.highWater = highWater(next)
       await certificates.check()
       return []
     },
@@ -212,7 +213,7 @@ async function listen(
         address,
         certificates: parts.certificates,
         admission: parts.admission,
-        highWater: config.limits.writePause,
+        highWater: highWater(config),
         clock,
         log,
         metrics: parts.metrics,
@@ -229,6 +230,11 @@ function addressesOf(listeners: readonly Open[], kind: ListenerKind): Address[] 
   return listeners
     .filter((one) => one.kind === kind)
     .map(({ host, listener }) => ({ host, port: listener.port }))
+}
+
+/** A limit of what may wait is kept even where nobody is paused before it. */
+function highWater({ limits }: ServerConfig): number {
+  return Math.min(limits.writePause, limits.writeQueue)
 }
 
 function admissionLimits({ limits }: ServerConfig) {

@@ -2,7 +2,7 @@
 import type { Clock } from './clock.js'
 import { Lru } from './lru.js'
 
-/** Lets `rate` units pass per second and up to `burst` at once. */
+/** Lets `rate` units pass per second and up to `burst` at once; at an infinite rate, `burst` each time. */
 export class TokenBucket {
   #level: number
   #at: number
@@ -42,8 +42,9 @@ export class TokenBucket {
 
   #refill(): void {
     const now = this.clock.now()
+    if (this.rate === Infinity) this.#level = this.burst
     // A clock set back must not take what was granted.
-    if (now > this.#at)
+    else if (now > this.#at)
       this.#level = Math.min(this.burst, this.#level + ((now - this.#at) / 1000) * this.rate)
     this.#at = now
   }

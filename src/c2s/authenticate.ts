@@ -66,7 +66,10 @@ function begin(auth: Element, client: Client): Step | Promise<Step> {
     client.exchange = undefined
     return failure('malformed-request')
   }
-  if (client.parts.overloaded()) throw new StreamError('resource-constraint', 'Try again later')
+  if (client.parts.overloaded()) {
+    client.parts.hits.add('memory_guard')
+    throw new StreamError('resource-constraint', 'Try again later')
+  }
   const mechanism = client.offered.find(({ name }) => name === auth.attrs['mechanism'])
   if (!mechanism) return failure('invalid-mechanism')
   client.mechanism = mechanism.name
@@ -104,7 +107,10 @@ function contextOf(client: Client): SaslContext {
     },
     async credentials(local) {
       client.claimed = local
-      if (parts.throttle.wait(keyOf(address, local, host.domain)) > 0) throw new Throttled()
+      if (parts.throttle.wait(keyOf(address, local, host.domain)) > 0) {
+        parts.hits.add('lockout_failures')
+        throw new Throttled()
+      }
       const account = await host.account(local)
       return account && { keys: account.keys, disabled: account.disabled !== undefined }
     },
@@ -148,8 +154,10 @@ function conclude(step: Step, client: Client): Next {
   })
   stream.send(serialise(el('failure', NS.sasl, {}, el(step.condition, NS.sasl)), 'jabber:client'))
   // RFC 6120 §6.4.5: a few tries, then the stream ends.
-  if (client.failures >= client.settings.failuresPerStream)
+  if (client.failures >= client.settings.failuresPerStream) {
+    parts.hits.add('login_failures')
     throw new StreamError('policy-violation', 'Too many failed logins')
+  }
   return 'stay'
 }
 

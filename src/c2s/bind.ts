@@ -67,12 +67,16 @@ function wanted(bind: Element): string | undefined {
   }
 }
 
-/** RFC 6120 §7.7.2.2: of two with one resource the older ends with `conflict`; beyond the limit the new one is refused. */
+/**
+ * RFC 6120 §7.7.2.2: of two with one resource the older ends with `conflict`. §7.6.2.1: beyond the limit the new one is
+ * refused; it may take the resource of one that is there.
+ */
 function makeRoom(client: Client, jid: Jid): void {
   const { host } = client
   const older = host.sessions.get(jid)
   if (older) older.close(new StreamError('conflict', 'Replaced by a new connection of the same resource'))
   else if (host.sessions.of(jid).length >= host.sessionsPerAccount()) {
+    client.parts.hits.add('sessions_per_account')
     throw new StanzaError('resource-constraint', 'Too many sessions of this account')
   }
 }

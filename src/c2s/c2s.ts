@@ -3,6 +3,7 @@ import { authentication, channelBindingTypes } from './authenticate.js'
 import { binding } from './bind.js'
 import { starttls } from './starttls.js'
 import type { Clock, Timer } from '../base/clock.js'
+import type { LimitHits } from '../base/limit-hits.js'
 import type { Log } from '../base/log.js'
 import type { Counters } from '../base/metrics.js'
 import { TokenBucket, type Throttle } from '../base/rate.js'
@@ -38,7 +39,7 @@ export interface C2sSettings {
   readonly failuresPerStream: number
   /** Names of the mechanisms in use. */
   readonly mechanisms: readonly string[]
-  /** Milliseconds of silence until a client is pinged, and until it is given up after that. 0: never. */
+  /** Milliseconds of silence until a client is pinged, and until it is given up after that. */
   readonly pingAfter: number
   readonly pingTimeout: number
 }
@@ -51,6 +52,7 @@ export interface C2sParts {
   readonly log: Log
   /** Logins by mechanism and result. */
   readonly authResults: Counters
+  readonly hits: LimitHits
   /** Asked for each new connection, so that a reload counts from the next one on. */
   readonly settings: () => C2sSettings
   /** At least 32 bytes that stay the same over restarts: salts for accounts that do not exist. */
@@ -65,6 +67,8 @@ export interface C2sParts {
 const FEATURES: readonly StreamFeature<Client>[] = [starttls, authentication, channelBindingTypes, binding]
 const STANZAS = new Set(['message', 'presence', 'iq'])
 const SWEEP_EVERY = 15_000
+/** Under the memory guard, at each sweep, this many at most lose their connection: those that read the least. */
+const SHED_AT_ONCE = 100
 
 /** Everybody who is connected to the client port. */
 export class C2s {
@@ -95,7 +99,16 @@ export class C2s {
   /** One timer for all streams finds those that fell silent (RFC 6120 §4.6.1). */
   #sweep(): void {
     for (const client of this.#clients) client.probe()
+    if (this.parts.overloaded()) this.#shed()
     this.#sweeper = this.parts.clock.after(SWEEP_EVERY, () => this.#sweep())
+  }
+
+  /** The memory guard: the longest queues go first, of those who are slow to read. */
+  #shed(): void {
+    const slow = [...this.#clients].filter(({ stream }) => stream.slow)
+    const waiting = ({ stream, session }: Client) => stream.transport.buffered + (session?.heldBytes ?? 0)
+    slow.sort((one, other) => waiting(other) - waiting(one))
+    for (const { stream } of slow.slice(0, SHED_AT_ONCE)) stream.drop('memory_guard')
   }
 }
 
@@ -124,12 +137,13 @@ export class Client implements StreamOwner, Negotiation {
     this.settings = parts.settings()
     this.#gone = gone
     const { limits, bytePace, stanzaPace } = this.settings
-    const { clock, random, log } = parts
+    const { clock, random, log, hits } = parts
     this.stream = new Stream(transport, this, {
       limits,
       clock,
       random,
       log,
+      hits,
       contentNs: CONTENT,
       byteRate: bytePace && new TokenBucket(bytePace.rate, bytePace.burst, clock),
       stanzaRate: stanzaPace && new TokenBucket(stanzaPace.rate, stanzaPace.burst, clock),
@@ -191,6 +205,10 @@ export class Client implements StreamOwner, Negotiation {
     )
   }
 
+  drained(): void {
+    this.session?.drained()
+  }
+
   closed(_clean: boolean): void {
     this.#gone(this)
     this.exchange = undefined
@@ -209,7 +227,7 @@ export class Client implements StreamOwner, Negotiation {
   probe(): void {
     const { pingAfter, pingTimeout } = this.settings
     const { session, stream } = this
-    if (!session || pingAfter <= 0) return
+    if (!session) return
     const now = this.parts.clock.now()
     if (now - stream.lastHeard < pingAfter) {
       this.#probedAt = 0
@@ -221,7 +239,8 @@ export class Client implements StreamOwner, Negotiation {
         Stanza.of({ kind: 'iq', type: 'get', id, from: this.host.address, to: session.jid }, ping).toXml(),
       )
     } else if (now - this.#probedAt >= pingTimeout) {
-      stream.fail(new StreamError('connection-timeout'))
+      this.parts.hits.add('idle_ping')
+      stream.fail(new StreamError('connection-timeout', 'No answer to a ping'))
     }
   }
 

@@ -249,11 +249,15 @@ const limits = options(
       },
     ),
     lockoutTime: duration('1h', 'How long they are refused.', { min: '1s', ...onConnect }),
-    sessionsPerAccount: number(10, 'Devices of one account that may be connected; the oldest gives way.', {
-      min: 1,
-      ...off,
-      ...onConnect,
-    }),
+    sessionsPerAccount: number(
+      10,
+      'Devices of one account that may be connected; one more is refused until another leaves.',
+      {
+        min: 1,
+        ...off,
+        ...onConnect,
+      },
+    ),
     connectionsPerAddress: number(50, 'Connections from one address that are not logged in yet.', {
       min: 1,
       ...off,

@@ -83,7 +83,10 @@ export default defineModule({
             const message = readBack(stanza, at)
             if (message && !session.deliverNow(message)) return
             last = id
+            await session.ready
           }
+          // Cut off while it was slow: what it may not have read stays, rather twice than never.
+          if (!session.live) return
           if (page.length > 0) await store.removeThrough(session.account, last)
           more = page.length === PAGE
         }

@@ -94,8 +94,11 @@ export class Router {
     host.sessions.remove(session)
     const failed = (error: unknown) => this.#log.error('session.end.failed', { error })
     const ended = async (): Promise<void> => {
+      // Before anything that comes later: the order of sending stays the order of delivery.
+      for (const stanza of session.takeHeld())
+        if (stanza.kind !== 'presence') this.route(stanza)?.catch(failed)
+      session.drained()
       await this.#presence.get(host.domain)?.gone(session)
-      for (const stanza of session.takeHeld()) if (stanza.kind !== 'presence') await this.route(stanza)
       await host.tell('sessionGone', session, farewell)
     }
     const ending: Promise<void> = ended()

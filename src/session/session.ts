@@ -8,6 +8,9 @@ import type { Stream } from '../stream/stream.js'
 /** What a session asks on its way out: the outbound gate of its host. Undefined: nothing is to be sent now. */
 export type OutboundGate = (stanza: Stanza, session: Session) => Stanza | undefined
 
+/** What a stanza costs beside its text, in bytes and roughly: many small ones are worth a large one. */
+const HELD_OVERHEAD = 512
+
 export class Session {
   /** Full JID. */
   readonly jid: Jid
@@ -29,7 +32,11 @@ export class Session {
   live = true
   readonly #outbound: OutboundGate
   #slots: Map<Slot<unknown>, unknown> | undefined = undefined
+  /** What waits behind the reasons to hold, in order. */
   #held: Stanza[] | undefined = undefined
+  #holds = 0
+  #heldBytes = 0
+  #waiters: (() => void)[] | undefined = undefined
 
   constructor(
     jid: Jid,
@@ -58,40 +65,79 @@ export class Session {
     return slots.get(slot) as T
   }
 
-  /** Queues a stanza for this resource. False: it is gone, nothing was taken. */
+  /**
+   * Queues a stanza for this resource: for its stream, or behind what it does not read. False: it is gone, nothing was
+   * taken. A session that lets too much wait is ended, and what it held goes other ways.
+   */
   deliver(stanza: Stanza): boolean {
     if (!this.live) return false
-    if (this.#held) {
-      this.#held.push(stanza)
-      return true
+    if (this.#holds === 0 && !this.#held && !this.stream.slow) return this.deliverNow(stanza)
+    const bytes = stanza.toXml().length + HELD_OVERHEAD
+    if (!this.stream.fits(this.#heldBytes + bytes)) {
+      this.stream.drop('write_queue')
+      return false
     }
-    return this.deliverNow(stanza)
+    ;(this.#held ??= []).push(stanza)
+    this.#heldBytes += bytes
+    return true
   }
 
-  /** Past the hold: for what must come before everything that is held. */
+  /** Past the hold: for what must come before everything that is held. False: the session is gone and did not get it. */
   deliverNow(stanza: Stanza): boolean {
     if (!this.live) return false
     const passed = this.#outbound(stanza, this)
     if (passed) this.stream.send(passed.toXml())
-    return true
+    return this.live
   }
 
-  /** Keeps what is delivered from now on until `release`, in order. */
+  /** Keeps what is delivered from now on, in order, until `release` is called as often as this. */
   hold(): void {
-    this.#held ??= []
+    this.#holds++
   }
 
   release(): void {
-    const held = this.#held
-    this.#held = undefined
-    for (const stanza of held ?? []) this.deliver(stanza)
+    this.#holds--
+    this.#pass()
   }
 
-  /** What was held when the session ended before `release`. */
+  /** Before more than a few stanzas go past the hold: resolves when the peer keeps up, or is gone. */
+  get ready(): Promise<void> | undefined {
+    if (!this.live || !this.stream.slow) return undefined
+    return new Promise((resolve) => (this.#waiters ??= []).push(resolve))
+  }
+
+  /** The peer has caught up, or is gone. */
+  drained(): void {
+    const waiters = this.#waiters
+    this.#waiters = undefined
+    for (const resume of waiters ?? []) resume()
+    this.#pass()
+  }
+
+  /** Bytes that wait here and not in the stream. */
+  get heldBytes(): number {
+    return this.#heldBytes
+  }
+
+  /** What was held when the session ended. */
   takeHeld(): readonly Stanza[] {
     const held = this.#held ?? []
     this.#held = undefined
+    this.#heldBytes = 0
     return held
+  }
+
+  /** Sends what is held, until there is a new reason to hold. */
+  #pass(): void {
+    if (this.#holds > 0 || !this.#held || !this.live) return
+    let sent = 0
+    for (const stanza of this.#held) {
+      if (this.stream.slow || !this.deliverNow(stanza)) break
+      this.#heldBytes -= stanza.toXml().length + HELD_OVERHEAD
+      sent++
+    }
+    if (!this.#held) return
+    this.#held = sent === this.#held.length ? undefined : this.#held.slice(sent)
   }
 
   close(error?: StreamError): void {

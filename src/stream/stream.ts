@@ -2,10 +2,18 @@
 import { StreamError } from './errors.js'
 import type { Transport } from './transport.js'
 import type { Clock, Timer } from '../base/clock.js'
+import type { LimitHits } from '../base/limit-hits.js'
 import type { Log } from '../base/log.js'
 import type { Random } from '../base/random.js'
 import type { TokenBucket } from '../base/rate.js'
-import { Parser, XmlFault, type ParserLimits, type RawElement, type StreamHeader } from '../xml/parser.js'
+import {
+  Parser,
+  XmlFault,
+  type LimitName,
+  type ParserLimits,
+  type RawElement,
+  type StreamHeader,
+} from '../xml/parser.js'
 import { escapeAttribute } from '../xml/write.js'
 
 const EMPTY = Buffer.alloc(0)
@@ -22,8 +30,7 @@ export interface StreamLimits {
   readonly elementsBefore: number
   /** Milliseconds until authentication and binding must be done. */
   readonly loginTimeout: number
-  /** Bytes waiting for a slow reader: at the first its input is no longer read, at the second it is closed. */
-  readonly writeHigh: number
+  /** Bytes that may wait for a slow reader until it is closed. At the transport's high water its input is no longer read. */
   readonly writeMax: number
   /** Milliseconds without progress of a slow reader until it is closed. */
   readonly writeStall: number
@@ -37,6 +44,8 @@ export interface StreamOwner {
   element(element: RawElement): void | Promise<void>
   /** An element whose end was found but that is over a limit; by default the stream ends with `policy-violation`. */
   oversize(element: RawElement, limit: string): void
+  /** A slow reader has caught up: `send` returns true again. */
+  drained(): void
   /** The connection is gone or the stream closed; told once. `clean` when the peer said `</stream:stream>`. */
   closed(clean: boolean): void
 }
@@ -46,6 +55,7 @@ export interface StreamOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  readonly hits: LimitHits
   readonly contentNs: 'jabber:client' | 'jabber:server'
   readonly byteRate?: TokenBucket | undefined
   readonly stanzaRate?: TokenBucket | undefined
@@ -70,11 +80,13 @@ export class Stream {
   #parser: Parser
   #busy = false
   #paused = false
-  #throttled = false
+  /** Over its rate until this fires. */
+  #throttled: Timer | undefined
+  #slow: Slow | undefined
   #elements = 0
   /** Restarted, and nothing but white space has come since. */
   #blank = false
-  #timer: Timer | undefined
+  #login: Timer | undefined
 
   constructor(transport: Transport, owner: StreamOwner, options: StreamOptions) {
     this.transport = transport
@@ -82,12 +94,7 @@ export class Stream {
     this.options = options
     this.#parser = new Parser(options.limits.before)
     this.lastHeard = options.clock.now()
-    this.#timer =
-      options.limits.loginTimeout > 0
-        ? options.clock.after(options.limits.loginTimeout, () =>
-            this.fail(new StreamError('connection-timeout', 'Login took too long')),
-          )
-        : undefined
+    this.#login = options.clock.after(options.limits.loginTimeout, () => this.#late())
     transport.onData = (chunk) => this.#read(chunk)
     transport.onClose = () => this.#gone(false)
     transport.onDrain = () => this.#drained()
@@ -110,12 +117,35 @@ export class Stream {
     this.transport.write(this.#header(from, to))
   }
 
-  /** False: the peer is slow, stop feeding it. */
+  /** More waits for the peer than it should: `send` is still taken, but better kept back until `drained`. */
+  get slow(): boolean {
+    return this.#slow !== undefined
+  }
+
+  /** False: the peer is slow, stop feeding it until the owner hears `drained`. */
   send(xml: string): boolean {
     if (this.#state === 'closing' || this.#state === 'closed') return false
     const swift = this.transport.write(xml)
-    if (!swift) this.#slow()
-    return swift
+    if (this.#slow) this.#slow.written += Buffer.byteLength(xml)
+    if (swift) return true
+    if (!this.fits(0)) this.drop('write_queue')
+    else if (!this.#slow) this.#slowDown()
+    return false
+  }
+
+  /** Whether so many bytes more may wait for the peer. */
+  fits(bytes: number): boolean {
+    return this.transport.buffered + bytes <= this.options.limits.writeMax
+  }
+
+  /** Ends a stream whose peer does not read. It cannot be told: the error is queued for form and the connection cut. */
+  drop(bound: 'write_queue' | 'write_timeout' | 'memory_guard'): void {
+    if (!this.open) return
+    const { hits, log } = this.options
+    hits.add(bound)
+    log.info('stream.slow', { waiting: this.transport.buffered, ip: this.transport.remote, reason: bound })
+    this.fail(new StreamError('resource-constraint', 'Too much is waiting to be read'))
+    this.transport.destroy()
   }
 
   /** After a successful negotiation step the peer opens the stream anew over the same connection (RFC 6120 §4.3.3). */
@@ -137,8 +167,8 @@ export class Stream {
 
   /** Negotiation is over. */
   ready(): void {
-    this.#timer?.cancel()
-    this.#timer = undefined
+    this.#login?.cancel()
+    this.#login = undefined
   }
 
   /** The one way to end with an error (RFC 6120 §4.9): our header first when the peer has not seen it. */
@@ -181,8 +211,9 @@ export class Stream {
   #gone(clean: boolean): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    this.#timer?.cancel()
-    this.#timer = undefined
+    this.ready()
+    this.#throttled?.cancel()
+    this.#slow?.timer.cancel()
     this.owner.closed(clean)
   }
 
@@ -191,10 +222,9 @@ export class Stream {
     this.lastHeard = this.options.clock.now()
     this.#push(chunk)
     const { byteRate } = this.options
-    if (byteRate) this.#throttle(byteRate.take(chunk.length))
-    if (this.#busy) {
-      if (this.#parser.pending > READ_AHEAD) this.#pause()
-    } else this.#pump()
+    if (byteRate) this.#throttle(byteRate.take(chunk.length), 'c2s_rate')
+    if (!this.#busy) this.#pump()
+    else this.#regulate()
   }
 
   /** White space behind the last element of the stream before a restart is no part of the next one (RFC 6120 §4.6.1). */
@@ -209,19 +239,19 @@ export class Stream {
   /** Handles what has arrived, one element at a time; synchronous until a handler hands back a promise. */
   #pump(): void {
     try {
-      while (this.open && !this.#throttled) {
+      while (this.open && !this.#throttled && !this.#slow) {
         const parsed = this.#parser.next()
         if (parsed === undefined) break
         const pending = this.#handle(parsed)
         if (pending) {
           this.#wait(pending)
-          return
+          break
         }
       }
     } catch (error) {
       this.#broken(error)
     }
-    if (this.open && !this.#throttled) this.#unpause()
+    this.#regulate()
   }
 
   #handle(parsed: NonNullable<ReturnType<Parser['next']>>): void | Promise<void> {
@@ -232,6 +262,8 @@ export class Stream {
       case 'header':
         return this.#opened(parsed.header)
       case 'oversize':
+        this.#count()
+        this.#over(parsed.limit)
         return this.owner.oversize(parsed.element, parsed.limit)
       case 'end':
         // RFC 6120 §4.4: what came before is processed by now; answer and close.
@@ -273,70 +305,87 @@ export class Stream {
   #count(): void {
     const { stanzaRate, limits } = this.options
     if (!this.authenticated && ++this.#elements > limits.elementsBefore) {
+      this.options.hits.add('preauth_elements')
       throw new StreamError('policy-violation', 'Too many elements before authentication')
     }
-    if (stanzaRate) this.#throttle(stanzaRate.take(1))
+    if (stanzaRate) this.#throttle(stanzaRate.take(1), 'c2s_stanza_rate')
   }
 
   #broken(error: unknown): void {
     if (error instanceof StreamError) this.fail(error)
-    else if (error instanceof XmlFault) this.fail(new StreamError(error.condition, error.message))
-    else {
+    else if (error instanceof XmlFault) {
+      if (error.limit) this.#over(error.limit)
+      this.fail(new StreamError(error.condition, error.message))
+    } else {
       this.options.log.error('stream.crashed', { error })
       this.fail(new StreamError('internal-server-error'))
     }
   }
 
+  #over(limit: LimitName): void {
+    const bytes = this.authenticated ? 'c2s_stanza_size' : 'preauth_size'
+    this.options.hits.add(limit === 'bytes' ? bytes : limit)
+  }
+
+  #late(): void {
+    this.options.hits.add('login_timeout')
+    this.fail(new StreamError('connection-timeout', 'Login took too long'))
+  }
+
   /** Over its rate: nothing more is read for `ms`; the peer's TCP window fills. */
-  #throttle(ms: number): void {
+  #throttle(ms: number, bound: 'c2s_rate' | 'c2s_stanza_rate'): void {
     if (ms <= 0 || this.#throttled) return
-    this.#throttled = true
-    this.#pause()
-    this.options.clock.after(ms, () => {
-      this.#throttled = false
+    this.options.hits.add(bound)
+    this.#throttled = this.options.clock.after(ms, () => {
+      this.#throttled = undefined
       if (this.open && !this.#busy) this.#pump()
     })
   }
 
-  #slow(): void {
-    const { limits, clock } = this.options
-    if (limits.writeMax > 0 && this.transport.buffered > limits.writeMax) return this.#dropSlow()
-    if (this.#timer) return
-    this.#pause()
-    const mark = this.transport.buffered
-    this.#timer = clock.after(limits.writeStall, () => {
-      this.#timer = undefined
-      if (this.transport.buffered >= mark) this.#dropSlow()
-      else if (this.transport.buffered > limits.writeHigh) this.#slow()
-    })
-  }
-
-  /** A reader that takes nothing cannot be told: the error is queued for form and the connection cut. */
-  #dropSlow(): void {
-    this.options.log.info('stream.slow', { waiting: this.transport.buffered, ip: this.transport.remote })
-    this.fail(new StreamError('resource-constraint', 'Too much is waiting to be read'))
-    this.transport.destroy()
+  /** Nothing is read or handled until the peer has read what waits for it; when it reads nothing at all it is dropped. */
+  #slowDown(): void {
+    const { limits, clock, hits } = this.options
+    hits.add('write_pause')
+    const slow: Slow = {
+      waiting: this.transport.buffered,
+      written: 0,
+      timer: clock.after(limits.writeStall, () => {
+        // What waits now is what waited then and was written since, less what the peer has taken.
+        if (this.transport.buffered >= slow.waiting + slow.written) return this.drop('write_timeout')
+        slow.waiting = this.transport.buffered
+        slow.written = 0
+        slow.timer.refresh()
+      }),
+    }
+    this.#slow = slow
+    this.#regulate()
   }
 
   #drained(): void {
-    if (this.authenticated && this.#timer) {
-      this.#timer.cancel()
-      this.#timer = undefined
-    }
-    if (!this.#busy && !this.#throttled) this.#unpause()
+    this.#slow?.timer.cancel()
+    this.#slow = undefined
+    if (!this.open) return
+    this.owner.drained()
+    if (this.open && !this.#busy) this.#pump()
   }
 
-  #pause(): void {
-    if (this.#paused) return
-    this.#paused = true
-    this.transport.pause()
+  /** Reads on or stops reading, as things stand. */
+  #regulate(): void {
+    if (!this.open) return
+    const full = this.#busy && this.#parser.pending > READ_AHEAD
+    const pause = full || this.#throttled !== undefined || this.#slow !== undefined
+    if (pause === this.#paused) return
+    this.#paused = pause
+    if (pause) this.transport.pause()
+    else this.transport.resume()
   }
+}
 
-  #unpause(): void {
-    if (!this.#paused) return
-    this.#paused = false
-    this.transport.resume()
-  }
+/** A peer that does not keep up: bytes that waited for it when last looked at, bytes written since. */
+interface Slow {
+  waiting: number
+  written: number
+  readonly timer: Timer
 }
 
 function withoutLeadingSpace(bytes: Buffer): Buffer {

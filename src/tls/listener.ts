@@ -4,6 +4,7 @@ import type { AddressInfo, Server, Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import type { Server as TlsServer, TLSSocket } from 'node:tls'
 import type { Clock } from '../base/clock.js'
+import { LimitHits } from '../base/limit-hits.js'
 import type { Log } from '../base/log.js'
 import type { Counters, Metrics } from '../base/metrics.js'
 import type { Admission } from './admission.js'
@@ -51,6 +52,7 @@ export class Listener {
   readonly #transports = new Set<TcpTransport>()
   readonly #share: TransportShare
   readonly #refused: Counters
+  readonly #hits: LimitHits
 
   /** Rejects with `ListenError`. When IPv6 is off on this machine, `::` listens on 0.0.0.0 and the log says so. */
   static async open(options: ListenerOptions): Promise<Listener> {
@@ -87,6 +89,7 @@ export class Listener {
       secure: (raw) => this.#handshakes!.run(raw),
       closed: (transport) => this.#transports.delete(transport),
     }
+    this.#hits = new LimitHits(metrics)
     this.#refused = metrics.counters(
       'connections_refused_total',
       'Connections closed at once because their address had too many.',
@@ -104,6 +107,11 @@ export class Listener {
   /** Connections that are open, during the handshake too. */
   get connections(): number {
     return this.#transports.size
+  }
+
+  /** Bytes waiting for a peer past which `write` returns false. */
+  set highWater(bytes: number) {
+    this.#share.highWater = bytes
   }
 
   /** Accepts no more; the connections there are stay. */
@@ -146,6 +154,7 @@ export class Listener {
     const visitor = kind === 'plain' ? undefined : admission.admit(address)
     if (typeof visitor === 'string') {
       this.#refused.of(visitor).add()
+      this.#hits.add(visitor === 'too many open' ? 'connections_per_address' : 'connection_rate')
       socket.on('error', ignore)
       socket.destroy()
       return

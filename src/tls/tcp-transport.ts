@@ -18,7 +18,7 @@ export interface TransportShare {
   readonly clock: Clock
   readonly flusher: Flusher
   /** Bytes waiting for the peer past which `write` returns false. */
-  readonly highWater: number
+  highWater: number
   readonly trusted: boolean
   /** Puts TLS onto a plain connection. */
   secure(raw: Socket): Promise<Secured>
@@ -70,7 +70,8 @@ export class TcpTransport implements Transport {
     if (this.#state !== 'open') return true
     if (this.#pending === '') this.share.flusher.add(this)
     this.#pending += text
-    if (this.#pending.length > gatherLength) this.flush()
+    // Past the mark everything counts in bytes, so that progress can be told.
+    if (this.#pending.length > gatherLength || this.buffered > this.share.highWater) this.flush()
     if (this.buffered <= this.share.highWater) return true
     this.#full = true
     return false

@@ -85,14 +85,14 @@ export class Intake {
   /** Marks the element at hand as over a limit. @throws XmlFault when there is no element that could be refused */
   protected exceed(limit: LimitName): void {
     if (this.depth < this.top)
-      throw new XmlFault('policy-violation', `The stream header is over the limit of ${limit}`)
+      throw new XmlFault('policy-violation', `The stream header is over the limit of ${limit}`, limit)
     this.over ??= limit
   }
 
   /** `stop` is reached and there are more bytes: looks for the end tag in as many again, but not further. */
   protected overrun(): void {
     if (this.#extended)
-      throw new XmlFault('policy-violation', 'An element of more than twice the allowed bytes')
+      throw new XmlFault('policy-violation', 'An element of more than twice the allowed bytes', 'bytes')
     this.exceed('bytes')
     this.#extended = true
     this.setStop()

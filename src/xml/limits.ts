@@ -38,10 +38,13 @@ export type XmlCondition =
 /** The bytes cannot be accepted; the parser that threw it is dead. */
 export class XmlFault extends Error {
   readonly condition: XmlCondition
-  constructor(condition: XmlCondition, message: string) {
+  /** Which one was exceeded, of a `policy-violation`. */
+  readonly limit: LimitName | undefined
+  constructor(condition: XmlCondition, message: string, limit?: LimitName) {
     super(message)
     this.name = 'XmlFault'
     this.condition = condition
+    this.limit = limit
   }
 }
 

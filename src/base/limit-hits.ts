@@ -1,0 +1,50 @@
+/** How often each bound of the configuration was met: the figures to look at before one is raised. */
+import type { Counter, Metrics } from './metrics.js'
+
+/** Options of `[limits]` by their names, then the bounds that are no options. */
+export const bounds = [
+  'c2s_stanza_size',
+  'preauth_size',
+  'preauth_elements',
+  'depth',
+  'elements',
+  'attributes',
+  'namespaces',
+  'login_timeout',
+  'c2s_rate',
+  'c2s_stanza_rate',
+  'login_failures',
+  'lockout_failures',
+  'sessions_per_account',
+  'connections_per_address',
+  'connection_rate',
+  'offline_messages',
+  'roster_size',
+  'write_pause',
+  'write_queue',
+  'write_timeout',
+  'idle_ping',
+  'memory_guard',
+  'registration',
+  'password_queue',
+  'database_queue',
+] as const
+export type Bound = (typeof bounds)[number]
+
+export class LimitHits {
+  readonly #counters: Readonly<Record<Bound, Counter>>
+
+  constructor(metrics: Metrics) {
+    const family = metrics.counters('limit_hits_total', 'Times that a limit was met, by its option', [
+      'limit',
+    ])
+    this.#counters = Object.fromEntries(bounds.map((bound) => [bound, family.of(bound)])) as Record<
+      Bound,
+      Counter
+    >
+  }
+
+  add(bound: Bound): void {
+    this.#counters[bound].add()
+  }
+}
