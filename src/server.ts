@@ -19,6 +19,7 @@ import { Roster } from './session/roster.js'
 import type { StreamError } from './stream/errors.js'
 import type { Transport } from './stream/transport.js'
 import { Jid } from './stanza/jid.js'
+import type { Stanza } from './stanza/stanza.js'
 import type { Stores } from './storage/stores.js'
 
 export interface ServerParts {
@@ -66,7 +67,11 @@ export class Server {
       })
       hosts.set(domain, host)
       this.#modules.set(domain, new Modules(host))
-      this.#router.addHost(host, new Presence(host, (stanza) => this.#router.route(stanza)))
+      const road = {
+        onward: (stanza: Stanza) => this.#router.onward(stanza),
+        say: (stanza: Stanza) => this.#router.route(stanza),
+      }
+      this.#router.addHost(host, new Presence(host, road))
     }
     this.hosts = hosts
     this.passwords = new Passwords(random, { iterations: config.auth.iterations })

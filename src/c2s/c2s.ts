@@ -10,7 +10,7 @@ import { TokenBucket, type Throttle } from '../base/rate.js'
 import type { Random } from '../base/random.js'
 import type { Host } from '../host/host.js'
 import type { Negotiation, Next, StreamFacts, StreamFeature } from '../host/module.js'
-import { bounced, stanzaErrorOf } from '../router/bounce.js'
+import { stanzaErrorOf } from '../router/bounce.js'
 import type { Router } from '../router/router.js'
 import type { Exchange, Mechanism, PasswordCheck } from '../sasl/mechanism.js'
 import type { Session } from '../session/session.js'
@@ -343,7 +343,6 @@ export class Client implements StreamOwner, Negotiation {
       to = this.host.address // RFC 6120 §8.3.3.8: what cannot be parsed cannot be answered from
     }
     const refused = Stanza.of({ kind, type, id, from: session.jid, to })
-    const reply = bounced(refused, error)
-    if (reply) session.deliver(reply)
+    this.parts.router.refused(refused, error, session)
   }
 }

@@ -11,7 +11,7 @@ import { Session, type OutboundGate } from '../session/session.js'
 import { Sessions } from '../session/sessions.js'
 import { StanzaError } from '../stanza/errors.js'
 import { Jid } from '../stanza/jid.js'
-import { Stanza } from '../stanza/stanza.js'
+import { Stanza, type Kind } from '../stanza/stanza.js'
 import type { Account, AccountKeys, Accounts } from '../storage/accounts.js'
 import type { MapStore, Stores } from '../storage/stores.js'
 import { StreamError } from '../stream/errors.js'
@@ -78,6 +78,7 @@ export class Host {
   readonly #asking = new Map<string, Waiting>()
   readonly #deriveKeys: HostParts['deriveKeys']
   readonly #outbound: OutboundGate
+  readonly #out: Readonly<Record<Kind, Counter>>
 
   constructor(parts: HostParts) {
     this.domain = parts.domain
@@ -91,6 +92,15 @@ export class Host {
     this.#route = parts.route
     this.sessionsPerAccount = parts.sessionsPerAccount
     this.#deriveKeys = parts.deriveKeys
+    const counted = parts.metrics.counters('stanzas_total', 'Stanzas taken in, made here, and sent out', [
+      'dir',
+      'kind',
+    ])
+    this.#out = {
+      message: counted.of('out', 'message'),
+      presence: counted.of('out', 'presence'),
+      iq: counted.of('out', 'iq'),
+    }
     this.tables = tablesOf([], () => undefined)
     this.roster = parts.roster(this)
     this.#outbound = (stanza, session) => this.#leaving(stanza, session)
@@ -219,7 +229,10 @@ export class Host {
 
   #leaving(stanza: Stanza, session: Session): Stanza | undefined {
     const hooks = this.tables.gates.outbound[stanza.kind]
-    if (hooks.length === 0) return stanza
+    if (hooks.length === 0) {
+      this.#out[stanza.kind].add()
+      return stanza
+    }
     const at = { host: this, session }
     for (const run of hooks) {
       const verdict = run(stanza, at)
@@ -227,6 +240,7 @@ export class Host {
       if (verdict instanceof Stanza) stanza = verdict
       else return undefined
     }
+    this.#out[stanza.kind].add()
     return stanza
   }
 }

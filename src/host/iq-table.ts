@@ -4,7 +4,10 @@ import type { Jid } from '../stanza/jid.js'
 import type { Stanza } from '../stanza/stanza.js'
 import type { Element } from '../xml/element.js'
 
-/** My domain; my own account (or no `to`); somebody's account, own ones included. */
+/**
+ * My domain; my own account (or no `to`); somebody's account, own ones included. Whether there is such an account is not
+ * known here: who may learn nothing of it gets the same answer either way.
+ */
 export type Place = 'host' | 'self' | 'account'
 
 export interface IqRequest {

@@ -1,5 +1,6 @@
 /** Presence of a host's accounts: subscriptions (RFC 6121 §3), broadcast, probes and directed presence (§4). */
 import { bounced, stanzaErrorOf } from './bounce.js'
+import type { Fate } from './router.js'
 import type { Host } from '../host/host.js'
 import type { Contacts } from '../session/contacts.js'
 import type { Session } from '../session/session.js'
@@ -14,12 +15,20 @@ const mostDirected = 1_000
 /** The presence side of the road of one host. Synchronous while the rosters it needs are in memory. */
 export class Presence {
   readonly #host: Host
-  readonly #route: (stanza: Stanza) => void | Promise<void>
+  readonly #onward: (stanza: Stanza) => void | Promise<void>
+  readonly #say: (stanza: Stanza) => void | Promise<void>
 
-  /** `route` is the road, for what the sender waits for. */
-  constructor(host: Host, route: (stanza: Stanza) => void | Promise<void>) {
+  /**
+   * The sender waits for both ways onto the road: `onward` takes a stanza that is on it already, `say` what the host says
+   * itself.
+   */
+  constructor(
+    host: Host,
+    { onward, say }: Record<'onward' | 'say', (stanza: Stanza) => void | Promise<void>>,
+  ) {
     this.#host = host
-    this.#route = route
+    this.#onward = onward
+    this.#say = say
   }
 
   /** A resource was bound: from here until its end its roster is in memory. */
@@ -28,43 +37,47 @@ export class Presence {
   }
 
   /** A local session sent it; `from` is its full JID. What cannot be done is answered with an error. */
-  sent(stanza: Stanza, session: Session): void | Promise<void> {
+  sent(stanza: Stanza, session: Session): Fate | Promise<Fate> {
     return guarded(
       () => this.#sent(stanza, session),
       (error) => {
         const reply = bounced(stanza, this.#errorOf(error))
         if (reply) session.deliver(reply)
+        return reply ? 'bounced' : 'dropped'
       },
     )
   }
 
   /** It reached an account of the host, bare or full. */
-  arrived(stanza: Stanza): void | Promise<void> {
+  arrived(stanza: Stanza): Fate | Promise<Fate> {
     return guarded(
       () => this.#arrived(stanza),
       (error) => {
         const reply = bounced(stanza, this.#errorOf(error))
         if (reply) this.#host.send(reply)
+        return reply ? 'bounced' : 'dropped'
       },
     )
   }
 
   /** It is addressed to the domain itself, which has no presence to share. */
-  toHost(stanza: Stanza): void | Promise<void> {
-    if (stanza.type === 'subscribe') return this.#route(answer(stanza, 'unsubscribed', this.#host.address))
+  toHost(stanza: Stanza): Fate | Promise<Fate> {
+    if (stanza.type !== 'subscribe') return 'dropped'
+    return afterwards(this.#say(answer(stanza, 'unsubscribed', this.#host.address)), 'answered')
   }
 
   /** The session has ended: unavailable to all who believe it available (RFC 6121 §4.5.2, §4.6.3). */
-  gone(session: Session): void | Promise<void> {
+  async gone(session: Session): Promise<void> {
     if (!session.presence && !session.directed) return
     const farewell = Stanza.of({ kind: 'presence', type: 'unavailable', from: session.jid })
-    return guarded(
-      () => this.#with(session, (contacts) => this.#leave(farewell, session, contacts)),
-      (error) => void this.#errorOf(error),
-    )
+    try {
+      await this.#with(session, (contacts) => this.#leave(farewell, session, contacts))
+    } catch (error) {
+      this.#errorOf(error)
+    }
   }
 
-  #sent(stanza: Stanza, session: Session): unknown {
+  #sent(stanza: Stanza, session: Session): Fate | Promise<Fate> {
     const { type, to } = stanza
     switch (type) {
       case undefined:
@@ -80,15 +93,15 @@ export class Presence {
       case 'probe':
       case 'error':
         // RFC 6121 §4.3: clients should not probe, but that is no reason for an error.
-        return to && this.#route(stanza)
+        return to ? this.#goOn(stanza) : 'dropped'
       default:
         throw new StanzaError('bad-request', 'Unknown type of presence') // RFC 6121 §4.7.1
     }
   }
 
-  #arrived(stanza: Stanza): unknown {
+  #arrived(stanza: Stanza): Fate | Promise<Fate> {
     const { type, to } = stanza
-    if (!to) return undefined
+    if (!to) return 'dropped'
     switch (type) {
       case undefined:
         return this.#deliver(stanza, to)
@@ -109,10 +122,14 @@ export class Presence {
     }
   }
 
+  #goOn(stanza: Stanza): Fate | Promise<Fate> {
+    return afterwards(this.#onward(stanza), 'onward')
+  }
+
   // Subscriptions -----------------------------------------------------------------------------------------------
 
   /** RFC 6121 §3.1.2, §3.1.5, §3.2.2, §3.3.2: the user speaks; the roster decides whether the contact hears it. */
-  async #subscription(stanza: Stanza, type: SubscriptionType, session: Session): Promise<void> {
+  async #subscription(stanza: Stanza, type: SubscriptionType, session: Session): Promise<Fate> {
     if (!stanza.to) throw new StanzaError('bad-request', 'A subscription needs a contact')
     const { roster } = this.#host
     // RFC 6121 §3, §3.1.2: between bare JIDs.
@@ -120,54 +137,61 @@ export class Presence {
     const contact = stanza.to.bare
     // RFC 6121 §4.2.2: everybody is subscribed to themselves, and nothing can change that.
     if (contact.equals(owner)) throw new StanzaError('not-allowed')
+    let fate: Fate = 'answered'
     const known = await roster.outbound(owner, contact, type, ({ pass, presence }, push) => {
       // RFC 6121 §3.2.2: unavailable while the contact is still subscribed.
       if (presence === 'unavailable') roster.showPresence(owner, contact, presence)
-      const routed = pass ? this.#route(stanza.readdressed({ from: owner, to: contact })) : undefined
+      if (pass) fate = 'onward'
+      const routed = pass ? this.#onward(stanza.readdressed({ from: owner, to: contact })) : undefined
       push()
       // RFC 6121 §3.1.5, §3.1.6: the contact's server takes the approval in before the presence.
       if (presence !== 'available') return routed
       return after(routed, () => roster.showPresence(owner, contact, presence))
     })
     if (!known) throw new StanzaError('not-allowed', 'This account has no roster')
+    return fate
   }
 
   /** RFC 6121 §3.1.3, §3.1.6, §3.2.3, §3.3.3: the contact speaks; the roster decides whether the user hears it. */
-  async #subscriptionArrived(stanza: Stanza, type: SubscriptionType, to: Jid): Promise<void> {
+  async #subscriptionArrived(stanza: Stanza, type: SubscriptionType, to: Jid): Promise<Fate> {
     const { sessions, roster } = this.#host
     // RFC 6121 §8.5.3.2.2: for a resource that is gone only a request counts.
-    if (!to.isBare && type !== 'subscribe' && !sessions.get(to)) return
+    if (!to.isBare && type !== 'subscribe' && !sessions.get(to)) return 'dropped'
     const owner = to.bare
     const contact = stanza.from.bare
-    if (contact.equals(owner)) return
+    if (contact.equals(owner)) return 'dropped'
     const bare = stanza.readdressed({ from: contact, to: owner })
+    let fate: Fate = 'dropped'
     await roster.inbound(owner, bare, type, ({ pass, reply, presence }, push) => {
       // RFC 6121 §3.1.3: requests go to available resources; all else to interested ones, before the push.
       const hearers =
         type === 'subscribe' ? sessions.available(owner) : sessions.of(owner).filter(isInterested)
-      if (pass) deliverTo(hearers, bare)
+      // What nobody hears now has changed the roster, where a request waits.
+      if (pass) fate = deliverTo(hearers, bare) ? 'delivered' : 'kept'
+      else if (reply) fate = 'answered'
       push()
       if (presence === 'unavailable') roster.showPresence(owner, contact, presence)
-      const routed = reply ? this.#route(answer(bare, reply, owner)) : undefined
+      const routed = reply ? this.#say(answer(bare, reply, owner)) : undefined
       if (presence !== 'available') return routed
       return after(routed, () => roster.showPresence(owner, contact, presence))
     })
+    return fate
   }
 
   // Broadcast ---------------------------------------------------------------------------------------------------
 
   /** RFC 6121 §4.2.2, §4.4.2: available, for the first time or in another way. */
-  #appear(stanza: Stanza, session: Session): unknown {
+  #appear(stanza: Stanza, session: Session): Fate | Promise<Fate> {
     const priority = priorityOf(stanza)
     return this.#with(session, (contacts) => {
-      if (!session.live) return undefined
+      if (!session.live) return 'dropped'
       const before = session.presence
       session.presence = stanza
       session.priority = priority
       this.#host.sessions.reorder(session)
       this.#broadcast(stanza, session, contacts)
       if (!before) this.#enter(session, contacts)
-      return this.#host.tell('presenceChanged', { session, before, now: stanza })
+      return afterwards(this.#host.tell('presenceChanged', { session, before, now: stanza }), 'delivered')
     })
   }
 
@@ -217,7 +241,7 @@ export class Presence {
   }
 
   /** RFC 6121 §4.5.2: no longer available, to all for whom that is news. */
-  #leave(stanza: Stanza, session: Session, contacts: Contacts | undefined): void | Promise<void> {
+  #leave(stanza: Stanza, session: Session, contacts: Contacts | undefined): Fate | Promise<Fate> {
     const { presence: before, directed } = session
     if (before) this.#broadcast(stanza, session, contacts)
     session.presence = undefined
@@ -228,13 +252,14 @@ export class Presence {
       const told = before && to.isBare && contacts?.shares(to)
       if (!told) this.#host.send(stanza.readdressed({ to }))
     }
-    if (before) return this.#host.tell('presenceChanged', { session, before, now: undefined })
+    if (!before) return directed ? 'delivered' : 'dropped'
+    return afterwards(this.#host.tell('presenceChanged', { session, before, now: undefined }), 'delivered')
   }
 
   // Directed presence -------------------------------------------------------------------------------------------
 
   /** RFC 6121 §4.6.3: to one address, which hears of the end unless a broadcast will tell it. */
-  #direct(stanza: Stanza, to: Jid, session: Session): unknown {
+  #direct(stanza: Stanza, to: Jid, session: Session): Fate | Promise<Fate> {
     const key = to.toString()
     return this.#with(session, (contacts) => {
       if (stanza.type === 'unavailable') session.directed?.delete(key)
@@ -245,7 +270,7 @@ export class Presence {
         }
         directed.set(key, to)
       }
-      return this.#route(stanza)
+      return this.#goOn(stanza)
     })
   }
 
@@ -259,16 +284,19 @@ export class Presence {
   // Arrivals ----------------------------------------------------------------------------------------------------
 
   /** RFC 6121 §4.2.3, §4.4.3, §4.5.3, §8.5.2.1.2, §8.5.3: bare to all available resources, full to that one. */
-  #deliver(stanza: Stanza, to: Jid): void {
+  #deliver(stanza: Stanza, to: Jid): Fate {
     const { sessions } = this.#host
-    if (to.isBare) deliverTo(sessions.available(to), stanza)
-    else sessions.get(to)?.deliver(stanza)
+    const taken = to.isBare ? deliverTo(sessions.available(to), stanza) : sessions.get(to)?.deliver(stanza)
+    return taken ? 'delivered' : 'dropped'
   }
 
   /** RFC 6121 §4.3.2, §4.6.6 */
-  #probed(stanza: Stanza, to: Jid): void | Promise<void> {
-    if (this.#host.roster.cached(to)) return this.#tellPresence(stanza.from, to, stanza.id)
-    return this.#host.roster.load(to).then(() => this.#tellPresence(stanza.from, to, stanza.id))
+  #probed(stanza: Stanza, to: Jid): Fate | Promise<Fate> {
+    const answered = (): Fate => {
+      this.#tellPresence(stanza.from, to, stanza.id)
+      return 'answered'
+    }
+    return this.#host.roster.cached(to) ? answered() : this.#host.roster.load(to).then(answered)
   }
 
   /** The presence of `of`, an account or one of its resources with its roster in memory, as far as `prober` may see it. */
@@ -301,16 +329,18 @@ export class Presence {
    * To the resource that said what went wrong. Subscription stanzas leave from the bare JID, so what became of a
    * request comes back there (RFC 6121 §3.1.2).
    */
-  #errorArrived(stanza: Stanza, to: Jid): void {
-    const { sessions, roster } = this.#host
-    if (!to.isBare) sessions.get(to)?.deliver(stanza)
-    else if (roster.cached(to)?.get(stanza.from).ask) deliverTo(sessions.available(to), stanza)
+  #errorArrived(stanza: Stanza, to: Jid): Fate {
+    if (!to.isBare || this.#host.roster.cached(to)?.get(stanza.from).ask) return this.#deliver(stanza, to)
+    return 'dropped'
   }
 
   // -------------------------------------------------------------------------------------------------------------
 
   /** The session's contacts, at once when they are in memory; nobody's when the account has no roster. */
-  #with(session: Session, run: (contacts: Contacts | undefined) => unknown): unknown {
+  #with(
+    session: Session,
+    run: (contacts: Contacts | undefined) => Fate | Promise<Fate>,
+  ): Fate | Promise<Fate> {
     const contacts = this.#host.roster.cached(session.jid)
     if (contacts || session.account === 0) return run(contacts)
     return this.#host.roster.load(session.jid).then(run)
@@ -332,13 +362,20 @@ function answer({ id, from: to }: Stanza, type: 'subscribed' | 'unsubscribed', f
   return Stanza.of({ kind: 'presence', type, id, from, to: to.bare })
 }
 
+function afterwards(before: void | Promise<void>, fate: Fate): Fate | Promise<Fate> {
+  return before ? before.then(() => fate) : fate
+}
+
 /** At once, unless there is something to wait for. */
 function after(before: void | Promise<void>, run: () => void): void | Promise<void> {
   return before ? before.then(run) : run()
 }
 
-function deliverTo(sessions: readonly Session[], stanza: Stanza): void {
-  for (const session of sessions) session.deliver(stanza)
+/** Whether anybody took it. */
+function deliverTo(sessions: readonly Session[], stanza: Stanza): boolean {
+  let taken = false
+  for (const session of sessions) if (session.deliver(stanza)) taken = true
+  return taken
 }
 
 function isInterested({ interested }: Session): boolean {
@@ -367,11 +404,11 @@ function priorityOf(stanza: Stanza): number {
 }
 
 /** Runs at once; only what is waited for makes it wait. */
-function guarded(run: () => unknown, failed: (error: unknown) => void): void | Promise<void> {
+function guarded(run: () => Fate | Promise<Fate>, failed: (error: unknown) => Fate): Fate | Promise<Fate> {
   try {
     const pending = run()
-    if (pending instanceof Promise) return pending.then(() => undefined, failed)
+    return pending instanceof Promise ? pending.catch(failed) : pending
   } catch (error) {
-    failed(error)
+    return failed(error)
   }
 }

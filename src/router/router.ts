@@ -9,7 +9,7 @@ import type { IqRequest } from '../host/iq-table.js'
 import type { Session } from '../session/session.js'
 import { StanzaError } from '../stanza/errors.js'
 import type { Jid } from '../stanza/jid.js'
-import { Stanza } from '../stanza/stanza.js'
+import { Stanza, type Kind } from '../stanza/stanza.js'
 import type { Account } from '../storage/accounts.js'
 import type { Element } from '../xml/element.js'
 
@@ -18,29 +18,36 @@ export interface Elsewhere {
   send(stanza: Stanza): void | Promise<void>
 }
 
+/** What becomes of each stanza that was taken in: exactly one of these (P2 of the limits: in = sum of outcomes). */
+const OUTCOMES = ['delivered', 'kept', 'answered', 'bounced', 'dropped', 'elsewhere'] as const
+export type Ending = (typeof OUTCOMES)[number]
+
+/** How a stanza ended, or that it goes on along the road and ends there. */
+export type Fate = Ending | 'onward'
+
 /** The presence side of the road, one per host: RFC 6121 §3 and §4. */
 export interface PresenceRoad {
   /** A local session sent it, `from` is its full JID. */
-  sent(stanza: Stanza, session: Session): void | Promise<void>
+  sent(stanza: Stanza, session: Session): Fate | Promise<Fate>
   /** It reached an account of the host, bare or full. */
-  arrived(stanza: Stanza): void | Promise<void>
+  arrived(stanza: Stanza): Fate | Promise<Fate>
   /** It is addressed to the domain itself. */
-  toHost(stanza: Stanza): void | Promise<void>
+  toHost(stanza: Stanza): Fate | Promise<Fate>
   /** A resource is about to be bound: its roster is loaded before anything reaches it. */
   binding(session: Session): void | Promise<void>
   /** The session has ended without saying so, or after; makes unavailable what it had (§4.5.2). */
   gone(session: Session): void | Promise<void>
 }
 
-/** What becomes of each stanza that was taken in: exactly one of these (P2 of the limits: in = sum of outcomes). */
-const OUTCOMES = ['delivered', 'kept', 'answered', 'bounced', 'dropped', 'elsewhere'] as const
-type Ending = (typeof OUTCOMES)[number]
+/** Stanzas that came onto the road: what clients and peers said, and what the server says of itself. */
+type Origin = 'in' | 'own'
 
 export class Router {
   readonly #hosts = new Map<string, Host>()
   readonly #presence = new Map<string, PresenceRoad>()
   readonly #log: Log
   readonly #endings: Record<Ending, Counter>
+  readonly #taken: Record<Origin, Record<Kind, Counter>>
   readonly #ending = new Set<Promise<void>>()
   #elsewhere: Elsewhere | undefined
 
@@ -51,6 +58,16 @@ export class Router {
       Ending,
       Counter
     >
+    const taken = metrics.counters('stanzas_total', 'Stanzas taken in, made here, and sent out', [
+      'dir',
+      'kind',
+    ])
+    const byKind = (dir: Origin) => ({
+      message: taken.of(dir, 'message'),
+      presence: taken.of(dir, 'presence'),
+      iq: taken.of(dir, 'iq'),
+    })
+    this.#taken = { in: byKind('in'), own: byKind('own') }
   }
 
   addHost(host: Host, presence: PresenceRoad): void {
@@ -111,6 +128,7 @@ export class Router {
   send(stanza: Stanza, session: Session): void | Promise<void> {
     const host = this.#hosts.get(session.jid.domain)
     if (!host) return
+    this.#taken.in[stanza.kind].add()
     // RFC 6120 §10.3.1: a message without `to` is for the sender's own account.
     if (stanza.kind === 'message' && !stanza.to) stanza = stanza.readdressed({ to: session.jid.bare })
     const hooks = host.tables.gates.sent[stanza.kind]
@@ -120,19 +138,32 @@ export class Router {
     return this.#sent(outcome, stanza, session, host)
   }
 
+  /** A local session said something that is not to go on; `stanza` is what could be read of it. */
+  refused(stanza: Stanza, error: StanzaError, session: Session): void {
+    this.#taken.in[stanza.kind].add()
+    this.#refuse(stanza, error, session)
+  }
+
   #sent(outcome: Outcome, stanza: Stanza, session: Session, host: Host): void | Promise<void> {
     if (outcome === handled) return this.#end('kept')
     if (outcome instanceof StanzaError) return this.#bounce(stanza, outcome)
-    if (outcome.kind === 'presence') return this.#presence.get(host.domain)?.sent(outcome, session)
+    if (outcome.kind === 'presence')
+      return this.#ends(this.#presence.get(host.domain)!.sent(outcome, session))
     if (outcome.kind === 'iq' && !outcome.to) {
       // RFC 6120 §10.3.3: a request without `to` is for the server, on behalf of the account.
       return this.#request(outcome, session.jid.bare, host, session)
     }
-    return this.route(outcome, session)
+    return this.onward(outcome, session)
   }
 
-  /** A host, a module or a peer server says this; `session` when it comes straight from a local one. */
-  route(stanza: Stanza, session?: Session): void | Promise<void> {
+  /** A host or a module says this. */
+  route(stanza: Stanza): void | Promise<void> {
+    this.#taken.own[stanza.kind].add()
+    return this.onward(stanza)
+  }
+
+  /** A stanza that is on the road already goes on to where it is addressed; `session` when it is a local one's own. */
+  onward(stanza: Stanza, session?: Session): void | Promise<void> {
     const { to } = stanza
     if (!to) return this.#end('dropped')
     const host = this.#hosts.get(to.domain)
@@ -153,11 +184,13 @@ export class Router {
     }
     if (account instanceof Promise) {
       return account.then(
-        (found) => (found ? this.#toAccount(stanza, to, host, session) : this.#toNobody(stanza)),
+        (found) =>
+          found ? this.#toAccount(stanza, to, host, session) : this.#toNobody(stanza, to, host, session),
         (error: unknown) => this.#failed(stanza, error),
       )
     }
-    return account ? this.#toAccount(stanza, to, host, session) : this.#toNobody(stanza)
+    if (account) return this.#toAccount(stanza, to, host, session)
+    return this.#toNobody(stanza, to, host, session)
   }
 
   #toHost(stanza: Stanza, to: Jid, host: Host, session: Session | undefined): void | Promise<void> {
@@ -166,12 +199,16 @@ export class Router {
       return this.#bounce(stanza, new StanzaError('service-unavailable'))
     }
     if (stanza.kind === 'message') return this.#bounce(stanza, new StanzaError('service-unavailable'))
-    return this.#presence.get(host.domain)?.toHost(stanza)
+    return this.#ends(this.#presence.get(host.domain)!.toHost(stanza))
   }
 
-  /** RFC 6121 §8.5.1: no such account. Presence is ignored, which tells nothing. */
-  #toNobody(stanza: Stanza): void | Promise<void> {
+  /**
+   * RFC 6121 §8.5.1: no such account. Presence is ignored, which tells nothing; requests are answered by those who answer
+   * for the accounts there are, so that strangers get the same from both (§2.3.3's `forbidden`, for instance).
+   */
+  #toNobody(stanza: Stanza, to: Jid, host: Host, session: Session | undefined): void | Promise<void> {
     if (stanza.kind === 'presence') return this.#end('dropped')
+    if (stanza.kind === 'iq' && to.isBare) return this.#request(stanza, to, host, session)
     return this.#bounce(stanza, new StanzaError('service-unavailable'))
   }
 
@@ -194,7 +231,7 @@ export class Router {
   ): void | Promise<void> {
     if (outcome === handled) return this.#end('kept')
     if (outcome instanceof StanzaError) return this.#bounce(before, outcome)
-    if (outcome.kind === 'presence') return this.#presence.get(host.domain)?.arrived(outcome)
+    if (outcome.kind === 'presence') return this.#ends(this.#presence.get(host.domain)!.arrived(outcome))
     if (outcome.kind === 'iq' && to.isBare) return this.#request(outcome, to, host, session)
     return this.#deliver(outcome, host)
   }
@@ -227,8 +264,7 @@ export class Router {
   /** An iq for the domain or for a bare account: the server answers itself (RFC 6121 §8.5.2.1.3). */
   #request(stanza: Stanza, to: Jid, host: Host, session: Session | undefined): void | Promise<void> {
     if (stanza.type !== 'get' && stanza.type !== 'set') {
-      host.answered(stanza)
-      return this.#end('answered')
+      return this.#end(host.answered(stanza) ? 'answered' : 'dropped')
     }
     const query = stanza.children[0]
     if (!query) return this.#bounce(stanza, new StanzaError('bad-request'))
@@ -282,7 +318,7 @@ export class Router {
     if (!session) return this.#bounce(stanza, error)
     const reply = bounced(stanza, error)
     if (reply) session.deliver(reply)
-    return this.#end('bounced')
+    return this.#end(reply ? 'bounced' : 'dropped')
   }
 
   #failed(stanza: Stanza, error: unknown): void | Promise<void> {
@@ -295,6 +331,11 @@ export class Router {
     if (!reply) return this.#end('dropped')
     this.#end('bounced')
     return this.route(reply)
+  }
+
+  #ends(fate: Fate | Promise<Fate>): void | Promise<void> {
+    if (fate instanceof Promise) return fate.then((settled) => this.#ends(settled))
+    if (fate !== 'onward') this.#end(fate)
   }
 
   #end(ending: Ending): void {

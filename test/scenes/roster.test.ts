@@ -14,14 +14,23 @@ scene('RFC 6121 §2.1.4: an empty roster is an empty query', async ({ juliet }) 
   assert.equal(reply.child('query', 'jabber:iq:roster')?.children.length, 0)
 })
 
-scene('RFC 6121 §2.1.5: nobody else may read or change a roster', async ({ juliet, romeo }) => {
-  await juliet.online()
-  await romeo.online()
-  await romeo.isRefused('forbidden', 'set', query(`<item jid='paris@example.com'/>`), juliet.bare)
-  await romeo.isRefused('forbidden', 'get', query(), juliet.bare)
-  assert.deepEqual(await rosterOf(juliet), [])
-  await juliet.hearsNothingMore()
-})
+scene(
+  'RFC 6121 §2.1.5: nobody else may read or change a roster, whether there is one or not',
+  async ({ juliet, romeo, nurse, other, stage }) => {
+    await juliet.online()
+    await romeo.online()
+    await other.tybalt.online()
+    await stage.account('nurse', stage.domain, 'wherefore')
+    for (const asker of [romeo, other.tybalt]) {
+      for (const owner of [juliet.bare, nurse.bare, `nobody@${stage.domain}`]) {
+        await asker.isRefused('forbidden', 'set', query(`<item jid='paris@example.com'/>`), owner)
+        await asker.isRefused('forbidden', 'get', query(), owner)
+      }
+    }
+    assert.deepEqual(await rosterOf(juliet), [])
+    await juliet.hearsNothingMore()
+  },
+)
 
 scene('RFC 6121 §2.1.5: the own address may be named', async ({ juliet }) => {
   await juliet.connects()

@@ -1,6 +1,5 @@
 /** RFC 6120 §8 and §10: addresses, errors and what travels unchanged. */
 import assert from 'node:assert/strict'
-import type { Metrics } from '../../src/base/metrics.js'
 import { scene } from '../support/stage.js'
 
 const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
@@ -177,33 +176,3 @@ scene(
     for (let i = 0; i < 50; i++) await juliet.receives(`<message type='chat'><body>${i}</body></message>`)
   },
 )
-
-scene('Limits: every stanza ends as exactly one outcome', async ({ romeo, juliet, stage }) => {
-  await romeo.online()
-  await juliet.online()
-  await stage.account('nurse', juliet.domain, 'wherefore')
-  const before = outcomes(stage.metrics)
-  const stanzas = [
-    `<message to='${juliet.bare}' type='chat'><body>delivered</body></message>`,
-    `<message to='nurse@${stage.domain}' type='chat'><body>kept</body></message>`,
-    `<message to='nobody@${stage.domain}' type='chat'><body>bounced</body></message>`,
-    `<message to='${juliet.bare}/gone' type='headline'><body>dropped</body></message>`,
-    `<iq to='${stage.domain}' type='get' id='a'><ping xmlns='urn:xmpp:ping'/></iq>`,
-  ]
-  for (const stanza of stanzas) romeo.sends(stanza)
-  await romeo.receives(
-    `<message type='error' from='nobody@${stage.domain}'><error type='cancel'><service-unavailable xmlns='${STANZAS}'/></error></message>`,
-  )
-  await romeo.receives(`<iq type='result' id='a'/>`)
-  const after = outcomes(stage.metrics)
-  const change = Object.fromEntries(
-    Object.entries(after).map(([name, value]) => [name, value - (before[name] ?? 0)]),
-  )
-  // The error that came back to romeo was delivered as well.
-  assert.deepEqual(change, { delivered: 2, kept: 1, answered: 1, bounced: 1, dropped: 1, elsewhere: 0 })
-})
-
-function outcomes(metrics: Metrics): Record<string, number> {
-  const names = ['delivered', 'kept', 'answered', 'bounced', 'dropped', 'elsewhere']
-  return Object.fromEntries(names.map((name) => [name, metrics.valueOf('stanza_outcomes_total', name) ?? 0]))
-}

@@ -47,10 +47,11 @@ export class Stage {
           : Promise.resolve({ 'SHA-256': keysOf(password) }),
     })
     const nothing = () => {}
+    const dropped = () => 'dropped' as const
     this.router.addHost(this.host, {
-      sent: nothing,
-      arrived: nothing,
-      toHost: nothing,
+      sent: dropped,
+      arrived: dropped,
+      toHost: dropped,
       binding: nothing,
       gone: nothing,
     })
