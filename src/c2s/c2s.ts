@@ -193,12 +193,12 @@ export class Client implements StreamOwner, Negotiation {
     return this.#negotiate(raw)
   }
 
-  oversize(raw: RawElement, limit: string): void {
+  oversize(raw: RawElement, limit: string): void | Promise<void> {
     if (!this.session || raw.ns !== CONTENT || !STANZAS.has(raw.name)) {
       throw new StreamError('policy-violation', `Over the limit of ${limit}`)
     }
     const application = el('stanza-too-big', 'urn:xmpp:errors')
-    this.#refuse(
+    return this.#refuse(
       raw,
       new StanzaError('policy-violation', `Over the limit of ${limit}`, { application }),
       this.session,
@@ -333,7 +333,7 @@ export class Client implements StreamOwner, Negotiation {
   }
 
   /** Answers a stanza that never became one. */
-  #refuse(raw: RawElement, error: StanzaError, session: Session): void {
+  #refuse(raw: RawElement, error: StanzaError, session: Session): void | Promise<void> {
     const kind = raw.name as Kind
     const { type, id } = raw.attrs
     let to: Jid | undefined
@@ -343,6 +343,6 @@ export class Client implements StreamOwner, Negotiation {
       to = this.host.address // RFC 6120 §8.3.3.8: what cannot be parsed cannot be answered from
     }
     const refused = Stanza.of({ kind, type, id, from: session.jid, to })
-    this.parts.router.refused(refused, error, session)
+    return this.parts.router.refused(refused, error, session)
   }
 }

@@ -139,9 +139,9 @@ export class Router {
   }
 
   /** A local session said something that is not to go on; `stanza` is what could be read of it. */
-  refused(stanza: Stanza, error: StanzaError, session: Session): void {
+  refused(stanza: Stanza, error: StanzaError, session: Session): void | Promise<void> {
     this.#taken.in[stanza.kind].add()
-    this.#refuse(stanza, error, session)
+    return this.#refuse(stanza, error, session)
   }
 
   #sent(outcome: Outcome, stanza: Stanza, session: Session, host: Host): void | Promise<void> {

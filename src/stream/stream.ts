@@ -43,7 +43,7 @@ export interface StreamOwner {
   /** One complete first-level element. While a returned promise is pending no further element is handled. */
   element(element: RawElement): void | Promise<void>
   /** An element whose end was found but that is over a limit; by default the stream ends with `policy-violation`. */
-  oversize(element: RawElement, limit: string): void
+  oversize(element: RawElement, limit: string): void | Promise<void>
   /** A slow reader has caught up: `send` returns true again. */
   drained(): void
   /** The connection is gone or the stream closed; told once. `clean` when the peer said `</stream:stream>`. */
