@@ -39,6 +39,7 @@ async function boundJid(client: Client, bind: Element): Promise<Jid | undefined>
   const account = await host.account(local)
   const anonymous = client.mechanism === 'ANONYMOUS'
   if (!account && !anonymous) throw new StreamError('not-authorized', 'The account is gone')
+  if (account?.disabled) throw new StreamError('not-authorized', 'The account is disabled')
   const jid = Jid.of(local, host.domain, wanted(bind) ?? parts.random.id())
   const session = host.session(jid, account?.id ?? 0, client.stream, client.mechanism)
   await parts.router.sessionBinding(session)
