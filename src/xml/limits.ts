@@ -25,6 +25,15 @@ export const defaultLimits: ParserLimits = {
   namespaces: 512,
 }
 
+/** The limits of a text that is in memory already: its length bounds all of it but the depth that walks over its tree bear. */
+export const textLimits: ParserLimits = {
+  bytes: Infinity,
+  depth: 1_000,
+  elements: Infinity,
+  attributes: Infinity,
+  namespaces: Infinity,
+}
+
 /** Stream error conditions (RFC 6120 §4.9.3) that XML alone can cause. */
 export type XmlCondition =
   | 'not-well-formed'

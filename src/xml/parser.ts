@@ -1,7 +1,14 @@
 /** Bytes in, first-level elements out: strict as RFC 6120 §11 wants it, bounded, resumable at every byte. */
 import { checkEncoding, decodeValue, isQualifiedName } from './characters.js'
 import { emptyAttributes, type Element } from './element.js'
-import { defaultLimits, malformed, XmlFault, type LimitName, type ParserLimits } from './limits.js'
+import {
+  defaultLimits,
+  malformed,
+  textLimits,
+  XmlFault,
+  type LimitName,
+  type ParserLimits,
+} from './limits.js'
 import { NS } from './namespaces.js'
 import { RawElement, rewrite, StreamHeader, type ChildSpan } from './raw-element.js'
 import { Scanner } from './scanner.js'
@@ -352,13 +359,13 @@ export class Parser extends Scanner {
 }
 
 /**
- * A document of one element: from storage, an import, a test.
- * @param limits only those given are enforced, and the depth and elements a stream allows
+ * A document of one element: from storage, an import, a test. Whatever a stream may let in can be read by default.
+ * @param limits those given replace `textLimits`
  * @throws XmlFault
  */
 export function parseElement(text: string | Buffer, limits: Partial<ParserLimits> = {}): Element {
   const bytes = typeof text === 'string' ? Buffer.from(text) : text
-  const parser = new Parser({ ...defaultLimits, bytes: bytes.length, ...limits }, 'document')
+  const parser = new Parser({ ...textLimits, bytes: bytes.length, ...limits }, 'document')
   parser.push(bytes)
   const parsed = parser.next()
   if (parsed?.what === 'oversize') throw new XmlFault('policy-violation', `Over the limit of ${parsed.limit}`)
