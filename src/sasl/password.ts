@@ -69,7 +69,7 @@ export class Passwords implements PasswordCheck {
   }
 
   async verify(password: string, keys: Partial<Record<Hash, ScramKeys>>): Promise<boolean> {
-    const hash = keys['SHA-256'] ? 'SHA-256' : keys['SHA-512'] ? 'SHA-512' : 'SHA-1'
+    const hash = hashToCompare(keys)
     const stored = keys[hash]
     const prepared = preparePassword(password)
     const salt = stored?.salt ?? Buffer.alloc(saltBytes)
@@ -105,6 +105,13 @@ export function preparePassword(password: string): string | undefined {
     return undefined
   }
 }
+
+/** Which keys a password is compared with: without any, as for no account, those take the time that all would take. */
+export function hashToCompare(keys: Partial<Record<Hash, ScramKeys>>): Hash {
+  return comparable.find((hash) => keys[hash]) ?? comparable[0]
+}
+
+const comparable = ['SHA-256', 'SHA-512', 'SHA-1'] as const
 
 /** The name Node knows a hash by. */
 export function digestName(hash: Hash): string {

@@ -3,7 +3,13 @@ import { createHash, createHmac } from 'node:crypto'
 import { test } from 'node:test'
 import { systemRandom } from '../../../src/base/random.js'
 import { decodeBase64 } from '../../../src/sasl/base64.js'
-import { PasswordError, Passwords, PasswordsBusy, preparePassword } from '../../../src/sasl/password.js'
+import {
+  hashToCompare,
+  PasswordError,
+  Passwords,
+  PasswordsBusy,
+  preparePassword,
+} from '../../../src/sasl/password.js'
 
 /** The salts of the RFCs' examples instead of chance. */
 function saltedWith(base64: string) {
@@ -49,6 +55,11 @@ test('any one set of keys is enough to verify a password', async () => {
   }
   assert.equal(await passwords.verify('pencil', {}), false)
   assert.equal(await passwords.verify('', keys), false)
+})
+
+test('an account that does not exist costs the hash of one that does, so that time tells nothing', async () => {
+  const keys = await new Passwords(systemRandom, { iterations: 16 }).deriveKeys('pencil')
+  assert.equal(hashToCompare({}), hashToCompare(keys))
 })
 
 test('SASLprep as in the examples of RFC 4013 §3', () => {
