@@ -19,10 +19,15 @@ export const starttls: StreamFeature<Client> = {
   async receive(_starttls, { stream }): Promise<Next> {
     // Plain text behind the request is not ours to read as either (RFC 6120 §5.3.3).
     if (stream.hasUnread) throw new StreamError('policy-violation', 'Wait for <proceed/>')
-    // RFC 6120 §5.4.3.3: all that was learnt in plain text is forgotten; a failed handshake closes the connection.
+    // RFC 6120 §5.4.3.3: all that was learnt in plain text is forgotten.
     const handshake = stream.transport.secure?.(PROCEED)
     stream.restart('new layer')
-    await handshake
+    try {
+      await handshake
+    } catch {
+      // RFC 6120 §5.4.3.2: the transport has counted the failure and closed the connection.
+      stream.close()
+    }
     return 'restart'
   },
 }

@@ -57,8 +57,6 @@ export interface StreamOptions {
   readonly log: Log
   readonly hits: LimitHits
   readonly contentNs: 'jabber:client' | 'jabber:server'
-  /** What our header is from until the peer has named a domain of ours (RFC 6120 §4.9.1.3). */
-  readonly domain: string
   readonly byteRate?: TokenBucket | undefined
   readonly stanzaRate?: TokenBucket | undefined
 }
@@ -78,12 +76,15 @@ export class Stream {
   lastHeard: number
   #state: State = 'awaiting header'
   #answered = false
+  #from: string | undefined = undefined
   #parser: Parser
   #busy = false
   #paused = false
   /** Over its rate until this fires. */
   #throttled: Timer | undefined
   #slow: Slow | undefined
+  /** The peer sends no more. */
+  #ended = false
   #elements = 0
   /** Restarted, and nothing but white space has come since. */
   #blank = false
@@ -97,6 +98,7 @@ export class Stream {
     this.lastHeard = options.clock.now()
     this.#login = options.clock.after(options.limits.loginTimeout, () => this.#late())
     transport.onData = (chunk) => this.#read(chunk)
+    transport.onEnd = () => this.#hushed()
     transport.onClose = () => this.#gone(false)
     transport.onDrain = () => this.#drained()
   }
@@ -112,6 +114,7 @@ export class Stream {
 
   /** Answers the peer's header with ours (RFC 6120 §4.7): `from` is the domain it reached, `to` what it called itself. */
   answer(from: string, to?: string): void {
+    this.#from = from
     this.#answered = true
     this.id = this.options.random.id()
     this.transport.write(this.#header(from, to))
@@ -150,7 +153,6 @@ export class Stream {
 
   /** After a successful negotiation step the peer opens the stream anew over the same connection (RFC 6120 §4.3.3). */
   restart(over: 'same layer' | 'new layer'): void {
-    if (!this.open) return
     const rest = over === 'same layer' ? this.#parser.rest() : EMPTY
     this.#parser = new Parser(this.#limits())
     this.#blank = true
@@ -175,7 +177,7 @@ export class Stream {
   /** The one way to end with an error (RFC 6120 §4.9): our header first when the peer has not seen it. */
   fail(error: StreamError): void {
     if (this.#state === 'closed' || this.#state === 'closing') return
-    if (!this.#answered) this.answer(this.options.domain)
+    if (!this.#answered) this.answer(this.#from ?? '')
     this.options.log.debug('stream.error', { condition: error.condition, reason: error.text ?? '' })
     this.transport.write(error.toXml())
     this.#finish(false)
@@ -184,7 +186,7 @@ export class Stream {
   /** Ends without an error (RFC 6120 §4.4). */
   close(): void {
     if (this.#state === 'closed' || this.#state === 'closing') return
-    if (!this.#answered) this.answer(this.options.domain)
+    if (!this.#answered) this.answer(this.#from ?? '')
     this.#finish(false)
   }
 
@@ -193,17 +195,18 @@ export class Stream {
   }
 
   #header(from: string, to: string | undefined): string {
+    const sender = from === '' ? '' : ` from='${escapeAttribute(from)}'`
     const receiver = to === undefined ? '' : ` to='${escapeAttribute(to)}'`
-    // RFC 6120 §4.7.4: the language of our own words, whatever the peer prefers.
+    const lang = this.lang === undefined ? 'en' : this.lang
     return (
       `<?xml version='1.0'?><stream:stream xmlns='${this.options.contentNs}' xmlns:stream='${STREAMS}'` +
-      ` id='${this.id}' from='${escapeAttribute(from)}'${receiver} version='1.0' xml:lang='en'>`
+      ` id='${this.id}'${sender}${receiver} version='1.0' xml:lang='${escapeAttribute(lang)}'>`
     )
   }
 
   #finish(clean: boolean): void {
     this.#state = 'closing'
-    this.transport.write('</stream:stream>')
+    if (this.#answered) this.transport.write('</stream:stream>')
     this.transport.end()
     this.#gone(clean)
   }
@@ -227,6 +230,12 @@ export class Stream {
     else this.#regulate()
   }
 
+  /** RFC 6120 §4.4: what came before the peer fell silent is handled still, then we close too. */
+  #hushed(): void {
+    this.#ended = true
+    if (this.open && !this.#busy) this.#pump()
+  }
+
   /** White space behind the last element of the stream before a restart is no part of the next one (RFC 6120 §4.6.1). */
   #push(chunk: Buffer): void {
     if (this.#blank) {
@@ -241,7 +250,10 @@ export class Stream {
     try {
       while (this.open && !this.#throttled && !this.#slow) {
         const parsed = this.#parser.next()
-        if (parsed === undefined) break
+        if (parsed === undefined) {
+          if (this.#ended) this.#finish(false)
+          break
+        }
         const pending = this.#handle(parsed)
         if (pending) {
           this.#wait(pending)
@@ -289,7 +301,7 @@ export class Stream {
   }
 
   #opened(header: StreamHeader): void {
-    this.lang = header.attrs['xml:lang'] ?? this.lang
+    this.lang = languageOf(header)
     this.#state = 'open'
     // RFC 6120 §4.8: namespaces first, before anything is believed.
     if (header.ns !== STREAMS)
@@ -387,6 +399,16 @@ interface Slow {
   written: number
   readonly timer: Timer
 }
+
+/** RFC 6120 §4.7.4, RFC 5646 §2.1: whatever else it says is passed over, for the language is written onto every stanza. */
+function languageOf({ attrs }: StreamHeader): string | undefined {
+  const tag = attrs['xml:lang']
+  return tag !== undefined && tag.length <= longestLanguage && languageTag.test(tag) ? tag : undefined
+}
+
+const languageTag = /^[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*$/
+/** RFC 5646 §4.4.1: 35 characters are enough for every registered tag. */
+const longestLanguage = 64
 
 function withoutLeadingSpace(bytes: Buffer): Buffer {
   const from = bytes.findIndex((byte) => byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)

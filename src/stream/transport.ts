@@ -36,6 +36,8 @@ export interface Transport {
   /** The peer has authenticated: it no longer counts as a stranger of its address. */
   authenticated(): void
   onData: (chunk: Buffer) => void
+  /** The peer sends no more and may still read: whoever hears it calls `end` when all is answered. */
+  onEnd: () => void
   onClose: (error?: Error) => void
   onDrain: () => void
 }

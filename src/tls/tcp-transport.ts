@@ -33,6 +33,7 @@ const gatherLength = 65_536
 
 export class TcpTransport implements Transport {
   onData: (chunk: Buffer) => void = ignore
+  onEnd: () => void = () => this.end()
   onClose: (error?: Error) => void = ignore
   onDrain: () => void = ignore
   tls: TlsFacts | undefined = undefined
@@ -233,9 +234,8 @@ function onData(this: OwnedSocket, chunk: Buffer): void {
   this[owner]!.onData(chunk)
 }
 
-/** The peer sends no more; what it has asked is answered, then we close too. */
 function onEnd(this: OwnedSocket): void {
-  this[owner]!.end()
+  this[owner]!.onEnd()
 }
 
 function onDrain(this: OwnedSocket): void {

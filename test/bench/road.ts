@@ -25,6 +25,7 @@ class Sink implements Transport {
   readonly buffered = 0
   onData: (chunk: Buffer) => void = () => undefined
   onClose: (error?: Error) => void = () => undefined
+  onEnd: () => void = () => undefined
   onDrain: () => void = () => undefined
   texts = 0
   #heard: string | undefined = ''

@@ -22,6 +22,7 @@ export class PipeTransport implements Transport {
   paused = false
   isAuthenticated = false
   onData: (chunk: Buffer) => void = () => {}
+  onEnd: () => void = () => {}
   onClose: (error?: Error) => void = () => {}
   onDrain: () => void = () => {}
   readonly client: ClientEnd
