@@ -1,5 +1,6 @@
 /** SASL as a stream feature (RFC 6120 §6): which mechanisms, one exchange at a time, what the failures mean. */
 import type { Client } from './c2s.js'
+import { networkOf } from '../base/network.js'
 import type { Next, StreamFeature } from '../host/module.js'
 import { decodeBase64 } from '../sasl/base64.js'
 import { failure, type SaslContext, type Step } from '../sasl/mechanism.js'
@@ -118,7 +119,7 @@ function contextOf(client: Client): SaslContext {
 }
 
 function keyOf(address: string, local: string, domain: string): string {
-  return `${address} ${local}@${domain}`
+  return `${networkOf(address)} ${local}@${domain}`
 }
 
 function conclude(step: Step, client: Client): Next {

@@ -36,13 +36,12 @@ async function boundJid(client: Client, bind: Element): Promise<Jid | undefined>
   const { host, local, parts } = client
   // RFC 6120 §7.1: once, and only after authentication.
   if (local === undefined || client.session) throw new StanzaError('not-allowed')
-  const account = await host.account(local)
-  const anonymous = client.mechanism === 'ANONYMOUS'
-  if (!account && !anonymous) throw new StreamError('not-authorized', 'The account is gone')
-  if (account?.disabled) throw new StreamError('not-authorized', 'The account is disabled')
+  const account = await accountOf(local, client)
   const jid = Jid.of(local, host.domain, wanted(bind) ?? parts.random.id())
-  const session = host.session(jid, account?.id ?? 0, client.stream, client.mechanism)
+  const session = host.session(jid, account, client.stream, client.mechanism)
   await parts.router.sessionBinding(session)
+  // It may have been removed meanwhile, when there was no session to end yet.
+  if ((await accountOf(local, client)) !== account) throw new StreamError('not-authorized')
   // From the look for others to the registration nothing waits: two who bind at once cannot both have the resource.
   if (!client.stream.open) return undefined
   makeRoom(client, jid)
@@ -54,6 +53,18 @@ async function boundJid(client: Client, bind: Element): Promise<Jid | undefined>
     ip: client.stream.transport.remote,
   })
   return jid
+}
+
+/**
+ * Row of the account that has authenticated, 0 for a guest's.
+ * @throws StreamError when it was removed or disabled since
+ */
+async function accountOf(local: string, { host, mechanism }: Client): Promise<number> {
+  const account = await host.account(local)
+  if (!account && mechanism === 'ANONYMOUS') return 0
+  if (!account || account.disabled !== undefined)
+    throw new StreamError('not-authorized', 'The account is gone or disabled')
+  return account.id
 }
 
 /** The resource that the client asks for, prepared; undefined when it leaves the choice to us (§7.6, §7.7). */
