@@ -203,11 +203,15 @@ export class Router {
   }
 
   /**
-   * RFC 6121 §8.5.1: no such account. Presence is ignored, which tells nothing; requests are answered by those who answer
-   * for the accounts there are, so that strangers get the same from both (§2.3.3's `forbidden`, for instance).
+   * RFC 6121 §8.5.1: no such account. Presence is ignored, which tells nothing; probes and requests are answered by those
+   * who answer for the accounts there are, so that strangers get the same from both (§4.3.2's `unsubscribed`, §2.3.3's
+   * `forbidden`).
    */
   #toNobody(stanza: Stanza, to: Jid, host: Host, session: Session | undefined): void | Promise<void> {
-    if (stanza.kind === 'presence') return this.#end('dropped')
+    if (stanza.kind === 'presence') {
+      if (stanza.type !== 'probe') return this.#end('dropped')
+      return this.#ends(this.#presence.get(host.domain)!.arrived(stanza))
+    }
     if (stanza.kind === 'iq' && to.isBare) return this.#request(stanza, to, host, session)
     return this.#bounce(stanza, new StanzaError('service-unavailable'))
   }
@@ -242,7 +246,7 @@ export class Router {
     if (choice === 'undelivered') return this.#undelivered(stanza, host)
     if (choice instanceof StanzaError) return this.#bounce(stanza, choice)
     let taken = false
-    for (const session of choice) if (session.deliver(stanza)) taken = true
+    for (const session of choice) if (session.deliver(stanza, choice)) taken = true
     if (taken) return this.#end('delivered')
     return this.#undelivered(stanza, host)
   }

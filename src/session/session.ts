@@ -11,6 +11,13 @@ export type OutboundGate = (stanza: Stanza, session: Session) => Stanza | undefi
 /** What a stanza costs beside its text, in bytes and roughly: many small ones are worth a large one. */
 const HELD_OVERHEAD = 512
 
+interface Held {
+  readonly stanza: Stanza
+  readonly among: readonly Session[]
+}
+
+const alone: readonly Session[] = Object.freeze([])
+
 export class Session {
   /** Full JID. */
   readonly jid: Jid
@@ -33,7 +40,7 @@ export class Session {
   readonly #outbound: OutboundGate
   #slots: Map<Slot<unknown>, unknown> | undefined = undefined
   /** What waits behind the reasons to hold, in order. */
-  #held: Stanza[] | undefined = undefined
+  #held: Held[] | undefined = undefined
   #holds = 0
   #heldBytes = 0
   #waiters: (() => void)[] | undefined = undefined
@@ -67,9 +74,9 @@ export class Session {
 
   /**
    * Queues a stanza for this resource: for its stream, or behind what it does not read. False: it is gone, nothing was
-   * taken. A session that lets too much wait is ended, and what it held goes other ways.
+   * taken. A session that lets too much wait is ended, and what it held goes other ways. `among` are all that get it.
    */
-  deliver(stanza: Stanza): boolean {
+  deliver(stanza: Stanza, among: readonly Session[] = alone): boolean {
     if (!this.live) return false
     if (this.#holds === 0 && !this.#held && !this.stream.slow) return this.deliverNow(stanza)
     const bytes = stanza.toXml().length + HELD_OVERHEAD
@@ -77,7 +84,7 @@ export class Session {
       this.stream.drop('write_queue')
       return false
     }
-    ;(this.#held ??= []).push(stanza)
+    ;(this.#held ??= []).push({ stanza, among })
     this.#heldBytes += bytes
     return true
   }
@@ -119,19 +126,20 @@ export class Session {
     return this.#heldBytes
   }
 
-  /** What was held when the session ended. */
+  /** What was held when the session ended, and no other that got it is there. */
   takeHeld(): readonly Stanza[] {
     const held = this.#held ?? []
     this.#held = undefined
     this.#heldBytes = 0
-    return held
+    const elsewhere = (other: Session) => other !== this && other.live
+    return held.filter(({ among }) => !among.some(elsewhere)).map(({ stanza }) => stanza)
   }
 
   /** Sends what is held, until there is a new reason to hold. */
   #pass(): void {
     if (this.#holds > 0 || !this.#held || !this.live) return
     let sent = 0
-    for (const stanza of this.#held) {
+    for (const { stanza } of this.#held) {
       if (this.stream.slow || !this.deliverNow(stanza)) break
       this.#heldBytes -= stanza.toXml().length + HELD_OVERHEAD
       sent++
