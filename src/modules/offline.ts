@@ -34,19 +34,19 @@ export default defineModule({
     const store = host.stores.offline
     const kept = host.counter('offline_kept_total', 'Messages kept for accounts that were not connected')
     /** Stores under way, by account: a delivery waits for them, so that none is left behind. */
-    const storing = new Map<number, Set<Promise<unknown>>>()
+    const storing = new Map<string, Set<Promise<unknown>>>()
     /** The last delivery begun, by account: one at a time, so that no message is delivered twice. */
     const delivering = new Map<number, Promise<void>>()
 
     async function keep(stanza: Stanza): Promise<typeof handled | StanzaError> {
-      const account = stanza.to && (await host.account(stanza.to.local))
-      if (!account) return new StanzaError('service-unavailable')
-      const stored = store.append(account.id, stanza.toStandaloneXml(), host.clock.now())
-      const others = storing.get(account.id) ?? new Set()
-      storing.set(account.id, others.add(stored))
+      const { local } = stanza.to!
+      // Under way from here on, and not only when the account is known.
+      const stored = append(local, stanza)
+      const others = storing.get(local) ?? new Set()
+      storing.set(local, others.add(stored))
       try {
         // XEP-0160 §2: told, not silent, when there is no more room.
-        if ((await stored) === 'full') return new StanzaError('service-unavailable')
+        if ((await stored) !== 'stored') return new StanzaError('service-unavailable')
         kept.add()
         return handled
       } catch (error) {
@@ -54,8 +54,14 @@ export default defineModule({
         return new StanzaError('internal-server-error', undefined, { type: 'wait' })
       } finally {
         others.delete(stored)
-        if (others.size === 0) storing.delete(account.id)
+        if (others.size === 0) storing.delete(local)
       }
+    }
+
+    async function append(local: string, stanza: Stanza): Promise<'stored' | 'full' | 'nobody'> {
+      const account = await host.account(local)
+      if (!account) return 'nobody'
+      return store.append(account.id, stanza.toStandaloneXml(), host.clock.now())
     }
 
     /** XEP-0160 §2: when a resource becomes able to take messages, by its first presence or a later priority. */
@@ -75,7 +81,7 @@ export default defineModule({
     /** What arrives meanwhile is held behind, so that the order of sending is the order of delivery. */
     async function deliver(session: Session): Promise<void> {
       try {
-        const pending = storing.get(session.account)
+        const pending = storing.get(session.jid.local)
         if (pending) await Promise.allSettled(pending)
         for (let last = 0, more = true; more && session.live;) {
           const page = await store.read(session.account, last, PAGE)
