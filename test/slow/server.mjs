@@ -22,13 +22,15 @@ export async function until(what, seconds, ask) {
 }
 
 /**
- * Starts `kind` ('parley' or 'prosody') for the domain localhost. `url`: the database, else the embedded one.
+ * Starts `kind` ('parley' or 'prosody') for the domain localhost. `url`: the database, else the embedded one; `set`: further
+ * settings; `address` and `port`: where clients connect, else a free port of 127.0.0.1.
  * The result has { port, tlsPort, ca (file of the certificate to trust), addUser, kill, start, stop, tail }.
  */
-export async function startServer(kind, folder, { url, set = [] } = {}) {
+export async function startServer(kind, folder, { url, set = [], address = '127.0.0.1', port: fixed } = {}) {
   mkdirSync(folder, { recursive: true })
-  const [port, tlsPort, management] = await freePorts(3)
-  const at = { folder, port, tlsPort, management, url, set }
+  const [tlsPort, management, free] = await freePorts(3)
+  const port = fixed ?? free
+  const at = { folder, address, port, tlsPort, management, url, set }
   const how = kind === 'prosody' ? await prosody(at) : parley(at)
   const log = join(folder, 'server.log')
   let child
@@ -49,7 +51,7 @@ export async function startServer(kind, folder, { url, set = [] } = {}) {
       Object.assign(child, { ended })
       await until(`server on port ${port}`, 90, async () => {
         if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`)
-        return (await accepts(port)) && (await accepts(tlsPort)) && (await how.ready())
+        return (await accepts(address, port)) && (await accepts(address, tlsPort)) && (await how.ready())
       }).catch((error) => {
         child.kill('SIGKILL')
         throw new Error(`${error.message}\n${server.tail()}`)
@@ -75,12 +77,12 @@ export async function startServer(kind, folder, { url, set = [] } = {}) {
   return server
 }
 
-function parley({ folder, port, tlsPort, management, url, set }) {
+function parley({ folder, address, port, tlsPort, management, url, set }) {
   const data = join(folder, 'data')
   const settings = [
     `data_dir=${data}`,
-    `listen.c2s=127.0.0.1:${port}`,
-    `listen.c2s_tls=127.0.0.1:${tlsPort}`,
+    `listen.c2s=${address}:${port}`,
+    `listen.c2s_tls=${address}:${tlsPort}`,
     `listen.management=127.0.0.1:${management}`,
     'log.format=text',
     ...set,
@@ -107,7 +109,7 @@ function parley({ folder, port, tlsPort, management, url, set }) {
   }
 }
 
-async function prosody({ folder, port, tlsPort }) {
+async function prosody({ folder, address, port, tlsPort }) {
   const config = join(folder, 'prosody.cfg.lua')
   const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
   const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost']
@@ -126,7 +128,7 @@ async function prosody({ folder, port, tlsPort }) {
     `run_as_root = true
 pidfile = "${folder}/prosody.pid"
 data_path = "${folder}/data"
-interfaces = { "127.0.0.1" }
+interfaces = { "${address}" }
 c2s_ports = { ${port} } c2s_direct_tls_ports = { ${tlsPort} }
 s2s_ports = {} http_ports = {} https_ports = {}
 modules_enabled = { "roster", "saslauth", "tls", "disco", "private", "vcard", "version", "time", "ping", "lastactivity", "register" }
@@ -150,9 +152,9 @@ VirtualHost "localhost"
   }
 }
 
-function accepts(port) {
+function accepts(host, port) {
   return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1' })
+    const socket = connect({ host, port })
     socket.once('connect', () => resolve(true) || socket.destroy())
     socket.once('error', () => resolve(false))
   })
