@@ -55,7 +55,12 @@ async function start(setup: Setup): Promise<Running> {
 /** Brings up the embedded database for a moment and fills it. */
 async function makeAccounts(data: string, { accounts }: Setup): Promise<void> {
   const postgres = await startEmbedded({ data, clock: realClock, tell: () => undefined })
-  const database = new Database({ connection: postgres.connection, clock: realClock })
+  const database = new Database({
+    connection: postgres.connection,
+    clock: realClock,
+    connectTimeout: 60_000,
+    statementTimeout: 60_000,
+  })
   await migrate(database, readMigrations())
   const stores = openPostgresStores(database)
   const keys = { 'SHA-1': keysOf('sha1'), 'SHA-256': keysOf('sha256') }
