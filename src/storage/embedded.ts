@@ -24,7 +24,7 @@ export interface EmbeddedOptions {
 export interface EmbeddedPostgres {
   /** For `Database`. Survives restarts of PostgreSQL, not `stop`. */
   readonly connection: { readonly host: string; readonly user: string; readonly database: string }
-  /** Shuts PostgreSQL down cleanly, once all connections to it are closed or 10 s are over. */
+  /** Shuts PostgreSQL down cleanly, once all connections to it are closed or 25 s are over. */
   stop(): Promise<void>
 }
 
@@ -35,7 +35,7 @@ const database = 'postgres'
 /** sun_path of Linux holds 107 bytes and a zero; other systems 103. */
 const longestSocketPath = 103
 const startAtMost = 60_000
-const stopAtMost = 10_000
+const stopAtMost = 25_000
 
 /**
  * Starts PostgreSQL on `<data>/postgres`, made at first start, or takes over one that a killed server left running.

@@ -37,7 +37,7 @@ const anyPorts = ['c2s', 'c2s_tls', 'management'].map((key) => `listen.${key}=12
 /** A folder of its own under the system's temporary one; only its owner may enter. */
 export async function temporaryFolder(): Promise<{ path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'parley-process-'))
-  return { path, remove: () => rm(path, { recursive: true, force: true }) }
+  return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 5 }) }
 }
 
 /** A running server. */
