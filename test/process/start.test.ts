@@ -5,7 +5,7 @@ import { statSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { systemRandom } from '../../src/base/random.js'
 import { makeSelfSigned } from '../../src/tls/self-signed.js'
-import { Client, LoginRefused } from './support/client.js'
+import { befriend, Client, LoginRefused } from './support/client.js'
 import { leftIn, Parley, temporaryFolder } from './support/server.js'
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
@@ -149,17 +149,4 @@ async function stalled(): Promise<Client> {
   const romeo = await login('romeo@localhost', { direct: true })
   romeo.freeze()
   return romeo
-}
-
-async function befriend(one: Client, other: Client): Promise<void> {
-  const bare = (client: Client) => client.jid.split('/')[0]
-  for (const [asks, agrees] of [
-    [one, other],
-    [other, one],
-  ] as const) {
-    asks.send(`<presence type='subscribe' to='${bare(agrees)}'/>`)
-    await agrees.next('presence', ({ attrs }) => attrs['type'] === 'subscribe')
-    agrees.send(`<presence type='subscribed' to='${bare(asks)}'/>`)
-    await asks.next('presence', ({ attrs }) => attrs['type'] === 'subscribed')
-  }
 }

@@ -274,3 +274,17 @@ export class Client {
     for (const wake of this.#wakeUps.splice(0)) wake()
   }
 }
+
+/** Subscribes two available clients to each other's presence. */
+export async function befriend(one: Client, other: Client): Promise<void> {
+  const bare = (client: Client) => client.jid.split('/')[0]
+  for (const [asks, agrees] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    asks.send(`<presence type='subscribe' to='${bare(agrees)}'/>`)
+    await agrees.next('presence', ({ attrs }) => attrs['type'] === 'subscribe')
+    agrees.send(`<presence type='subscribed' to='${bare(asks)}'/>`)
+    await asks.next('presence', ({ attrs }) => attrs['type'] === 'subscribed')
+  }
+}
