@@ -80,6 +80,32 @@ scene('XEP-0203 §4: a delay of the sender stays beside ours', async ({ romeo, j
 })
 
 scene(
+  'XEP-0203 §4, XEP-0359 §3: nobody marks messages in the name of this server',
+  async ({ romeo, juliet, other, stage }) => {
+    await romeo.online()
+    await juliet.online()
+    await other.tybalt.online()
+    const delay = (from: string) =>
+      `<delay xmlns='urn:xmpp:delay' from='${from}' stamp='2020-01-01T00:00:00Z'/>`
+    const id = (by: string) => `<stanza-id xmlns='urn:xmpp:sid:0' by='${by}' id='1'/>`
+    const forged = delay(stage.domain) + id(juliet.bare) + delay('CAPULET.example') + id(stage.domain)
+    const honest =
+      delay(romeo.full) + id(romeo.bare) + delay('@') + id('room@rooms.example') + delay(juliet.bare)
+    for (const sender of [romeo, other.tybalt]) {
+      sender.sends(chat(juliet.bare, 'm', forged + honest))
+      await juliet.receives(`<message from='${sender.full}'><body>m</body>${honest}</message>`)
+    }
+    await juliet.leaves()
+    romeo.sends(chat(juliet.bare, 'kept', forged))
+    await romeo.settled()
+    await juliet.online()
+    await juliet.receives(
+      `<message><body>kept</body><delay xmlns='urn:xmpp:delay' from='${stage.domain}' stamp='${new Date(stage.clock.now()).toISOString()}'>{any}</delay></message>`,
+    )
+  },
+)
+
+scene(
   'XEP-0160 §2: when there is no more room the sender is told',
   async ({ romeo, juliet, stage }) => {
     await romeo.online()

@@ -1,5 +1,6 @@
 // RFC 6121 §2: managing the roster.
 import assert from 'node:assert/strict'
+import type { Actor } from '../support/actor.js'
 import { friends, rosterOf } from '../support/friends.js'
 import { scene } from '../support/stage.js'
 
@@ -83,6 +84,12 @@ scene('RFC 6121 §2.1.6: an error in reply to a push is ignored', async ({ julie
   await juliet.hearsNothingMore()
 })
 
+/** The same conversation with a contact on this host and on another. */
+function scenes(name: string, play: (juliet: Actor, romeo: Actor) => Promise<void>): void {
+  scene(`${name} (one host)`, (cast) => play(cast.juliet, cast.romeo))
+  scene(`${name} (two hosts)`, (cast) => play(cast.juliet, cast.other.romeo))
+}
+
 const long = 'x'.repeat(1024)
 const refusals: [what: string, items: string, condition: string][] = [
   ['more than one item', `<item jid='a@b.example'/><item jid='c@b.example'/>`, 'bad-request'],
@@ -120,6 +127,30 @@ scene(
       push(`<item jid='${romeo.bare}' name='{none}' subscription='both' ask='{none}' approved='{none}'/>`),
     )
     await romeo.hearsNothingMore()
+  },
+)
+
+scenes(
+  'RFC 6121 §2.4: name and groups of an item stay through all changes of its subscription',
+  async (juliet, romeo) => {
+    await juliet.online()
+    await romeo.online()
+    await juliet.sets(query(`<item jid='${romeo.bare}' name='R'><group>A</group></item>`))
+    const item = (attributes: string) =>
+      push(`<item jid='${romeo.bare}' name='R' ${attributes}><group>A</group></item>`)
+    await juliet.receives(item(`subscription='none'`))
+    juliet.sends(`<presence type='subscribe' to='${romeo.bare}'/>`)
+    await juliet.receives(item(`subscription='none' ask='subscribe'`))
+    await romeo.ignoresSoFar()
+    romeo.sends(`<presence type='subscribed' to='${juliet.bare}'/>`)
+    await juliet.receives(`<presence type='subscribed' from='${romeo.bare}'/>`)
+    await juliet.receives(item(`subscription='to' ask='{none}'`))
+    await juliet.ignoresSoFar()
+    juliet.sends(`<presence type='unsubscribe' to='${romeo.bare}'/>`)
+    await juliet.receivesInAnyOrder(
+      item(`subscription='none'`),
+      `<presence type='unavailable' from='${romeo.full}'/>`,
+    )
   },
 )
 

@@ -27,6 +27,19 @@ scene(
   },
 )
 
+scene(
+  'RFC 6121 §8.5.2.1.3: the own bare address is the account, as if no to were there',
+  async ({ romeo }) => {
+    await romeo.online()
+    for (const to of [romeo.bare, undefined]) {
+      const reply = await romeo.gets(`<ping xmlns='urn:xmpp:ping'/>`, to)
+      assert.equal(reply.attrs['type'], 'result')
+      assert.equal(reply.attrs['from'], romeo.bare)
+      await romeo.isRefused('service-unavailable', 'get', `<unknown xmlns='x'/>`, to)
+    }
+  },
+)
+
 scene('RFC 6120 §8.1.2.1: from is stamped; the own bare address is accepted', async ({ romeo, juliet }) => {
   await romeo.online()
   await juliet.online()

@@ -1,5 +1,6 @@
 /** RFC 6120 §4 and §11: stream headers, errors, and what a stream refuses. */
 import assert from 'node:assert/strict'
+import { grants, listens } from '../support/friends.js'
 import { scene } from '../support/stage.js'
 import { Parser, type StreamHeader } from '../../src/xml/parser.js'
 
@@ -31,15 +32,31 @@ scene(
   },
 )
 
-scene('RFC 6120 §4.7.2: who says from in its header is called by it in ours', async ({ romeo, stage }) => {
-  await romeo.opens(`to='${stage.domain}' from='romeo@${stage.domain}' version='1.0'`)
-  assert.equal(headerOf(romeo.heard).attrs['to'], `romeo@${stage.domain}`)
+scene(
+  'RFC 6120 §4.7.2: who says from in its header is called by its bare address in ours, others are not',
+  async ({ romeo, stage }) => {
+    for (const [from, to] of [
+      [`from='Romeo@${stage.domain}/x'`, `romeo@${stage.domain}`],
+      [`from='@@'`, undefined],
+      ['', undefined],
+    ]) {
+      await romeo.opens(`to='${stage.domain}' ${from} version='1.0'`)
+      assert.equal(headerOf(romeo.heard).attrs['to'], to)
+      await romeo.leaves()
+    }
+  },
+)
+
+scene('RFC 6120 §4.7.4: our header is in the language of our words', async ({ romeo, stage }) => {
+  await romeo.opens(`to='${stage.domain}' version='1.0' xml:lang='de-CH'`)
+  assert.equal(headerOf(romeo.heard).attrs['xml:lang'], 'en')
 })
 
 for (const [clause, header, condition] of [
   ['§4.9.3.6: a domain that is not served', `to='verona.example' version='1.0'`, 'host-unknown'],
   ['§4.9.1.3: no domain at all', `version='1.0'`, 'host-unknown'],
   ['§4.9.3.6: no domain but nonsense', `to='@@' version='1.0'`, 'host-unknown'],
+  ['§4.7.2: an account', `to='romeo@capulet.example' version='1.0'`, 'host-unknown'],
   ['§4.9.3.25: no version', `to='capulet.example'`, 'unsupported-version'],
   ['§4.9.3.25: version 0.9', `to='capulet.example' version='0.9'`, 'unsupported-version'],
 ] as const) {
@@ -47,7 +64,10 @@ for (const [clause, header, condition] of [
     romeo.dials()
     romeo.startsStream(header)
     await romeo.isDisconnected(condition)
-    assert.equal(headerOf(romeo.heard).attrs['version'], '1.0')
+    const { attrs } = headerOf(romeo.heard)
+    assert.equal(attrs['version'], '1.0')
+    assert.equal(attrs['from'], romeo.domain)
+    assert.ok(attrs['id'])
     assert.match(romeo.heard, /<\/stream:stream>$/)
   })
 }
@@ -90,6 +110,10 @@ for (const [clause, bytes, condition] of [
     romeo.dials()
     romeo.raw(bytes)
     await romeo.isDisconnected(condition)
+    const { attrs } = headerOf(romeo.heard)
+    assert.equal(attrs['from'], romeo.domain)
+    assert.ok(attrs['id'])
+    assert.match(romeo.heard, /<\/stream:stream>$/)
   })
 }
 
@@ -273,7 +297,10 @@ scene(
   'RFC 6120 §4.9.3.20: at shutdown every stream is told, and contacts hear of it',
   async ({ romeo, stage }) => {
     await romeo.online()
+    await grants(romeo, 'paris@else.example')
+    const heard = listens(stage)
     await stage.server.stop()
     await romeo.isDisconnected('system-shutdown')
+    assert.deepEqual(heard, [`unavailable ${romeo.full} paris@else.example -`])
   },
 )

@@ -1,5 +1,5 @@
 /** A duplex pair in memory: the server's end is a Transport, the other end is what a test's client holds. */
-import type { Transport } from '../../src/stream/transport.js'
+import type { TlsFacts, Transport } from '../../src/stream/transport.js'
 
 export interface ClientEnd {
   write(text: string | Buffer): void
@@ -12,10 +12,13 @@ export interface ClientEnd {
 export interface PipeOptions {
   readonly remote?: string
   readonly trusted?: boolean
+  /** Can be secured by STARTTLS; the handshake is instant, and the bytes stay as they are. */
+  readonly starttls?: boolean
 }
 
 export class PipeTransport implements Transport {
-  readonly tls = undefined
+  tls: TlsFacts | undefined = undefined
+  readonly secure?: (proceed: string) => Promise<void>
   readonly trusted: boolean
   readonly remote: string
   buffered = 0
@@ -29,9 +32,16 @@ export class PipeTransport implements Transport {
   #open = true
   #waiting: Buffer[] = []
 
-  constructor({ remote = '127.0.0.1', trusted = true }: PipeOptions = {}) {
+  constructor({ remote = '127.0.0.1', trusted = true, starttls = false }: PipeOptions = {}) {
     this.remote = remote
     this.trusted = trusted
+    if (starttls) {
+      this.secure = (proceed) => {
+        this.write(proceed)
+        this.tls = { protocol: 'TLSv1.3', cipher: 'none', serverName: undefined, bindings: undefined }
+        return Promise.resolve()
+      }
+    }
     this.client = {
       write: (text) => this.#fromClient(Buffer.from(text)),
       cut: () => this.#close(),
