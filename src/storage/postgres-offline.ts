@@ -20,6 +20,7 @@ type Outcome = 'stored' | 'full'
 
 /** What an account has stored and has on the way; loaded at its first message. */
 class Usage {
+  /** While false, messages wait for the count of `#load`: it would not know of those that are put on the way meanwhile. */
   loaded = false
   messages = 0
   bytes = 0
@@ -78,10 +79,11 @@ export class PostgresOffline implements OfflineStore {
     if (stanza.includes('\0')) throw new RangeError('a stanza cannot hold U+0000')
     const bytes = Buffer.byteLength(stanza)
     const usage = this.#usageOf(account)
-    if (!usage.loaded) await this.#load(usage)
+    while (!usage.loaded) await this.#load(usage)
     if (!this.#fits(usage, bytes)) {
-      // Another process may have removed messages meanwhile.
-      if (this.#clock.now() - usage.loadedAt >= recheckAfter) await this.#load(usage)
+      // Another process may have removed messages meanwhile. Who comes while they are counted waits too.
+      if (this.#clock.now() - usage.loadedAt >= recheckAfter) usage.loaded = false
+      while (!usage.loaded) await this.#load(usage)
       if (!this.#fits(usage, bytes)) return 'full'
     }
     return this.#enqueue(usage, { account, stanza, bytes, at, tag: this.#nextTag++ })
@@ -157,9 +159,8 @@ export class PostgresOffline implements OfflineStore {
 
   /** Counts what is stored, at a moment when nothing is on the way. Callers at the same time share one count. */
   async #load(usage: Usage): Promise<void> {
-    const asked = usage.loadedAt
     await this.#inTurn(usage, async () => {
-      if (usage.loaded && usage.loadedAt !== asked) return
+      if (usage.loaded) return
       while (usage.pending > 0) await new Promise<void>((resolve) => usage.idle.push(resolve))
       const [row] = await this.#database.query<{ messages: number; bytes: number }>(
         'offline.usage',
