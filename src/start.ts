@@ -139,7 +139,8 @@ async function openStorage(
 ): Promise<{ database: Database; stores: Stores }> {
   const { url, password, pool, statementTimeout, connectWait } = config.database
   const tell = (line: string) => log.info('database', {}, line)
-  const embedded = url === undefined ? await startEmbedded({ data: config.dataDir, clock, tell }) : undefined
+  const embedded =
+    url === undefined ? await startEmbedded({ data: config.dataDir, clock, tell, signal }) : undefined
   if (embedded) closings.push(() => embedded.stop())
   const database = new Database({
     connection: embedded?.connection ?? withPassword(url!, password),

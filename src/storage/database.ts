@@ -43,6 +43,9 @@ export interface Transaction {
   script(sql: string): Promise<void>
 }
 
+/** So that libpq's names in the environment (PGPORT, PGSSLMODE) do not lead away from a socket of ours. */
+export const socketDefaults = { port: 5432, ssl: false } as const
+
 const oldest = 15
 const attempts = 3
 /** While the database is away it is looked for in these intervals. */
@@ -267,7 +270,9 @@ export class Database {
     const types = new pg.TypeOverrides()
     types.setTypeParser(int8, safeInteger)
     return {
-      ...(typeof connection === 'string' ? { connectionString: connection } : connection),
+      ...(typeof connection === 'string'
+        ? { connectionString: connection }
+        : { ...socketDefaults, ...connection }),
       types,
       max: size,
       connectionTimeoutMillis: connectTimeout,

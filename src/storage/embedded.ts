@@ -9,8 +9,10 @@ import { pause } from '../base/clock.js'
 import { system } from '../base/system.js'
 import type { Cluster } from './cluster.js'
 import { openCluster, removeLeftovers } from './cluster.js'
+import { socketDefaults } from './database.js'
 import { StorageRefused } from './errors.js'
 import { classify, reasonOf } from './failure.js'
+import type { Started } from './postmaster.js'
 import { askToStop, hasEnded, runningIn, startPostgres } from './postmaster.js'
 
 export interface EmbeddedOptions {
@@ -19,6 +21,8 @@ export interface EmbeddedOptions {
   readonly clock: Clock
   /** Gets one line for what the admin should know: first start, restarts. */
   readonly tell: (line: string) => void
+  /** Aborted when the start is no longer wanted: it rejects with the signal's reason and leaves nothing running. */
+  readonly signal?: AbortSignal
 }
 
 export interface EmbeddedPostgres {
@@ -35,6 +39,7 @@ const database = 'postgres'
 /** sun_path of Linux holds 107 bytes and a zero; other systems 103. */
 const longestSocketPath = 103
 const startAtMost = 60_000
+const connectAtMost = 5000
 const stopAtMost = 25_000
 
 /**
@@ -45,7 +50,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   const cluster = await openCluster(resolve(options.data), options.tell)
   const postgres = new Supervised(cluster, options, await shortPath(cluster.path))
   try {
-    await postgres.start()
+    await postgres.start(options.signal)
     await removeLeftovers(cluster)
   } catch (error) {
     await postgres.abandon()
@@ -62,6 +67,8 @@ class Supervised implements EmbeddedPostgres {
   readonly #door: Door
   /** Holds the owner's lock; its end is how we learn that PostgreSQL is gone. */
   #guard: pg.Client | undefined
+  /** The one that we started, until a guard stands: then it is known whom it serves. */
+  #started: Started | undefined
   #stopping = false
 
   constructor(cluster: Cluster, { clock, tell }: EmbeddedOptions, door: Door) {
@@ -72,23 +79,28 @@ class Supervised implements EmbeddedPostgres {
     this.connection = { host: door.path, user, database }
   }
 
-  /** Looks for a running one first; the guard's lock then decides whose it is. */
-  async start(): Promise<void> {
+  /**
+   * Tries the door first: who answers there is the database, whatever its pid file says, which names a stranger when it
+   * was written in another container. The guard's lock then decides whose it is.
+   */
+  async start(signal?: AbortSignal): Promise<void> {
     const end = this.#clock.now() + startAtMost
-    for (let started = false; ;) {
-      if (!started && !(await runningIn(this.#cluster))) {
-        const outcome = await startPostgres(this.#cluster, () => pause(this.#clock, 10))
-        started = outcome === 'started'
-      }
+    for (;;) {
+      signal?.throwIfAborted()
       try {
         return await this.#standGuard()
       } catch (error) {
+        // Starting up, shutting down, or not there.
         if (error instanceof StorageRefused || classify(error) !== 'lost') throw error
-        // Starting up, shutting down, or gone since we looked.
         if (this.#clock.now() > end) throw this.#failed(reasonOf(error))
-        await pause(this.#clock, 10)
-        if (!(await runningIn(this.#cluster))) started = false
       }
+      if (this.#started?.ended) {
+        const reason = await this.#started.reason()
+        this.#started = undefined
+        if (reason !== 'occupied') throw reason
+      }
+      if (this.#started || (await runningIn(this.#cluster))) await pause(this.#clock, 10)
+      else this.#started = await startPostgres(this.#cluster, () => pause(this.#clock, 10))
     }
   }
 
@@ -97,23 +109,31 @@ class Supervised implements EmbeddedPostgres {
     this.#stopping = true
     await this.#guard?.end()
     const running = await runningIn(this.#cluster)
-    if (running) {
-      askToStop(running)
-      const end = this.#clock.now() + stopAtMost
-      while (!(await hasEnded(running)) && this.#clock.now() < end) await pause(this.#clock, 5)
-    }
+    if (running) await this.#shutDown(running)
     await this.#door.close()
   }
 
-  /** Leaves PostgreSQL as it is: somebody else's, or not to be had. */
+  /** After a failed start: stops what we started; somebody else's stays as it is. */
   async abandon(): Promise<void> {
     this.#stopping = true
     await this.#guard?.end()
+    if (this.#started && !this.#started.ended) await this.#shutDown(this.#started.pid)
     await this.#door.close()
   }
 
+  async #shutDown(pid: number): Promise<void> {
+    askToStop(pid)
+    const end = this.#clock.now() + stopAtMost
+    while (!(await hasEnded(pid)) && this.#clock.now() < end) await pause(this.#clock, 5)
+  }
+
   async #standGuard(): Promise<void> {
-    const guard = new pg.Client({ ...this.connection, application_name: `parley ${system.pid}` })
+    const guard = new pg.Client({
+      ...socketDefaults,
+      ...this.connection,
+      application_name: `parley ${system.pid}`,
+      connectionTimeoutMillis: connectAtMost,
+    })
     guard.on('error', () => {})
     await guard.connect()
     const { rows } = await guard.query<{ mine: boolean }>(`SELECT pg_try_advisory_lock(${ownerLock}) AS mine`)
@@ -123,6 +143,7 @@ class Supervised implements EmbeddedPostgres {
           WHERE locktype = 'advisory' AND objid = (${ownerLock} & x'ffffffff'::bigint)::oid`,
       )
       await guard.end()
+      this.#started = undefined
       const [, pid] = (owner.rows[0]?.name ?? '').split(' ')
       throw new StorageRefused(
         `another Parley${pid ? ` (process ${pid})` : ''} is using ${this.#cluster.path}`,
@@ -130,6 +151,7 @@ class Supervised implements EmbeddedPostgres {
       )
     }
     this.#guard = guard
+    this.#started = undefined
     guard.on('end', () => void this.#revive())
   }
 

@@ -45,18 +45,25 @@ export async function runningIn(cluster: Cluster): Promise<number | undefined> {
   return pid > 0 && (await isPostgres(pid, cluster)) ? pid : undefined
 }
 
+/** A PostgreSQL that we have started. */
+export interface Started {
+  readonly pid: number
+  readonly ended: boolean
+  /** Why it ended: `StorageRefused` with its own last words. 'occupied': another was faster, or is still ending. */
+  reason(): Promise<StorageRefused | 'occupied'>
+}
+
 /** PostgreSQL's words while the children of one that was killed are still ending, or another start was faster. */
-const occupiedWords = /pre-existing shared memory block|lock file "postmaster.pid" (already exists|is empty)/
+const occupiedWords = /pre-existing shared memory block|lock file "[^"]+" (already exists|is empty)/
+
+/** What ended it, not what it told those who came too early: "FATAL:  the database system is starting up". */
+const endWords = /(FATAL|PANIC|error)(?!:\s*the database system is)/i
 
 /**
  * Starts PostgreSQL apart from our own process group, so that neither a Ctrl-C nor our end takes it along, and
- * returns when it has written its pid file. 'occupied': not yet, try again. Throws `StorageRefused` with PostgreSQL's
- * own last words.
+ * returns when one has written its pid file or ours has ended.
  */
-export async function startPostgres(
-  cluster: Cluster,
-  pause: () => Promise<void>,
-): Promise<'started' | 'occupied'> {
+export async function startPostgres(cluster: Cluster, pause: () => Promise<void>): Promise<Started> {
   await dropStalePidFile(cluster)
   await keepOneOldLog(cluster.log)
   const log = await open(cluster.log, 'a', 0o600)
@@ -77,22 +84,35 @@ export async function startPostgres(
       ...cluster.identity,
     },
   )
-  const end: { reason?: string } = {}
-  child.once('error', (error) => (end.reason = error.message))
-  child.once('exit', (code, signal) => (end.reason ??= `exit ${code ?? signal}`))
+  let end: string | undefined
+  child.once('error', (error) => (end = error.message))
+  child.once('exit', (code, signal) => (end ??= `exit ${code ?? signal}`))
   child.unref()
+  const started: Started = {
+    pid: child.pid ?? 0,
+    get ended() {
+      return end !== undefined
+    },
+    reason: () => reasonOfEnd(cluster, before, end ?? ''),
+  }
   try {
-    while (!end.reason && !(await runningIn(cluster))) await pause()
+    while (!started.ended && !(await runningIn(cluster))) await pause()
   } finally {
     await log.close()
   }
-  // A second server that starts at the same moment is the one that may find it running already.
-  if (!end.reason || (await runningIn(cluster))) return 'started'
+  return started
+}
+
+async function reasonOfEnd(
+  cluster: Cluster,
+  before: number,
+  end: string,
+): Promise<StorageRefused | 'occupied'> {
   const said = (await readFile(cluster.log)).subarray(before).toString().trim().split('\n')
-  const last = said.findLast((line) => /FATAL|error/i.test(line)) ?? said.at(-1)
+  const last = said.findLast((line) => endWords.test(line)) ?? said.at(-1)
   if (occupiedWords.test(last ?? '')) return 'occupied'
-  throw new StorageRefused(
-    `the embedded PostgreSQL does not start: ${last?.replace(/^.*(FATAL|ERROR|PANIC):\s*/, '') || end.reason}`,
+  return new StorageRefused(
+    `the embedded PostgreSQL does not start: ${last?.replace(/^.*(FATAL|ERROR|PANIC):\s*/, '') || end}`,
     `see ${cluster.log}, or set database.url to a PostgreSQL of your own`,
   )
 }

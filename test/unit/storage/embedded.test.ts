@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import type { Clock } from '../../../src/base/clock.js'
 import { realClock } from '../../../src/base/clock.js'
 import { isAlive } from '../../../src/base/system.js'
 import { Database, StorageRefused } from '../../../src/storage/database.js'
@@ -199,6 +200,59 @@ test('after a reboot the process number may be another’s', async () => {
   }, 'with a cluster')
 })
 
+test('a database that answers is never joined by a second, whatever its pid files say', async () => {
+  await inFolder(async (data) => {
+    const postgres = await start(data)
+    // As in two containers on one volume: the number means another process here.
+    const other = spawn('sleep', ['60'])
+    const files = ['postmaster.pid', '.s.PGSQL.5432.lock'].map((name) => join(data, 'postgres', name))
+    const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')))
+    const write = (...pids: number[]) =>
+      Promise.all(files.map((file, i) => writeFile(file, texts[i]!.replace(/^\d+/, String(pids[i])))))
+    const gone = spawn('true')
+    await once(gone, 'exit')
+    const itself = await postmasterOf(data)
+    try {
+      await write(other.pid!, gone.pid!)
+      await assert.rejects(start(data), /^StorageRefused: another Parley \(process \d+\) is using /)
+      await withDatabase(postgres, (database) => database.query('one', 'SELECT 1'))
+    } finally {
+      other.kill()
+      await write(itself, itself)
+      await postgres.stop()
+    }
+  }, 'with a cluster')
+})
+
+test('a start that is called off leaves no database running', async () => {
+  await inFolder(async (data) => {
+    const called = new AbortController()
+    // Called off in its first pause, while PostgreSQL is being started.
+    const after: Clock['after'] = (ms, run) => {
+      called.abort()
+      return realClock.after(ms, run)
+    }
+    const clock: Clock = { now: () => realClock.now(), after }
+    const starting = startEmbedded({ data, clock, tell: () => {}, signal: called.signal })
+    await assert.rejects(starting, { name: 'AbortError' })
+    await assert.rejects(postmasterOf(data), { code: 'ENOENT' })
+  }, 'with a cluster')
+})
+
+test('settings of libpq in the environment do not lead away from it', async () => {
+  const strange = { PGPORT: '1', PGSSLMODE: 'require', PGUSER: 'nobody', PGDATABASE: 'nothing' }
+  Object.assign(process.env, strange)
+  try {
+    await inFolder(async (data) => {
+      const postgres = await start(data)
+      await withDatabase(postgres, (database) => database.query('one', 'SELECT 1'))
+      await postgres.stop()
+    }, 'with a cluster')
+  } finally {
+    for (const name of Object.keys(strange)) delete process.env[name]
+  }
+})
+
 test('a data directory of another version is refused, and untouched', async () => {
   await inFolder(async (data) => {
     await writeFile(join(data, 'postgres/PG_VERSION'), '17\n')
@@ -234,6 +288,20 @@ test('a database that cannot start says why in one line', async () => {
       assert.ok(!error.message.includes('\n'))
       return true
     })
+  }, 'with a cluster')
+})
+
+test('a database that gives up after its first steps says why, at once', async () => {
+  await inFolder(async (data) => {
+    const wal = join(data, 'postgres/pg_wal')
+    for (const name of await readdir(wal)) if (/^[0-9A-F]{24}$/.test(name)) await rm(join(wal, name))
+    const begin = realClock.now()
+    await assert.rejects(start(data), (error) => {
+      assert.ok(error instanceof StorageRefused)
+      assert.match(error.message, /^the embedded PostgreSQL does not start: could not locate .*checkpoint/)
+      return true
+    })
+    assert.ok(realClock.now() - begin < 30_000)
   }, 'with a cluster')
 })
 
