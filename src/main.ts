@@ -164,8 +164,9 @@ function messageOf(error: unknown): string {
   if (error instanceof ConfigError) return error.message
   const { message, fix, cause } = error as Error & { fix?: string }
   if (fix !== undefined) return told(message, fix)
+  const { path } = error as NodeJS.ErrnoException
   // What the system said may stand behind what we made of it.
-  const { code, address, port, path } = (cause instanceof Error ? cause : error) as NodeJS.ErrnoException & {
+  const { code, address, port } = (cause instanceof Error ? cause : error) as NodeJS.ErrnoException & {
     address?: string
     port?: number
   }

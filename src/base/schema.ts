@@ -223,11 +223,17 @@ export function file<const F extends string | undefined | Needed>(
   })
 }
 
-/** A value never shown. It may also be given as KEY_file: a file that holds nothing else. `mask` shows what is no secret. */
+/**
+ * A value never shown. It may also be given as KEY_file: a file that holds nothing else. `mask` shows what is no secret;
+ * `wrong` says in words without the value what is wrong with it.
+ */
 export function secret<const F extends string | undefined | Needed>(
   fallback: F,
   doc: string,
-  more: More & { mask?: (value: string) => string } = {},
+  more: More & {
+    mask?: (value: string) => string
+    wrong?: (value: string) => { message: string; hint: string } | undefined
+  } = {},
 ): Option<Given<F, string>> {
   const mask = more.mask ?? (() => '********')
   return option({
@@ -236,6 +242,8 @@ export function secret<const F extends string | undefined | Needed>(
     parse(raw) {
       const value = asText(raw)
       if (value === '') throw new Misfit('is empty')
+      const wrong = more.wrong?.(value)
+      if (wrong) throw new Misfit(wrong.message, wrong.hint)
       return value
     },
     show: (raw) => (typeof raw === 'string' ? JSON.stringify(mask(raw)) : '"********"'),

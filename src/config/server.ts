@@ -159,8 +159,16 @@ const database = options(
       'A PostgreSQL of yours, version 15 or newer: "postgres://USER@HOST/DATABASE". Without one the server runs its own in the data directory. DATABASE_URL in the environment means the same.',
       {
         ...atStart,
+        wrong: (url) =>
+          isPostgresUrl(url)
+            ? undefined
+            : { message: 'is no PostgreSQL URL', hint: 'write "postgres://USER@HOST/DATABASE"' },
         mask: (url) =>
-          url.replace(/(:\/\/[^/@:]*):.*@/, '$1:********@').replace(/([?&]password=)[^&]*/gi, '$1********'),
+          isPostgresUrl(url)
+            ? url
+                .replace(/(:\/\/[^/@:]*):.*@/, '$1:********@')
+                .replace(/([?&]password=)[^&]*/gi, '$1********')
+            : '********',
       },
     ),
     password: secret(undefined, 'The password, when it is not in the URL.', atStart),
@@ -320,3 +328,7 @@ const log = options(
   },
   'Lines go to standard output. They never hold passwords or what people write.',
 )
+
+function isPostgresUrl(url: string): boolean {
+  return /^postgres(ql)?:\/\//.test(url) && URL.canParse(url)
+}

@@ -1,6 +1,7 @@
 /** The modules that come with the server. A line here and the file it names are all there is to one. */
 import contactAddresses from './contact-addresses.js'
 import disco from './disco.js'
+import forgedMarks from './forged-marks.js'
 import lastActivity from './last-activity.js'
 import offline from './offline.js'
 import ping from './ping.js'
@@ -9,6 +10,7 @@ import registration from './registration.js'
 import roster from './roster.js'
 import session from './session.js'
 import streamLimits from './stream-limits.js'
+import strangers from './strangers.js'
 import time from './time.js'
 import vcard from './vcard.js'
 import version from './version.js'
@@ -17,6 +19,7 @@ import type { AnyModule } from '../host/module.js'
 export const modules: readonly AnyModule[] = [
   contactAddresses,
   disco,
+  forgedMarks,
   lastActivity,
   offline,
   ping,
@@ -25,6 +28,7 @@ export const modules: readonly AnyModule[] = [
   roster,
   session,
   streamLimits,
+  strangers,
   time,
   vcard,
   version,

@@ -1,4 +1,6 @@
 /** RFC 6121 §8: which resource gets what. */
+import assert from 'node:assert/strict'
+import { subscribed } from '../support/friends.js'
 import { scene } from '../support/stage.js'
 
 const UNAVAILABLE = `<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`
@@ -94,11 +96,52 @@ scene(
           `<message from='${romeo.full}' to='${device.full}' type='${type}'><body>you</body></message>`,
         )
       }
+    }
+  },
+)
+
+scene(
+  'RFC 6121 §8.5.3.1: a request reaches a connected resource of who shares presence, and the answer comes back',
+  async ({ romeo, romeo$phone, juliet$silent, juliet$robot, stage }) => {
+    await romeo.online()
+    await romeo$phone.connects()
+    await juliet$silent.connects()
+    await juliet$robot.online('<presence><priority>-1</priority></presence>')
+    await subscribed(romeo, juliet$robot)
+    await romeo.ignoresSoFar()
+    for (const device of [juliet$silent, juliet$robot, romeo$phone]) {
       romeo.sends(`<iq to='${device.full}' type='get' id='q'><query xmlns='urn:example'/></iq>`)
       await device.receives(`<iq from='${romeo.full}' type='get' id='q'><query xmlns='urn:example'/></iq>`)
       device.sends(`<iq to='${romeo.full}' type='result' id='q'/>`)
       await romeo.receives(`<iq from='${device.full}' type='result' id='q'/>`)
     }
+    assert.deepEqual(stage.logged, [])
+  },
+)
+
+scene(
+  'RFC 6121 §8.5.3.1, §11: a stranger asking a resource learns nothing; whoever was sent presence may ask',
+  async ({ romeo, juliet, juliet$silent, other, stage }) => {
+    await romeo.online()
+    await juliet.online()
+    await juliet$silent.connects()
+    await other.tybalt.online()
+    const question = `<query xmlns='urn:example'/>`
+    for (const asker of [romeo, other.tybalt]) {
+      const heard = asker.heard.length
+      for (const to of [juliet.full, juliet$silent.full, `${juliet.bare}/gone`, `nobody@${stage.domain}/x`])
+        await asker.isRefused('service-unavailable', 'get', question, to)
+      const replies = asker.heard.slice(heard).replaceAll(/ (from|id)='[^']*'/g, '')
+      assert.equal(new Set(replies.split(/(?<=<\/iq>)/)).size, 1, replies)
+    }
+    await juliet.hearsNothingMore()
+    await juliet$silent.hearsNothingMore()
+
+    juliet.sends(`<presence to='${romeo.full}'/>`)
+    await romeo.receives(`<presence from='${juliet.full}'/>`)
+    romeo.sends(`<iq to='${juliet.full}' type='set' id='q'>${question}</iq>`)
+    await juliet.receives(`<iq from='${romeo.full}' type='set' id='q'>${question}</iq>`)
+    await romeo.isRefused('service-unavailable', 'get', question, juliet$silent.full)
   },
 )
 

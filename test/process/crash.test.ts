@@ -1,0 +1,132 @@
+/** kill -9 of the server and of its database: what was answered for is there afterwards, once and in order. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { Client } from './support/client.js'
+import { leftIn, Parley, temporaryFolder } from './support/server.js'
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+let server: Parley
+before(async () => {
+  folder = await temporaryFolder()
+  server = await Parley.start({ folder: folder.path })
+  await server.add('romeo')
+  await server.add('juliet')
+})
+after(async () => {
+  const { code } = await server.stop()
+  assert.deepEqual([code, await leftIn(folder.path)], [0, []])
+  await folder.remove()
+})
+
+const login = (name: string) =>
+  Client.login({
+    port: server.port('STARTTLS'),
+    trust: server.certificate().pem,
+    account: `${name}@localhost`,
+  })
+
+const message = (number: number) =>
+  `<message to='juliet@localhost' type='chat' id='m${number}'><body>number ${number}</body></message>`
+const ping = (id: string) => `<iq type='get' to='localhost' id='${id}'><ping xmlns='urn:xmpp:ping'/></iq>`
+
+/** The numbers of all messages that wait for juliet, as she gets them. */
+async function delivered(): Promise<number[]> {
+  const juliet = await login('juliet')
+  await juliet.appear()
+  await juliet.ping()
+  const numbers = juliet.waiting
+    .filter(({ local }) => local === 'message')
+    .map(({ attrs }) => Number(attrs['id']?.slice(1)))
+  await juliet.close()
+  return numbers
+}
+
+const counting = (length: number) => Array.from({ length }, (_, number) => number)
+
+test('kill -9 in the middle of 300 messages: all that was answered for is delivered, once, in order', async () => {
+  const romeo = await login('romeo')
+  for (let batch = 0; batch < 30; batch++)
+    romeo.send(
+      counting(10)
+        .map((i) => message(batch * 10 + i))
+        .join('') + ping(`p${batch}`),
+    )
+  // Answers come in order: this one says that 100 messages are stored. The others are on their way.
+  await romeo.next('iq', ({ attrs }) => attrs['id'] === 'p9')
+  await server.kill()
+  await romeo.ended
+  // The rest of what came is answers too, no error for any message.
+  assert.deepEqual(new Set(romeo.waiting.map(({ attrs }) => attrs['type'])), new Set(['result']))
+  const answered = 10 * (romeo.waiting.length + 1)
+
+  server = await Parley.start({ folder: folder.path })
+  const numbers = await delivered()
+  assert.ok(numbers.length >= answered, `${numbers.length} of ${answered}`)
+  assert.deepEqual(numbers, counting(numbers.length))
+  assert.deepEqual(await delivered(), [])
+})
+
+test('kill -9 while rosters are changed: each change that was answered is there', async () => {
+  const [romeo, juliet] = [await login('romeo'), await login('juliet')]
+  for (const client of [romeo, juliet]) {
+    for (const number of counting(200))
+      client.send(
+        `<iq type='set' id='s${number}'><query xmlns='jabber:iq:roster'><item jid='c${number}@example.org' name='Contact ${number}'/></query></iq>`,
+      )
+  }
+  await romeo.next('iq', ({ attrs }) => attrs['id'] === 's40')
+  await server.kill()
+  await romeo.ended
+  await juliet.ended
+  const answered = (client: Client) =>
+    client.waiting
+      .filter(({ attrs }) => attrs['type'] === 'result')
+      .map(({ attrs }) => Number(attrs['id']?.slice(1)))
+  const sets = [answered(romeo), answered(juliet)]
+  assert.ok(sets[0]!.length >= 40)
+
+  server = await Parley.start({ folder: folder.path })
+  for (const [i, name] of ['romeo', 'juliet'].entries()) {
+    const client = await login(name)
+    const roster = new Map((await client.roster()).map(({ attrs }) => [attrs['jid'], attrs['name']]))
+    for (const number of sets[i]!) assert.equal(roster.get(`c${number}@example.org`), `Contact ${number}`)
+    await client.close()
+  }
+})
+
+test('kill -9 of the database alone: it comes back by itself, and each message is stored or refused', async () => {
+  const romeo = await login('romeo')
+  const since = server.out.length
+  const dead = await server.postgres()
+  process.kill(dead, 'SIGKILL')
+  const back = server.logs('database.up', since)
+  let isBack = false
+  back.then(
+    () => (isBack = true),
+    () => {},
+  )
+  let sent = 0
+  for (let more = 3; more > 0; more -= isBack ? 1 : 0) {
+    romeo.send(message(sent++))
+    await romeo.ping()
+  }
+  await back
+  assert.notEqual(await server.postgres(), dead)
+  const refused = romeo.waiting
+    .filter(({ local, attrs }) => local === 'message' && attrs['type'] === 'error')
+    .map(({ attrs }) => Number(attrs['id']?.slice(1)))
+  // RFC 6120 §8.3.3.6: an error that says "later".
+  assert.ok(refused.length > 0)
+  const [error] = await romeo.next('message').then((each) => each.childrenOf('error'))
+  assert.deepEqual([error?.attrs['type'], error?.childrenOf()[0]?.local], ['wait', 'internal-server-error'])
+  const numbers = await delivered()
+  assert.deepEqual(
+    numbers,
+    [...new Set(numbers)].sort((a, b) => a - b),
+    'once, in order',
+  )
+  const lost = counting(sent).filter((number) => !numbers.includes(number) && !refused.includes(number))
+  assert.deepEqual(lost, [])
+  assert.equal((await server.cli(['health'])).code, 0)
+  await romeo.close()
+})
