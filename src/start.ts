@@ -1,6 +1,6 @@
 /** Starts everything a server needs around it (database, certificates, listeners, control socket) and stops it again. */
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { getHeapStatistics } from 'node:v8'
 import { banner } from './admin/banner.js'
 import { adminCommands, type AdminServices, type SessionFacts } from './admin/commands.js'
@@ -73,7 +73,7 @@ async function closeAll(closings: Closing[]): Promise<void> {
 async function start(settings: StartSettings, closings: Closing[]): Promise<RunningServer> {
   const { config, log, clock, random } = settings
   const metrics = new Metrics({ node: true })
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  await makeFolder(resolve(config.dataDir))
   const { database, stores } = await openStorage(settings, metrics, closings)
   const certificates = await Certificates.open(
     config.domains.map((domain) => ({ domain, files: config.hosts.get(domain)?.tls })),
@@ -130,6 +130,22 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
       await closeAll(closings)
     },
   }
+}
+
+/**
+ * The folder with what is missing above it, for nobody else. Node's own recursive mkdir never comes back from a place
+ * where nothing can be made, such as below /proc.
+ */
+async function makeFolder(path: string): Promise<void> {
+  const made = await mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => error)
+  if (made?.code === 'EEXIST' || made === undefined) return
+  if (made.code !== 'ENOENT' || dirname(path) === path) throw made
+  await makeFolder(dirname(path))
+  await mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+    const fix = 'set data_dir to another place'
+    throw Object.assign(new Error(`cannot make the folder ${path}: nothing can be made there`), { fix })
+  })
 }
 
 async function openStorage(
