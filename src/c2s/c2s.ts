@@ -22,6 +22,7 @@ import { Stream, type StreamLimits, type StreamOwner } from '../stream/stream.js
 import type { Transport } from '../stream/transport.js'
 import { el } from '../xml/element.js'
 import type { RawElement, StreamHeader } from '../xml/parser.js'
+import { NS } from '../xml/namespaces.js'
 import { serialise } from '../xml/write.js'
 
 /** Bytes or stanzas per second, and how many at once. */
@@ -145,6 +146,7 @@ export class Client implements StreamOwner, Negotiation {
       log,
       hits,
       contentNs: CONTENT,
+      domain: parts.hosts.keys().next().value ?? '',
       byteRate: bytePace && new TokenBucket(bytePace.rate, bytePace.burst, clock),
       stanzaRate: stanzaPace && new TokenBucket(stanzaPace.rate, stanzaPace.burst, clock),
     })
@@ -172,7 +174,10 @@ export class Client implements StreamOwner, Negotiation {
   header(header: StreamHeader): void {
     const { to, version, from } = header.attrs
     const host = this.#hostOf(to)
-    // RFC 6120 §4.7.2.1: who a stream is for does not change on the way.
+    // RFC 6120 §4.7.2: named by the bare JID that it calls itself.
+    const peer = from === undefined ? undefined : readable(from)?.bare.toString()
+    this.stream.answer((this.#host ?? host)?.domain ?? this.stream.options.domain, peer)
+    // Who a stream is for does not change on the way.
     if (!host || (this.#host && this.#host !== host)) {
       throw new StreamError(
         'host-unknown',
@@ -180,7 +185,6 @@ export class Client implements StreamOwner, Negotiation {
       )
     }
     this.#host = host
-    this.stream.answer(host.domain, from)
     if (version === undefined || !/^[1-9][0-9]*\.[0-9]+$/.test(version)) {
       throw new StreamError('unsupported-version')
     }
@@ -245,13 +249,9 @@ export class Client implements StreamOwner, Negotiation {
   }
 
   #hostOf(to: string | undefined): Host | undefined {
-    if (to === undefined) return undefined
-    try {
-      return this.parts.hosts.get(Jid.parse(to).domain)
-    } catch (error) {
-      if (error instanceof JidError) return undefined
-      throw error
-    }
+    const jid = to === undefined ? undefined : readable(to)
+    // RFC 6120 §4.7.2: a domain and nothing more.
+    return jid?.local === '' && jid.isBare ? this.parts.hosts.get(jid.domain) : undefined
   }
 
   #offerFeatures(): void {
@@ -281,6 +281,7 @@ export class Client implements StreamOwner, Negotiation {
     if (!feature?.receive) {
       // RFC 6120 §6.3, §7.1: nothing but negotiation before it is done.
       if (raw.ns === CONTENT && STANZAS.has(raw.name)) throw new StreamError('not-authorized')
+      if (raw.ns === NS.sasl && raw.name === 'auth' && !this.facts.secure) return this.#needsTls()
       throw new StreamError('unsupported-stanza-type')
     }
     try {
@@ -297,6 +298,11 @@ export class Client implements StreamOwner, Negotiation {
     }
   }
 
+  /** RFC 6120 §6.5.4: a login that was sent in plain text is not even looked at. */
+  #needsTls(): void {
+    this.stream.send(serialise(el('failure', NS.sasl, {}, el('encryption-required', NS.sasl)), CONTENT))
+  }
+
   #continue(next: Next): void {
     if (next === 'ready') this.stream.ready()
   }
@@ -311,6 +317,10 @@ export class Client implements StreamOwner, Negotiation {
 
   #stanza(raw: RawElement, session: Session): void | Promise<void> {
     this.#checkFrom(raw.attrs['from'], session)
+    // RFC 6120 §7.6.2.2: one resource for one stream.
+    if (raw.has('bind', NS.bind) && raw.name === 'iq' && raw.attrs['to'] === undefined) {
+      return this.#refuse(raw, new StanzaError('not-allowed', 'A resource is bound already'), session)
+    }
     let stanza: Stanza
     try {
       stanza = Stanza.received(raw, session.jid, Stanza.addressee(raw), this.stream.lang)
@@ -323,12 +333,8 @@ export class Client implements StreamOwner, Negotiation {
   /** RFC 6120 §8.1.2.1: its own full or bare JID or none; anything else ends the stream. */
   #checkFrom(from: string | undefined, session: Session): void {
     if (from === undefined || from === session.jid.toString() || from === session.jid.bare.toString()) return
-    try {
-      const claimed = Jid.parse(from)
-      if (claimed.equals(session.jid) || claimed.equals(session.jid.bare)) return
-    } catch (error) {
-      if (!(error instanceof JidError)) throw error
-    }
+    const claimed = readable(from)
+    if (claimed?.equals(session.jid) || claimed?.equals(session.jid.bare)) return
     throw new StreamError('invalid-from')
   }
 
@@ -344,5 +350,15 @@ export class Client implements StreamOwner, Negotiation {
     }
     const refused = Stanza.of({ kind, type, id, from: session.jid, to })
     return this.parts.router.refused(refused, error, session)
+  }
+}
+
+/** An address from a peer; undefined when it is none. */
+function readable(address: string): Jid | undefined {
+  try {
+    return Jid.parse(address)
+  } catch (error) {
+    if (error instanceof JidError) return undefined
+    throw error
   }
 }

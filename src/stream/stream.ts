@@ -57,6 +57,8 @@ export interface StreamOptions {
   readonly log: Log
   readonly hits: LimitHits
   readonly contentNs: 'jabber:client' | 'jabber:server'
+  /** What our header is from until the peer has named a domain of ours (RFC 6120 §4.9.1.3). */
+  readonly domain: string
   readonly byteRate?: TokenBucket | undefined
   readonly stanzaRate?: TokenBucket | undefined
 }
@@ -76,7 +78,6 @@ export class Stream {
   lastHeard: number
   #state: State = 'awaiting header'
   #answered = false
-  #from: string | undefined = undefined
   #parser: Parser
   #busy = false
   #paused = false
@@ -114,7 +115,6 @@ export class Stream {
 
   /** Answers the peer's header with ours (RFC 6120 §4.7): `from` is the domain it reached, `to` what it called itself. */
   answer(from: string, to?: string): void {
-    this.#from = from
     this.#answered = true
     this.id = this.options.random.id()
     this.transport.write(this.#header(from, to))
@@ -153,6 +153,7 @@ export class Stream {
 
   /** After a successful negotiation step the peer opens the stream anew over the same connection (RFC 6120 §4.3.3). */
   restart(over: 'same layer' | 'new layer'): void {
+    if (!this.open) return
     const rest = over === 'same layer' ? this.#parser.rest() : EMPTY
     this.#parser = new Parser(this.#limits())
     this.#blank = true
@@ -177,7 +178,7 @@ export class Stream {
   /** The one way to end with an error (RFC 6120 §4.9): our header first when the peer has not seen it. */
   fail(error: StreamError): void {
     if (this.#state === 'closed' || this.#state === 'closing') return
-    if (!this.#answered) this.answer(this.#from ?? '')
+    if (!this.#answered) this.answer(this.options.domain)
     this.options.log.debug('stream.error', { condition: error.condition, reason: error.text ?? '' })
     this.transport.write(error.toXml())
     this.#finish(false)
@@ -186,7 +187,7 @@ export class Stream {
   /** Ends without an error (RFC 6120 §4.4). */
   close(): void {
     if (this.#state === 'closed' || this.#state === 'closing') return
-    if (!this.#answered) this.answer(this.#from ?? '')
+    if (!this.#answered) this.answer(this.options.domain)
     this.#finish(false)
   }
 
@@ -195,12 +196,11 @@ export class Stream {
   }
 
   #header(from: string, to: string | undefined): string {
-    const sender = from === '' ? '' : ` from='${escapeAttribute(from)}'`
     const receiver = to === undefined ? '' : ` to='${escapeAttribute(to)}'`
-    const lang = this.lang === undefined ? 'en' : this.lang
+    // RFC 6120 §4.7.4: the language of our own words, whatever the peer prefers.
     return (
       `<?xml version='1.0'?><stream:stream xmlns='${this.options.contentNs}' xmlns:stream='${STREAMS}'` +
-      ` id='${this.id}'${sender}${receiver} version='1.0' xml:lang='${escapeAttribute(lang)}'>`
+      ` id='${this.id}' from='${escapeAttribute(from)}'${receiver} version='1.0' xml:lang='en'>`
     )
   }
 

@@ -66,6 +66,7 @@ function opened({ gate, perSecond }: { gate?: () => Promise<void>; perSecond?: n
       log,
       hits: new LimitHits(new Metrics()),
       contentNs: 'jabber:client',
+      domain: 'a.example',
       stanzaRate: perSecond === undefined ? undefined : new TokenBucket(perSecond, 1, clock),
     },
   )
