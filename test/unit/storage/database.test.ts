@@ -186,7 +186,8 @@ test('transactions that lock each other out are done again', async () => {
     await Promise.all([addTo(1, 2), addTo(2, 1)])
     const rows = await database.query<{ value: number }>('pairs', 'SELECT value FROM pair')
     assert.deepEqual(rows, [{ value: 2 }, { value: 2 }])
-    assert.equal(database.figures.repeats, 1)
+    // On a busy machine the one that is done again may meet the other a second time.
+    assert.ok(database.figures.repeats >= 1)
   })
 })
 
