@@ -262,8 +262,10 @@ export class Presence {
   #direct(stanza: Stanza, to: Jid, session: Session): Fate | Promise<Fate> {
     const key = to.toString()
     return this.#with(session, (contacts) => {
+      // A connection that ended meanwhile leaves nothing behind.
+      if (!session.live) return 'dropped'
       if (stanza.type === 'unavailable') session.directed?.delete(key)
-      else if (!hearsBroadcasts(to, session, contacts)) {
+      else if (!this.#hearsBroadcasts(to, session, contacts)) {
         const directed = (session.directed ??= new Map())
         if (directed.size >= mostDirected && !directed.has(key)) {
           throw new StanzaError('resource-constraint', 'Presence was directed to too many addresses')
@@ -272,6 +274,14 @@ export class Presence {
       }
       return this.#goOn(stanza)
     })
+  }
+
+  /** RFC 6121 §4.6.3: subscribers and the account itself, as long as the resource broadcasts at all and they listen. */
+  #hearsBroadcasts(to: Jid, session: Session, contacts: Contacts | undefined): boolean {
+    const { sessions, domain } = this.#host
+    if (!session.presence) return false
+    if (!to.isBare && to.domain === domain && !sessions.get(to)?.presence) return false
+    return contacts?.shares(to) === true || to.bare.equals(session.jid.bare)
   }
 
   /** RFC 6121 §4.6.1: who leaves need not hear that we do. */
@@ -380,12 +390,6 @@ function deliverTo(sessions: readonly Session[], stanza: Stanza): boolean {
 
 function isInterested({ interested }: Session): boolean {
   return interested
-}
-
-/** RFC 6121 §4.6.3: subscribers and the account itself, as long as the resource broadcasts at all. */
-function hearsBroadcasts(to: Jid, session: Session, contacts: Contacts | undefined): boolean {
-  if (!session.presence) return false
-  return contacts?.shares(to) === true || to.bare.equals(session.jid.bare)
 }
 
 /**

@@ -187,3 +187,21 @@ scene(
     assert.equal(heard.filter((line) => line.startsWith('unavailable')).length, 1000)
   },
 )
+
+scene(
+  'RFC 6121 §4.6.3: a resource without presence hears no broadcast, so it is told the end itself',
+  async ({ romeo, juliet, juliet$phone }) => {
+    await romeo.online()
+    await juliet.online()
+    await subscribed(juliet, romeo)
+    await juliet$phone.connects()
+    romeo.sends(`<presence to='${juliet$phone.full}'/>`)
+    await juliet$phone.receives(`<presence from='${romeo.full}' to='${juliet$phone.full}'/>`)
+    romeo.sends(`<presence type='unavailable'/>`)
+    await juliet$phone.receives(
+      `<presence from='${romeo.full}' to='${juliet$phone.full}' type='unavailable'/>`,
+    )
+    await juliet.receives(`<presence from='${romeo.full}' to='${juliet.bare}' type='unavailable'/>`)
+    await juliet.hearsNothingMore()
+  },
+)
