@@ -33,10 +33,12 @@ function slowStores(limits: OfflineLimits, dice: Dice): Stores {
   // Kept in the order in which they were given.
   const append = offline.append.bind(offline)
   let last: Promise<unknown> = Promise.resolve()
-  offline.append = (...args) => {
+  offline.append = async (...args) => {
     const done = last.then(delay).then(() => append(...args))
     last = done
-    return done.finally(delay)
+    const outcome = await done
+    await delay()
+    return outcome
   }
   return stores
 }
@@ -99,7 +101,7 @@ class Person {
   async listens(): Promise<void> {
     while (this.actor.waiting > 0) {
       const stanza = await this.actor.next()
-      const { from, id, type } = stanza.attrs as Record<string, string>
+      const { from, id, type } = stanza.attrs
       if (stanza.local === 'message' && type === 'chat') this.heard.at(-1)!.push(id!)
       if (stanza.local === 'iq' && type === 'set')
         for (const item of stanza.childrenOf()[0]!.childrenOf('item')) this.#note(item)
@@ -112,7 +114,7 @@ class Person {
   }
 
   #note({ attrs }: Element): void {
-    const { jid, subscription } = attrs as Record<string, string>
+    const { jid, subscription } = attrs
     if (subscription === 'remove') this.roster.delete(jid!)
     else this.roster.set(jid!, subscription!)
   }
