@@ -145,18 +145,6 @@ scene(
   },
 )
 
-scene(
-  'RFC 6120 §6.5.2: an account that is disabled after its login binds nothing',
-  async ({ romeo, stage }) => {
-    await authenticates(romeo)
-    const account = await stage.stores.accounts.get(romeo.domain, 'romeo')
-    await stage.stores.accounts.disable(account!.id, 'spam', 0)
-    romeo.raw(bind('balcony'))
-    await romeo.isDisconnected('not-authorized')
-    assert.equal(stage.server.sessionCount, 0)
-  },
-)
-
 scene('All sessions of an account can be ended, and its contacts hear of it', async (cast) => {
   const { romeo, romeo$phone, juliet, stage } = cast
   await romeo.online()
