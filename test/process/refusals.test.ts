@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import pg from 'pg'
 import type { Launch } from './support/server.js'
-import { leftIn, Parley, run, start, temporaryFolder } from './support/server.js'
+import { Parley, refused, run, temporaryFolder } from './support/server.js'
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 /** A server that runs, whose database and ports the others collide with. */
@@ -26,16 +26,9 @@ after(async () => {
 
 const home = () => mkdtempSync(join(folder.path, 'home-'))
 
-/** Starts in a folder of its own; checks all that is the same for every refusal and gives the message. */
-async function refusal(launch: Partial<Launch>): Promise<string> {
-  const place = { folder: home(), ...launch }
-  const { code, signal, out, error } = await start(place)
-  assert.deepEqual([code, signal], [1, null], `${out}\n${error}`)
-  assert.doesNotMatch(error, /^ {4}at |\bError:|PARLEY_DEBUG/m)
-  for (const line of out.trim().split('\n'))
-    assert.doesNotMatch(line, /"level":"(error|fatal)"|server\.started/)
-  if (place.folder !== running.folder) assert.deepEqual(await leftIn(place.folder), [])
-  return error.trimEnd().replaceAll(place.folder, 'HOME')
+/** A start in a folder of its own, unless told otherwise. */
+function refusal(launch: Partial<Launch>): Promise<string> {
+  return refused({ folder: home(), ...launch }, launch.folder !== running.folder)
 }
 
 /** A database of the running server, as one would name it from outside. */

@@ -1,9 +1,10 @@
 /** Parley as a process of its own: started from the built program, watched through its output, spoken to by signals and its command line. */
+import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -195,14 +196,22 @@ export async function run(words: readonly string[], launch: Launch, input = ''):
   return { code, signal, out, error }
 }
 
-/** A start that is to fail: what it said. */
-export function start(launch: Launch): Promise<Ended> {
-  return run(['start', ...settingsOf({ ...launch, set: [...anyPorts, ...(launch.set ?? [])] })], launch)
+/**
+ * A start that cannot be: checks what is the same for every one, and gives the message with the folder's name as HOME.
+ * `alone`: nothing else runs in the folder, so nothing may run there afterwards.
+ */
+export async function refused(launch: Launch, alone = true): Promise<string> {
+  const set = [...anyPorts, ...(launch.set ?? [])]
+  const { code, signal, out, error } = await run(['start', ...settingsOf({ ...launch, set })], launch)
+  assert.deepEqual([code, signal], [1, null], `${out}\n${error}`)
+  assert.doesNotMatch(error, /^ {4}at |\bError:|PARLEY_DEBUG/m)
+  assert.doesNotMatch(out, /"level":"(error|fatal)"/)
+  if (alone) assert.deepEqual(await leftIn(launch.folder), [])
+  return error.trimEnd().replaceAll(launch.folder, 'HOME')
 }
 
 /** Processes whose working directory is in `folder`: what a server has left behind. */
 export async function leftIn(folder: string): Promise<number[]> {
-  const { readlink } = await import('node:fs/promises')
   const found: number[] = []
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name)) continue
@@ -210,11 +219,6 @@ export async function leftIn(folder: string): Promise<number[]> {
     if (cwd.startsWith(folder) && !(await hasEnded(Number(name)))) found.push(Number(name))
   }
   return found
-}
-
-/** A data directory with a database that was made and stopped, copied into `folder`: spares a test a second. */
-export async function withCluster(seed: string, folder: string): Promise<void> {
-  await cp(join(seed, 'data'), join(folder, 'data'), { recursive: true, preserveTimestamps: true })
 }
 
 function settingsOf({ config, set = [] }: Pick<Launch, 'config' | 'set'>): string[] {
