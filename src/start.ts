@@ -1,5 +1,5 @@
 /** Starts everything a server needs around it (database, certificates, listeners, control socket) and stops it again. */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { getHeapStatistics } from 'node:v8'
 import { banner } from './admin/banner.js'
@@ -138,7 +138,7 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
  */
 async function makeFolder(path: string): Promise<void> {
   const made = await mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => error)
-  if (made?.code === 'EEXIST' || made === undefined) return
+  if (made === undefined || (made.code === 'EEXIST' && (await stat(path)).isDirectory())) return
   if (made.code !== 'ENOENT' || dirname(path) === path) throw made
   await makeFolder(dirname(path))
   await mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {

@@ -147,6 +147,17 @@ describe('refused:', { concurrency: 3 }, () => {
       )
   })
 
+  test(
+    'a place where no folder can be made',
+    { skip: process.platform !== 'linux' && 'needs /proc' },
+    async () => {
+      assert.match(
+        await refusal({ set: ['data_dir=/proc/parley'] }),
+        /^parley: cannot [^\n]+\n {3}fix {2}[^\n]+$/,
+      )
+    },
+  )
+
   test('a newer schema, and one whose history is another', async () => {
     const table =
       'CREATE TABLE migrations (number int PRIMARY KEY, name text, checksum text, applied_at timestamptz DEFAULT now());'
