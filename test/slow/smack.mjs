@@ -19,14 +19,19 @@ const folder = mkdtempSync(join(tmpdir(), 'smack-'))
 let failed = 0
 const address = await freeAddress()
 // It keeps one connection that never logs in, to make its accounts with.
-const set = ['modules.registration.enabled=true', 'modules.registration.attempts=off', 'limits.login_timeout=off']
+const set = [
+  'modules.registration.enabled=true',
+  'modules.registration.attempts=off',
+  'limits.login_timeout=off',
+]
 const server = await startServer(values.server, join(folder, 'server'), { address, port: 5222, set })
 try {
   const first = await play('first.log')
   const missing = mustPass.filter((name) => !first.succeeded.has(name))
   // Its time-outs are fixed: on a busy machine a test gets a second chance, alone.
   const classes = new Set(missing.map((name) => name.split('.')[0]))
-  const second = missing.length > 0 ? await play('second.log', { enabledTests: [...classes].join(',') }) : first
+  const second =
+    missing.length > 0 ? await play('second.log', { enabledTests: [...classes].join(',') }) : first
   for (const name of mustPass) {
     const good = first.succeeded.has(name) || second.succeeded.has(name)
     if (!good) failed += 1
@@ -35,7 +40,10 @@ try {
   for (const name of first.succeeded)
     if (!mustPass.includes(name)) console.log(`  passes, and is not listed in passes.txt: ${name}`)
   for (const name of first.failed) if (!mustPass.includes(name)) console.log(`  skipped: ${name}`)
-  if (failed > 0) console.log(`--- ${(missing.length > 0 ? second : first).tail}\n--- the server's last words\n${server.tail()}`)
+  if (failed > 0)
+    console.log(
+      `--- ${(missing.length > 0 ? second : first).tail}\n--- the server's last words\n${server.tail()}`,
+    )
 } finally {
   await server.stop()
   rmSync(folder, { recursive: true, force: true })

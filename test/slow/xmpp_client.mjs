@@ -15,7 +15,10 @@ await check('STARTTLS, certificate verified, SCRAM-SHA-1', async () => {
 
 await check('direct TLS, certificate verified', async () => {
   // The client verifies the name it connects to: the certificate is one of localhost.
-  const person = await new Person(romeo, { ...settings, service: `xmpps://localhost:${XMPP_TLS_PORT}` }).start()
+  const person = await new Person(romeo, {
+    ...settings,
+    service: `xmpps://localhost:${XMPP_TLS_PORT}`,
+  }).start()
   await person.stop()
 })
 
