@@ -1,12 +1,15 @@
 /** The stage: a whole server in memory with its clock wound by hand, and the actors of a scene. */
+import { randomInt } from 'node:crypto'
 import { test } from 'node:test'
 import { Actor } from './actor.js'
+import { Dice } from './dice.js'
 import { PipeTransport, type ClientEnd, type PipeOptions } from './pipe.js'
 import { HandClock } from '../../src/base/clock.js'
 import { createLog } from '../../src/base/log.js'
 import { Metrics } from '../../src/base/metrics.js'
 import { systemRandom } from '../../src/base/random.js'
 import { loadConfig } from '../../src/config/load.js'
+import type { Chosen } from '../../src/host/modules.js'
 import { modules } from '../../src/modules/index.js'
 import { Passwords } from '../../src/sasl/password.js'
 import { Server } from '../../src/server.js'
@@ -34,6 +37,8 @@ export class Stage {
   readonly stores: Stores
   /** Warnings and errors that the server logged. */
   readonly logged: readonly string[]
+  /** Brings the order back that the modules were set up in: `SCENE_SEED=… npm test`. */
+  readonly seed: number
   /** What the next connections look like to the server. */
   pipe: PipeOptions = {}
 
@@ -43,12 +48,14 @@ export class Stage {
     clock: HandClock,
     metrics: Metrics,
     logged: readonly string[],
+    seed: number,
   ) {
     this.server = server
     this.stores = stores
     this.clock = clock
     this.metrics = metrics
     this.logged = logged
+    this.seed = seed
   }
 
   static async open({
@@ -70,6 +77,7 @@ export class Stage {
     const { offlineMessages: messages, offlineSize: bytes } = config.limits
     const opened = stores({ messages, bytes })
     const metrics = new Metrics()
+    const seed = Number(process.env['SCENE_SEED'] ?? randomInt(1_000_000))
     const server = await Server.create({
       config,
       clock,
@@ -79,8 +87,9 @@ export class Stage {
       stores: opened,
       secret: Buffer.alloc(32, 7),
       memoryUse: () => 0,
+      arrange: anyOrder(new Dice(seed)),
     })
-    return new Stage(server, opened, clock, metrics, lines)
+    return new Stage(server, opened, clock, metrics, lines, seed)
   }
 
   actor(name: string, domain = DOMAIN): Actor {
@@ -126,7 +135,7 @@ export class Stage {
   }
 
   transcript(): string {
-    return [...this.#lines, ...this.logged.map((line) => `log: ${line}`)]
+    return [`seed ${this.seed}`, ...this.#lines, ...this.logged.map((line) => `log: ${line}`)]
       .map((line) => `    ${line}`)
       .join('\n')
   }
@@ -134,6 +143,22 @@ export class Stage {
   async close(): Promise<void> {
     await this.server.stop()
     await this.stores.close()
+  }
+}
+
+/** Hooks of one phase run in the order of their modules' names; nothing may depend on it, so each scene has other names. */
+function anyOrder(dice: Dice): (chosen: readonly Chosen[]) => readonly Chosen[] {
+  return (chosen) => {
+    const names = new Map(
+      dice
+        .shuffled(chosen)
+        .map(({ module }, place) => [module.name, `${String(place).padStart(3, '0')} ${module.name}`]),
+    )
+    const renamed = (name: string): string => names.get(name) ?? name
+    return chosen.map(({ module, options }) => ({
+      options,
+      module: { ...module, name: renamed(module.name), requires: (module.requires ?? []).map(renamed) },
+    }))
   }
 }
 
