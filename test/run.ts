@@ -1,8 +1,13 @@
-/** Runs every compiled test file with Node's own runner; `npm test -- word` runs the files whose path contains it. */
-import { spawnSync } from 'node:child_process'
+/**
+ * Runs every compiled test file with Node's own runner; `npm test -- word` runs the files whose path contains it. With
+ * PARLEY_TEST_STORES=postgres scenes play on PostgreSQL: one is started for all of them.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { embeddedDatabase } from './contracts/database.js'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const wanted = process.argv.slice(2)
@@ -16,7 +21,14 @@ if (files.length === 0) {
   console.error(`no test file matches ${wanted.join(' ')}`)
   process.exit(1)
 }
-const { status } = spawnSync(process.execPath, ['--test', '--enable-source-maps', ...files], {
-  stdio: 'inherit',
-})
+const env = { ...process.env }
+const alone = env['PARLEY_TEST_STORES'] === 'postgres' && !env['PARLEY_TEST_DATABASE_URL']
+const database = alone ? await embeddedDatabase() : undefined
+if (database && typeof database.connection !== 'string') {
+  const { host, user, database: name } = database.connection
+  env['PARLEY_TEST_DATABASE_URL'] = `postgres://${user}@${encodeURIComponent(host)}/${name}`
+}
+const run = spawn(process.execPath, ['--test', '--enable-source-maps', ...files], { stdio: 'inherit', env })
+const [status] = (await once(run, 'close')) as [number | null]
+await database?.remove()
 process.exit(status ?? 1)

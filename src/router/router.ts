@@ -75,6 +75,11 @@ export class Router {
     this.#presence.set(host.domain, presence)
   }
 
+  removeHost(domain: string): void {
+    this.#hosts.delete(domain)
+    this.#presence.delete(domain)
+  }
+
   set elsewhere(elsewhere: Elsewhere | undefined) {
     this.#elsewhere = elsewhere
   }
@@ -107,10 +112,14 @@ export class Router {
     const failed = (error: unknown) => this.#log.error('session.end.failed', { error })
     const ended = async (): Promise<void> => {
       // Before anything that comes later: the order of sending stays the order of delivery.
-      for (const stanza of session.takeHeld())
-        if (stanza.kind !== 'presence') this.route(stanza)?.catch(failed)
+      const rerouted: Promise<void>[] = []
+      for (const stanza of session.takeHeld()) {
+        const pending = stanza.kind === 'presence' ? undefined : this.route(stanza)
+        if (pending) rerouted.push(pending.catch(failed))
+      }
       session.drained()
       await this.#presence.get(host.domain)?.gone(session)
+      await Promise.all(rerouted)
       await host.tell('sessionGone', session, farewell)
     }
     const ending: Promise<void> = ended()

@@ -37,6 +37,8 @@ export async function freshDatabase(url: string): Promise<TestDatabase> {
   const admin = new pg.Client(url)
   await admin.connect()
   await admin.query(`CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`)
+  // Nothing of it has to survive a crash.
+  await admin.query(`ALTER DATABASE ${name} SET synchronous_commit = off`)
   const connection = new URL(url)
   connection.pathname = `/${name}`
   return {

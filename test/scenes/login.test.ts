@@ -50,6 +50,7 @@ scene(
       .map((one) => one.text)
     assert.deepEqual(names, ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN'])
   },
+  { wire: 'pipe' },
 )
 
 scene('RFC 6120 §6.5: every failure by its name, and the stream stays for another try', async ({ romeo }) => {

@@ -10,7 +10,7 @@ const LIMITS = { bytes: 10_000_000, depth: 1000, elements: 100_000, attributes: 
 const STREAMS = 'http://etherx.jabber.org/streams'
 const PASSWORD = 'wherefore'
 /** Real milliseconds after which something that should have arrived is called missing. */
-const PATIENCE = 5000
+const PATIENCE = 20_000
 
 export class Actor {
   readonly stage: Stage
@@ -215,9 +215,18 @@ export class Actor {
     this.#inbox = []
   }
 
-  /** This stream has handled all that was sent on it, and all that it caused has been sent. */
+  /** This stream has handled all that was sent on it, and all that it caused has been sent; or it has ended. */
   async settled(): Promise<void> {
-    if (this.isConnected && !this.closed) await this.gets(`<ping xmlns='urn:xmpp:ping'/>`, this.domain)
+    if (!this.isConnected || this.closed) return
+    let answered = false
+    const iq = this.#iq('get', `<ping xmlns='urn:xmpp:ping'/>`, this.domain)
+    this.#replies.set(xml(iq).attrs['id'] as string, () => (answered = true))
+    this.sends(iq)
+    const end = Date.now() + PATIENCE
+    while (!answered && !this.closed) {
+      if (Date.now() > end) this.#fail(`${this.name} got no reply`, iq, '(nothing)')
+      await this.#somethingHappens(end - Date.now())
+    }
   }
 
   /** The stream must end with this error. */
@@ -242,10 +251,22 @@ export class Actor {
     await this.isDisconnected()
   }
 
+  /** Leaves unread what comes from here on. */
+  stopsReading(): void {
+    this.#pipe?.stopReading()
+  }
+  readsAgain(): void {
+    this.#pipe?.readOn()
+  }
+
   /** The network fails. */
   async vanishes(): Promise<void> {
+    const { streams } = this.stage
     this.#pipe?.cut()
     await this.isDisconnected()
+    const end = Date.now() + PATIENCE
+    while (this.stage.streams >= streams && Date.now() < end)
+      await new Promise((resolve) => setImmediate(resolve))
   }
 
   #greeting(): string {
@@ -272,7 +293,11 @@ export class Actor {
         reply(element)
       } else this.#inbox.push(element)
       // RFC 6120 §6.4.6: what comes after success belongs to a new stream.
-      if (element.local === 'success') this.#parser = new Parser(LIMITS)
+      if (element.local === 'success') {
+        const rest = this.#parser.rest()
+        this.#parser = new Parser(LIMITS)
+        this.#parser.push(rest)
+      }
     }
     this.#wake()
   }

@@ -5,6 +5,9 @@ export interface ClientEnd {
   write(text: string | Buffer): void
   /** Cuts the connection without a word, as a lost network does. */
   cut(): void
+  /** Leaves unread what comes; the connection stays. */
+  stopReading(): void
+  readOn(): void
   onData: (chunk: Buffer) => void
   onClose: () => void
 }
@@ -14,6 +17,8 @@ export interface PipeOptions {
   readonly trusted?: boolean
   /** Can be secured by STARTTLS; the handshake is instant, and the bytes stay as they are. */
   readonly starttls?: boolean
+  /** Bytes that may wait unread until `write` returns false. Default 1 MiB. */
+  readonly highWater?: number
 }
 
 export class PipeTransport implements Transport {
@@ -21,7 +26,6 @@ export class PipeTransport implements Transport {
   readonly secure?: (proceed: string) => Promise<void>
   readonly trusted: boolean
   readonly remote: string
-  buffered = 0
   paused = false
   isAuthenticated = false
   onData: (chunk: Buffer) => void = () => {}
@@ -31,8 +35,18 @@ export class PipeTransport implements Transport {
   readonly client: ClientEnd
   #open = true
   #waiting: Buffer[] = []
+  /** What the client leaves unread; undefined while it reads. */
+  #unread: Buffer[] | undefined = undefined
+  #full = false
+  readonly #highWater: number
 
-  constructor({ remote = '127.0.0.1', trusted = true, starttls = false }: PipeOptions = {}) {
+  constructor({
+    remote = '127.0.0.1',
+    trusted = true,
+    starttls = false,
+    highWater = 1 << 20,
+  }: PipeOptions = {}) {
+    this.#highWater = highWater
     this.remote = remote
     this.trusted = trusted
     if (starttls) {
@@ -45,14 +59,26 @@ export class PipeTransport implements Transport {
     this.client = {
       write: (text) => this.#fromClient(Buffer.from(text)),
       cut: () => this.#close(),
+      stopReading: () => (this.#unread ??= []),
+      readOn: () => this.#readOn(),
       onData: () => {},
       onClose: () => {},
     }
   }
 
+  get buffered(): number {
+    return (this.#unread ?? []).reduce((sum, { length }) => sum + length, 0)
+  }
+
   write(text: string): boolean {
-    if (this.#open) queueMicrotask(() => this.client.onData(Buffer.from(text)))
-    return true
+    if (!this.#open) return true
+    if (!this.#unread) {
+      queueMicrotask(() => this.client.onData(Buffer.from(text)))
+      return true
+    }
+    this.#unread.push(Buffer.from(text))
+    this.#full = this.buffered > this.#highWater
+    return !this.#full
   }
   pause(): void {
     this.paused = true
@@ -71,6 +97,14 @@ export class PipeTransport implements Transport {
     this.isAuthenticated = true
   }
 
+  #readOn(): void {
+    const unread = this.#unread ?? []
+    this.#unread = undefined
+    for (const chunk of unread) this.client.onData(chunk)
+    if (this.#full) this.onDrain()
+    this.#full = false
+  }
+
   #fromClient(chunk: Buffer): void {
     queueMicrotask(() => {
       if (!this.#open) return
@@ -82,6 +116,7 @@ export class PipeTransport implements Transport {
   #close(): void {
     if (!this.#open) return
     this.#open = false
+    this.#unread = undefined
     queueMicrotask(() => {
       this.onClose()
       this.client.onClose()

@@ -1,21 +1,18 @@
 /** The stage: a whole server in memory with its clock wound by hand, and the actors of a scene. */
-import { randomInt } from 'node:crypto'
 import { test } from 'node:test'
 import { Actor } from './actor.js'
-import { Dice } from './dice.js'
-import { PipeTransport, type ClientEnd, type PipeOptions } from './pipe.js'
+import { openStores, openWire, storesSettled, type Wire, type WireKind } from './ground.js'
+import type { ClientEnd, PipeOptions } from './pipe.js'
 import { HandClock } from '../../src/base/clock.js'
-import { createLog } from '../../src/base/log.js'
+import { createLog, type Level } from '../../src/base/log.js'
 import { Metrics } from '../../src/base/metrics.js'
 import { systemRandom } from '../../src/base/random.js'
 import { loadConfig } from '../../src/config/load.js'
-import type { Chosen } from '../../src/host/modules.js'
 import { modules } from '../../src/modules/index.js'
 import { Passwords } from '../../src/sasl/password.js'
 import { Server } from '../../src/server.js'
 import type { OfflineLimits } from '../../src/storage/offline.js'
 import type { Stores } from '../../src/storage/stores.js'
-import { memoryStores } from '../../src/storage/memory.js'
 
 export const DOMAIN = 'capulet.example'
 export const OTHER_DOMAIN = 'montague.example'
@@ -23,7 +20,14 @@ export const OTHER_DOMAIN = 'montague.example'
 export interface StageOptions {
   /** Settings as on the command line: `limits.c2s_stanza_size=10000B`. */
   readonly set?: readonly string[]
+  /** Other stores than the environment asks for. */
   readonly stores?: (offline: OfflineLimits) => Stores
+  /** Another connection than the environment asks for. */
+  readonly wire?: WireKind
+  /** Bytes of heap in use by the limit of the process, 0 to 1. */
+  readonly memoryUse?: () => number
+  /** Least important lines that are kept; default `warn`. */
+  readonly logLevel?: Level
 }
 
 export class Stage {
@@ -35,12 +39,11 @@ export class Stage {
   readonly #passwords = new Passwords(systemRandom, { iterations: 1 })
   readonly server: Server
   readonly stores: Stores
-  /** Warnings and errors that the server logged. */
+  /** Lines that the server logged: warnings and errors unless more was asked for. */
   readonly logged: readonly string[]
-  /** Brings the order back that the modules were set up in: `SCENE_SEED=… npm test`. */
-  readonly seed: number
   /** What the next connections look like to the server. */
   pipe: PipeOptions = {}
+  readonly #wire: Wire
 
   private constructor(
     server: Server,
@@ -48,24 +51,27 @@ export class Stage {
     clock: HandClock,
     metrics: Metrics,
     logged: readonly string[],
-    seed: number,
+    wire: Wire,
   ) {
+    this.#wire = wire
     this.server = server
     this.stores = stores
     this.clock = clock
     this.metrics = metrics
     this.logged = logged
-    this.seed = seed
   }
 
   static async open({
     set = [],
-    stores = (offline) => memoryStores({ offline }),
+    stores,
+    wire,
+    memoryUse = () => 0,
+    logLevel = 'warn',
   }: StageOptions = {}): Promise<Stage> {
     const clock = new HandClock()
     const lines: string[] = []
     const log = createLog(
-      { level: 'warn', format: 'text', addresses: 'full' },
+      { level: logLevel, format: 'text', addresses: 'full' },
       { write: (line) => lines.push(line.trim()) },
       clock,
     )
@@ -75,9 +81,8 @@ export class Stage {
       set: [`domain=${DOMAIN}`, `domains=["${OTHER_DOMAIN}"]`, ...set],
     })
     const { offlineMessages: messages, offlineSize: bytes } = config.limits
-    const opened = stores({ messages, bytes })
+    const opened = stores ? stores({ messages, bytes }) : await openStores({ messages, bytes })
     const metrics = new Metrics()
-    const seed = Number(process.env['SCENE_SEED'] ?? randomInt(1_000_000))
     const server = await Server.create({
       config,
       clock,
@@ -86,10 +91,11 @@ export class Stage {
       metrics,
       stores: opened,
       secret: Buffer.alloc(32, 7),
-      memoryUse: () => 0,
-      arrange: anyOrder(new Dice(seed)),
+      memoryUse,
     })
-    return new Stage(server, opened, clock, metrics, lines, seed)
+    const { writePause, writeQueue } = config.limits
+    const road = await openWire(server, config.domains, Math.min(writePause, writeQueue), wire)
+    return new Stage(server, opened, clock, metrics, lines, road)
   }
 
   actor(name: string, domain = DOMAIN): Actor {
@@ -106,10 +112,13 @@ export class Stage {
     return twin
   }
 
-  connect(_actor: Actor): ClientEnd {
-    const transport = new PipeTransport(this.pipe)
-    this.server.accept(transport)
-    return transport.client
+  connect(actor: Actor): ClientEnd {
+    return this.#wire.connect(actor.domain, this.pipe)
+  }
+
+  /** Streams of clients that the server has not seen the end of. */
+  get streams(): number {
+    return this.metrics.valueOf('c2s_streams') ?? 0
   }
 
   async account(local: string, domain: string, password: string): Promise<void> {
@@ -126,7 +135,7 @@ export class Stage {
   async settled(): Promise<void> {
     for (let round = 0; round < 2; round++) {
       await Promise.all([...this.#actors.values()].map((actor) => actor.settled()))
-      await new Promise((resolve) => setImmediate(resolve))
+      await storesSettled()
     }
   }
 
@@ -135,30 +144,15 @@ export class Stage {
   }
 
   transcript(): string {
-    return [`seed ${this.seed}`, ...this.#lines, ...this.logged.map((line) => `log: ${line}`)]
+    return [...this.#lines, ...this.logged.map((line) => `log: ${line}`)]
       .map((line) => `    ${line}`)
       .join('\n')
   }
 
   async close(): Promise<void> {
     await this.server.stop()
+    this.#wire.close()
     await this.stores.close()
-  }
-}
-
-/** Hooks of one phase run in the order of their modules' names; nothing may depend on it, so each scene has other names. */
-function anyOrder(dice: Dice): (chosen: readonly Chosen[]) => readonly Chosen[] {
-  return (chosen) => {
-    const names = new Map(
-      dice
-        .shuffled(chosen)
-        .map(({ module }, place) => [module.name, `${String(place).padStart(3, '0')} ${module.name}`]),
-    )
-    const renamed = (name: string): string => names.get(name) ?? name
-    return chosen.map(({ module, options }) => ({
-      options,
-      module: { ...module, name: renamed(module.name), requires: (module.requires ?? []).map(renamed) },
-    }))
   }
 }
 
