@@ -4,7 +4,7 @@ import { LimitHits } from './base/limit-hits.js'
 import type { Log } from './base/log.js'
 import type { Metrics } from './base/metrics.js'
 import type { Random } from './base/random.js'
-import { Throttle } from './base/rate.js'
+import { Throttle, type ThrottleLimits } from './base/rate.js'
 import { C2s, type C2sSettings } from './c2s/c2s.js'
 import type { ServerConfig } from './config/server.js'
 import { Host } from './host/host.js'
@@ -75,10 +75,7 @@ export class Server {
     }
     this.hosts = hosts
     this.passwords = new Passwords(random, { iterations: config.auth.iterations })
-    this.throttle = new Throttle(clock, {
-      failures: config.limits.lockoutFailures,
-      ms: config.limits.lockoutTime,
-    })
+    this.throttle = new Throttle(clock, throttleLimits(config))
     this.#c2s = new C2s({
       hosts,
       router: this.#router,
@@ -125,6 +122,8 @@ export class Server {
     await this.#loadModules(config)
     this.#config = config
     this.#settings = c2sSettings(config)
+    this.throttle.limits = throttleLimits(config)
+    this.passwords.iterations = config.auth.iterations
   }
 
   /** Ends every session of an account, for instance because it was disabled. */
@@ -164,6 +163,10 @@ async function keysFor(password: string, passwords: Passwords): Promise<AccountK
     if (error instanceof PasswordsBusy) throw new StanzaError('resource-constraint')
     throw error
   }
+}
+
+function throttleLimits({ limits }: ServerConfig): ThrottleLimits {
+  return { failures: limits.lockoutFailures, ms: limits.lockoutTime }
 }
 
 function c2sSettings({ limits, auth }: ServerConfig): C2sSettings {

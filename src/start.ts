@@ -19,6 +19,7 @@ import type { Jid } from './stanza/jid.js'
 import { Database } from './storage/database.js'
 import { startEmbedded } from './storage/embedded.js'
 import { migrate, readMigrations } from './storage/migrate.js'
+import type { OfflineLimits } from './storage/offline.js'
 import { openPostgresStores } from './storage/postgres.js'
 import type { Stores } from './storage/stores.js'
 import { StreamError } from './stream/errors.js'
@@ -74,7 +75,8 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
   const { config, log, clock, random } = settings
   const metrics = new Metrics({ node: true })
   await makeFolder(resolve(config.dataDir))
-  const { database, stores } = await openStorage(settings, metrics, closings)
+  const offline = offlineLimits(config)
+  const { database, stores } = await openStorage(settings, { metrics, offline }, closings)
   const certificates = await Certificates.open(
     config.domains.map((domain) => ({ domain, files: config.hosts.get(domain)?.tls })),
     { dataDirectory: config.dataDir, clock, random, log, metrics },
@@ -119,6 +121,7 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
     async reload(next) {
       await server.reload(next)
       admission.limits = admissionLimits(next)
+      Object.assign(offline, offlineLimits(next))
       for (const { listener } of listeners) listener.highWater = highWater(next)
       await certificates.check()
       return []
@@ -150,7 +153,7 @@ async function makeFolder(path: string): Promise<void> {
 
 async function openStorage(
   { config, log, clock, signal }: StartSettings,
-  metrics: Metrics,
+  { metrics, offline }: { metrics: Metrics; offline: OfflineLimits },
   closings: Closing[],
 ): Promise<{ database: Database; stores: Stores }> {
   const { url, password, pool, statementTimeout, connectWait } = config.database
@@ -172,8 +175,7 @@ async function openStorage(
   await database.waitUntilReady(connectWait, tell, signal)
   signal.throwIfAborted()
   await migrate(database, readMigrations(), tell)
-  const { offlineMessages: messages, offlineSize: bytes } = config.limits
-  const stores = openPostgresStores(database, { clock, offline: { messages, bytes } })
+  const stores = openPostgresStores(database, { clock, offline })
   closings.push(() => stores.close())
   metrics.watch('db_up', 'Whether the database answers', () => (database.state === 'up' ? 1 : 0))
   metrics.watch('db_pool', 'Connections to the database', () => poolFigures(database), ['state'])
@@ -252,6 +254,10 @@ function addressesOf(listeners: readonly Open[], kind: ListenerKind): Address[] 
 /** A limit of what may wait is kept even where nobody is paused before it. */
 function highWater({ limits }: ServerConfig): number {
   return Math.min(limits.writePause, limits.writeQueue)
+}
+
+function offlineLimits({ limits }: ServerConfig): OfflineLimits {
+  return { messages: limits.offlineMessages, bytes: limits.offlineSize }
 }
 
 function admissionLimits({ limits }: ServerConfig) {

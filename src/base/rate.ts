@@ -50,11 +50,14 @@ export class TokenBucket {
   }
 }
 
-export interface ThrottleOptions {
-  /** Failures that close the door. Default 20. */
-  readonly failures?: number
-  /** How long it stays closed, and how long a failure is remembered, in milliseconds. Default one hour. */
-  readonly ms?: number
+export interface ThrottleLimits {
+  /** Failures that close the door. */
+  readonly failures: number
+  /** How long it stays closed, and how long a failure is remembered, in milliseconds. */
+  readonly ms: number
+}
+
+export interface ThrottleOptions extends Partial<ThrottleLimits> {
   /** Keys remembered at most. Default 100,000. */
   readonly keys?: number
 }
@@ -64,34 +67,33 @@ interface Failures {
   until: number
 }
 
-/** Counts failures by key and closes the door on a key that fails too often. Bounded: the oldest key is forgotten first. */
+/** Counts failures by key (default 20 in one hour) and closes the door on a key that fails too often. Bounded: the oldest key is forgotten first. */
 export class Throttle {
+  /** May be replaced: they count from the next failure on. */
+  limits: ThrottleLimits
   readonly #records: Lru<string, Failures>
-  readonly #failures: number
-  readonly #ms: number
 
   constructor(
     private readonly clock: Clock,
     options: ThrottleOptions = {},
   ) {
     this.#records = new Lru(options.keys ?? 100_000)
-    this.#failures = options.failures ?? 20
-    this.#ms = options.ms ?? 3_600_000
+    this.limits = { failures: options.failures ?? 20, ms: options.ms ?? 3_600_000 }
   }
 
   /** Milliseconds until `key` may try again; 0 when it may now. */
   wait(key: string): number {
     const record = this.#live(key)
-    return record && record.failures >= this.#failures ? record.until - this.clock.now() : 0
+    return record && record.failures >= this.limits.failures ? record.until - this.clock.now() : 0
   }
 
   /** Counts a failure of `key`. One while the door is closed does not keep it closed for longer. */
   failed(key: string): void {
     const record = this.#live(key)
-    if (!record) this.#records.set(key, { failures: 1, until: this.clock.now() + this.#ms })
-    else if (record.failures < this.#failures) {
+    if (!record) this.#records.set(key, { failures: 1, until: this.clock.now() + this.limits.ms })
+    else if (record.failures < this.limits.failures) {
       record.failures++
-      record.until = this.clock.now() + this.#ms
+      record.until = this.clock.now() + this.limits.ms
     }
   }
 

@@ -12,14 +12,14 @@ export function takeUp(
   running: LoadedConfig,
   fresh: LoadedConfig,
 ): { next: LoadedConfig; changes: readonly ConfigChange[] } {
-  const { domains, dataDir, listen, database } = running.config
+  const { domains, dataDir, listen, database, tls } = running.config
   const hosts = new Map(
-    domains.flatMap((domain) => {
-      const host = fresh.config.hosts.get(domain) ?? running.config.hosts.get(domain)
-      return host ? [[domain, host] as const] : []
+    [...running.config.hosts].map(([domain, host]) => {
+      const { modules } = fresh.config.hosts.get(domain) ?? host
+      return [domain, { ...host, modules }] as const
     }),
   )
-  const config: ServerConfig = { ...fresh.config, domains, dataDir, listen, database, hosts }
+  const config: ServerConfig = { ...fresh.config, domains, dataDir, listen, database, tls, hosts }
   const kept = new Map(running.settings.map((setting) => [setting.path.join('\0'), setting]))
   const settings = fresh.settings.map((setting) =>
     setting.reload === 'restart' ? (kept.get(setting.path.join('\0')) ?? setting) : setting,

@@ -111,10 +111,11 @@ function tlsFiles(doc: string) {
       certificate: file(
         undefined,
         'The certificate followed by its chain (PEM). Without one, a self-signed certificate is made and kept.',
+        atStart,
       ),
-      key: file(undefined, 'The private key of the certificate (PEM).'),
+      key: file(undefined, 'The private key of the certificate (PEM).', atStart),
     },
-    `${doc} Changed files are taken up while running.`,
+    `${doc} What changes in the files is taken up while running.`,
   )
 }
 

@@ -35,7 +35,8 @@ const maximumBytes = 1024
 const stretch = promisify(pbkdf2)
 
 export class Passwords implements PasswordCheck {
-  readonly iterations: number
+  /** Of new keys; may be changed. */
+  iterations: number
   readonly #random: Random
   readonly #inFlight: number
   readonly #waiting: number

@@ -43,6 +43,7 @@ const recheckAfter = 1000
 export interface PostgresOfflineOptions {
   readonly clock: Clock
   readonly random: Random
+  /** Looked at for each message: their owner may change them. */
   readonly limits: OfflineLimits
 }
 

@@ -87,6 +87,25 @@ test('SIGHUP does the same', async () => {
   await (await login()).close()
 })
 
+test('limits that a reload tells to hold, hold', async () => {
+  assert.equal((await server.cli(['user', 'add', 'tybalt', '--generate'])).code, 0)
+  configure('[limits]\noffline_messages = 1\nlockout_failures = 2\n[auth]\niterations = 4096\n')
+  const { code, out } = await server.cli(['reload'])
+  assert.equal(code, 0)
+  assert.match(out, /limits\.offline_messages 1000->1\b/)
+
+  const romeo = await login()
+  for (const id of ['kept', 'too-many'])
+    romeo.send(`<message to='tybalt@example.org' type='chat' id='${id}'><body>Draw!</body></message>`)
+  assert.equal((await romeo.next('message')).attrs['id'], 'too-many')
+  await romeo.close()
+
+  const wrong = () => login({ account: 'tybalt@example.org', password: 'wrong' })
+  await assert.rejects(wrong(), { condition: 'not-authorized' })
+  await assert.rejects(wrong(), { condition: 'not-authorized' })
+  await assert.rejects(wrong(), { condition: 'temporary-auth-failure' })
+})
+
 test('changed certificate files are taken up without being told: new handshakes see them, old streams stay', async () => {
   const before = await login({ resource: 'before' })
   const old = before.peerCertificate.fingerprint256

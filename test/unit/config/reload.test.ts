@@ -38,7 +38,7 @@ test('what needs a restart stays, the rest is taken up, and every difference is 
 })
 
 test('every option that needs a restart is one that a reload keeps', () => {
-  const kept = new Set(['domain', 'domains', 'data_dir', 'listen', 'database'])
+  const kept = new Set(['domain', 'domains', 'data_dir', 'listen', 'tls', 'database'])
   for (const [path, option] of optionsOf(serverSchema(modules)))
     assert.equal(option.reload === 'restart', kept.has(path[0] ?? ''), path.join('.'))
 })
