@@ -28,8 +28,8 @@ accounts = 4
 `,
   )
   server = await Parley.start({ folder: folder.path })
-  for (const account of ['romeo', 'juliet', 'romeo@chat.example', 'juliet@chat.example'])
-    await server.add(account)
+  const accounts = ['romeo', 'juliet', 'romeo@chat.example', 'juliet@chat.example']
+  await Promise.all(accounts.map((account) => server.add(account)))
 })
 after(async () => {
   assert.equal((await server.stop()).code, 0)
@@ -193,17 +193,13 @@ test('in-band registration: where it is on, within its limits; what it made can 
   assert.equal((await elsewhere.next('features')).child('register'), undefined)
   elsewhere.vanish()
 
-  const form = (name: string) =>
-    `<query xmlns='jabber:iq:register'><username>${name}</username><password>pencil of ${name}</password></query>`
-  const errorOf = (answer: Awaited<ReturnType<Client['set']>>) =>
-    answer.child('error')?.childrenOf()[0]?.local ?? answer.attrs['type']
   const guest = await Client.connect(access('paris@chat.example'))
   assert.ok((await guest.next('features')).child('register', 'http://jabber.org/features/iq-register'))
-  assert.equal(errorOf(await guest.set(form('juliet'))), 'conflict')
-  assert.equal(errorOf(await guest.set(form('paris'))), 'result')
+  assert.equal(await register(guest, 'juliet'), 'conflict')
+  assert.equal(await register(guest, 'paris'), 'result')
   await server.add('tybalt@chat.example')
-  assert.equal(errorOf(await guest.set(form('mercutio'))), 'not-allowed', 'the domain is full')
-  assert.equal(errorOf(await guest.set(form('mercutio'))), 'resource-constraint', 'too many attempts')
+  assert.equal(await register(guest, 'mercutio'), 'not-allowed', 'the domain is full')
+  assert.equal(await register(guest, 'mercutio'), 'resource-constraint', 'too many attempts')
   guest.vanish()
 
   const paris = await login('paris@chat.example')
@@ -212,6 +208,14 @@ test('in-band registration: where it is on, within its limits; what it made can 
   assert.equal(await paris.ended, 'not-authorized')
   assert.equal((await server.cli(['user', 'show', 'paris@chat.example'])).code, 1)
 })
+
+/** XEP-0077: asks for an account, and tells the type of the answer or the condition of its error. */
+async function register(guest: Client, name: string): Promise<string | undefined> {
+  const answer = await guest.set(
+    `<query xmlns='jabber:iq:register'><username>${name}</username><password>pencil of ${name}</password></query>`,
+  )
+  return answer.child('error')?.childrenOf()[0]?.local ?? answer.attrs['type']
+}
 
 test('health', async () => {
   const { code, out } = await server.cli(['health'])

@@ -84,8 +84,7 @@ test('a client that trusts another certificate, or meant another name, does not 
 })
 
 test('SIGTERM: contacts hear of it, streams are told, exit code 0; the next start finds everything', async () => {
-  await server.add('benvolio')
-  await server.add('mercutio')
+  await Promise.all([server.add('benvolio'), server.add('mercutio')])
   const [romeo, benvolio] = [await login('romeo@localhost'), await login('benvolio@localhost')]
   await romeo.appear()
   await benvolio.appear()

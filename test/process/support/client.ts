@@ -4,12 +4,13 @@ import type { Socket } from 'node:net'
 import { connect as connectTcp } from 'node:net'
 import type { PeerCertificate, TLSSocket } from 'node:tls'
 import { connect as connectTls } from 'node:tls'
+import { realClock } from '../../../src/base/clock.js'
 import type { Element } from '../../../src/xml/element.js'
 import { defaultLimits } from '../../../src/xml/limits.js'
 import { Parser } from '../../../src/xml/parser.js'
 import type { Hash } from '../../../src/sasl/mechanism.js'
 import { plainMessage, ScramClient } from '../../unit/sasl/client.js'
-import { passwordOf } from './server.js'
+import { passwordOf, patience } from './server.js'
 
 export interface Access {
   readonly port: number
@@ -174,14 +175,8 @@ export class Client {
   }
 
   /** Takes the first element of this name that fits; the others stay in their order. Rejects when the stream ends before. */
-  async next(name: string, fits: (element: Element) => boolean = () => true): Promise<Element> {
-    for (;;) {
-      const at = this.waiting.findIndex((element) => element.local === name && fits(element))
-      if (at >= 0) return this.waiting.splice(at, 1)[0]!
-      if (this.#over !== undefined)
-        throw new Error(`the stream ended (${this.#over}) while waiting for ${name}`)
-      await new Promise<void>((wake) => this.#wakeUps.push(wake))
-    }
+  next(name: string, fits: (element: Element) => boolean = () => true): Promise<Element> {
+    return this.#first(name, (element) => element.local === name && fits(element))
   }
 
   /** Closes the stream and waits for the server to have closed it, too. */
@@ -223,17 +218,23 @@ export class Client {
   }
 
   async #outcome(wanted: string): Promise<Element> {
-    const element = await this.#first((each) => each.attrs['xmlns'] === ns.sasl || each.ns === ns.sasl)
+    const element = await this.#first(wanted, (each) => each.ns === ns.sasl)
     if (element.local === wanted) return element
     throw new LoginRefused(element.childrenOf().find(({ local }) => local !== 'text')?.local ?? element.local)
   }
 
-  async #first(fits: (element: Element) => boolean): Promise<Element> {
-    for (;;) {
-      const found = this.waiting.findIndex(fits)
-      if (found >= 0) return this.waiting.splice(found, 1)[0]!
-      if (this.#over !== undefined) throw new Error(`the stream ended: ${this.#over}`)
-      await new Promise<void>((wake) => this.#wakeUps.push(wake))
+  async #first(what: string, fits: (element: Element) => boolean): Promise<Element> {
+    const deadline = realClock.after(patience, () => this.#finish(`${patience / 1000} s of silence`))
+    try {
+      for (;;) {
+        const found = this.waiting.findIndex(fits)
+        if (found >= 0) return this.waiting.splice(found, 1)[0]!
+        if (this.#over !== undefined)
+          throw new Error(`the stream ended (${this.#over}) while waiting for ${what}`)
+        await new Promise<void>((wake) => this.#wakeUps.push(wake))
+      }
+    } finally {
+      deadline.cancel()
     }
   }
 

@@ -8,6 +8,7 @@ import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { realClock } from '../../../src/base/clock.js'
 import { hasEnded } from '../../../src/storage/postmaster.js'
 
 /** Of the checkout these tests were built in. */
@@ -32,6 +33,9 @@ export interface Ended {
   readonly out: string
   readonly error: string
 }
+
+/** Milliseconds after which nothing that is waited for will come any more. */
+export const patience = 60_000
 
 const anyPorts = ['c2s', 'c2s_tls', 'management'].map((key) => `listen.${key}=127.0.0.1:0`)
 
@@ -72,8 +76,9 @@ export class Parley {
     )
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => this.#heard('out', text))
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => this.#heard('error', text))
-    this.ended = once(this.child, 'close').then(([code, signal]) => {
-      this.#over = { code, signal, out: this.out, error: this.error } as Ended
+    this.ended = once(this.child, 'close').then((how) => {
+      const [code, signal] = how as [number | null, NodeJS.Signals | null]
+      this.#over = { code, signal, out: this.out, error: this.error }
       for (const look of this.#watching) look()
       return this.#over
     })
@@ -158,17 +163,17 @@ export class Parley {
 
   async becomes(is: () => boolean, what: string): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      const look = () => {
-        if (is()) resolve()
-        else if (this.#over)
-          reject(
-            new Error(
-              `ended (${this.#over.code ?? this.#over.signal}) before ${what}:\n${this.out}\n${this.error}`,
-            ),
-          )
-        else return
+      const settle = (why?: string) => {
         this.#watching.delete(look)
+        deadline.cancel()
+        if (why === undefined) resolve()
+        else reject(new Error(`${why} before ${what}:\n${this.out}\n${this.error}`))
       }
+      const look = () => {
+        if (is()) settle()
+        else if (this.#over) settle(`ended (${this.#over.code ?? this.#over.signal})`)
+      }
+      const deadline = realClock.after(patience, () => settle(`${patience / 1000} s`))
       this.#watching.add(look)
       look()
     })
