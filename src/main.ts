@@ -20,6 +20,8 @@ import type { ReloadReport } from './config/settings.js'
 
 /** A drain that takes longer is given up. */
 const stopMs = 30_000
+/** One Ctrl-C under npm arrives several times: from the terminal, and passed on by npm. Milliseconds. */
+const echoMs = 500
 
 const terminal = processTerminal()
 const { env } = process
@@ -84,10 +86,10 @@ async function start(source: ConfigSource): Promise<number> {
     parley,
     signal: unwanted.signal,
     reload,
-  }).catch((error: unknown) => {
+  }).catch(async (error: unknown) => {
     output.flush()
-    // A start that was called off has not failed.
-    if (unwanted.signal.aborted) process.exit(0)
+    // A start that was called off by a signal has not failed.
+    if (unwanted.signal.aborted) process.exit((await ending).code)
     throw error
   })
   // The banner is for people: where the log is for machines, it must not come between its lines.
@@ -121,23 +123,26 @@ async function start(source: ConfigSource): Promise<number> {
   process.exit(stopped ? code : 1)
 }
 
-/** Resolves when the server has to end: a signal, or an exception nobody caught. A second signal ends the process at once. */
+/**
+ * Resolves when the server has to end: a signal, or an exception nobody caught. A second signal, when it is no echo of
+ * the first, ends the process at once.
+ */
 function endOf(log: Log, unwanted: AbortController): Promise<{ reason: string; code: number }> {
   return new Promise((ended) => {
-    let ending = false
+    let ending: number | undefined
     const end = (reason: string, code: number) => {
-      ending = true
+      ending = realClock.now()
       unwanted.abort()
       ended({ reason, code })
     }
     for (const signal of ['SIGTERM', 'SIGINT'] as const)
       process.on(signal, () => {
-        if (ending) process.exit(1)
-        end(signal, 0)
+        if (ending === undefined) end(signal, 0)
+        else if (realClock.now() - ending > echoMs) process.exit(1)
       })
     const uncaught = (error: unknown) => {
       log.error('process.uncaught', { error })
-      if (!ending) end('uncaught exception', 1)
+      if (ending === undefined) end('uncaught exception', 1)
     }
     process.on('uncaughtException', uncaught)
     process.on('unhandledRejection', uncaught)

@@ -33,6 +33,8 @@ export interface ServerParts {
   readonly secret: Buffer
   /** Bytes of heap in use by the limit of the process, 0 to 1. */
   readonly memoryUse: () => number
+  /** The modules to run, under other names for instance: what no order among them should depend on. */
+  readonly arrange?: (chosen: readonly Chosen[]) => readonly Chosen[]
 }
 
 export class Server {
@@ -42,12 +44,14 @@ export class Server {
   readonly #router: Router
   readonly #c2s: C2s
   readonly #modules = new Map<string, Modules>()
+  readonly #arrange: NonNullable<ServerParts['arrange']>
   #config: ServerConfig
   #settings: C2sSettings
 
   private constructor(parts: ServerParts) {
     const { config, clock, random, log, metrics, stores } = parts
     this.#config = config
+    this.#arrange = parts.arrange ?? ((chosen) => chosen)
     this.#settings = c2sSettings(config)
     this.#router = new Router(log, metrics)
     const hits = new LimitHits(metrics)
@@ -142,7 +146,7 @@ export class Server {
   }
 
   async #loadModules(config: ServerConfig): Promise<void> {
-    for (const [domain, loaded] of this.#modules) await loaded.load(chosen(config, domain))
+    for (const [domain, loaded] of this.#modules) await loaded.load(this.#arrange(chosen(config, domain)))
   }
 }
 

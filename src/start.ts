@@ -16,7 +16,7 @@ import { startManagement, type Readiness } from './http/server.js'
 import { Server } from './server.js'
 import type { Session } from './session/session.js'
 import type { Jid } from './stanza/jid.js'
-import { Database } from './storage/database.js'
+import { Database, withPassword } from './storage/database.js'
 import { startEmbedded } from './storage/embedded.js'
 import { migrate, readMigrations } from './storage/migrate.js'
 import type { OfflineLimits } from './storage/offline.js'
@@ -62,13 +62,24 @@ export async function startServer(settings: StartSettings): Promise<RunningServe
   try {
     return await start(settings, closings)
   } catch (error) {
-    await closeAll(closings)
+    await closeAll(closings).catch((fault: unknown) =>
+      settings.log.error('start.undo.failed', { error: fault }),
+    )
     throw error
   }
 }
 
+/** Closes all, whatever happens to one of them. Rejects with the first failure. */
 async function closeAll(closings: Closing[]): Promise<void> {
-  for (const close of closings.splice(0).reverse()) await close()
+  const failures: unknown[] = []
+  for (const close of closings.splice(0).reverse()) {
+    try {
+      await close()
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
 }
 
 async function start(settings: StartSettings, closings: Closing[]): Promise<RunningServer> {
@@ -128,9 +139,12 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
     },
     async stop() {
       for (const { listener } of listeners) listener.stop()
-      await server.stop()
-      await allClosed(listeners, clock)
-      await closeAll(closings)
+      try {
+        await server.stop()
+        await allClosed(listeners, clock)
+      } finally {
+        await closeAll(closings)
+      }
     },
   }
 }
@@ -162,7 +176,7 @@ async function openStorage(
     url === undefined ? await startEmbedded({ data: config.dataDir, clock, tell, signal }) : undefined
   if (embedded) closings.push(() => embedded.stop())
   const database = new Database({
-    connection: embedded?.connection ?? withPassword(url!, password),
+    connection: embedded?.connection ?? (password === undefined ? url! : withPassword(url!, password)),
     clock,
     size: pool,
     statementTimeout,
@@ -188,14 +202,6 @@ function poolFigures({ figures: { open, idle, waiting } }: Database): [string[],
     [['idle'], idle],
     [['waiting'], waiting],
   ]
-}
-
-/** A password given apart from the URL. */
-function withPassword(url: string, password: string | undefined): string {
-  if (password === undefined) return url
-  const parsed = new URL(url)
-  parsed.password = encodeURIComponent(password)
-  return parsed.toString()
 }
 
 /** Of the database, so that all servers on it show the same salts for accounts that do not exist. */

@@ -34,12 +34,6 @@ export class TokenBucket {
     return true
   }
 
-  /** True when nothing was taken lately, so that a bucket made anew would behave the same. */
-  get full(): boolean {
-    this.#refill()
-    return this.#level >= this.burst
-  }
-
   #refill(): void {
     const now = this.clock.now()
     if (this.rate === Infinity) this.#level = this.burst

@@ -75,6 +75,7 @@ function begin(auth: Element, client: Client): Step | Promise<Step> {
   if (!mechanism) return failure('invalid-mechanism')
   client.mechanism = mechanism.name
   client.claimed = undefined
+  client.account = 0
   client.exchange = { mechanism, run: mechanism.begin(contextOf(client)) }
   // RFC 6120 §6.4.2: none at all is asked for by an empty challenge; "=" is an empty one.
   if (auth.text === '') return { outcome: 'continue', data: Buffer.alloc(0) }
@@ -113,6 +114,7 @@ function contextOf(client: Client): SaslContext {
         throw new Throttled()
       }
       const account = await host.account(local)
+      client.account = account?.id ?? 0
       return account && { keys: account.keys, disabled: account.disabled !== undefined }
     },
   }

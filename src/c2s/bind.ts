@@ -36,12 +36,12 @@ async function boundJid(client: Client, bind: Element): Promise<Jid | undefined>
   const { host, local, parts } = client
   // RFC 6120 §7.1: once, and only after authentication.
   if (local === undefined || client.session) throw new StanzaError('not-allowed')
-  const account = await accountOf(local, client)
+  await requireAccount(client)
   const jid = Jid.of(local, host.domain, wanted(bind) ?? parts.random.id())
-  const session = host.session(jid, account, client.stream, client.mechanism)
+  const session = host.session(jid, client.account, client.stream, client.mechanism)
   await parts.router.sessionBinding(session)
   // It may have been removed meanwhile, when there was no session to end yet.
-  if ((await accountOf(local, client)) !== account) throw new StreamError('not-authorized')
+  await requireAccount(client)
   // From the look for others to the registration nothing waits: two who bind at once cannot both have the resource.
   if (!client.stream.open) return undefined
   makeRoom(client, jid)
@@ -56,15 +56,13 @@ async function boundJid(client: Client, bind: Element): Promise<Jid | undefined>
 }
 
 /**
- * Row of the account that has authenticated, 0 for a guest's.
+ * Guests have no account; all others must still have the one that has authenticated, not a new one of that name.
  * @throws StreamError when it was removed or disabled since
  */
-async function accountOf(local: string, { host, mechanism }: Client): Promise<number> {
-  const account = await host.account(local)
-  if (!account && mechanism === 'ANONYMOUS') return 0
-  if (!account || account.disabled !== undefined)
+async function requireAccount({ host, local = '', account }: Client): Promise<void> {
+  const found = await host.account(local)
+  if ((found?.id ?? 0) !== account || found?.disabled !== undefined)
     throw new StreamError('not-authorized', 'The account is gone or disabled')
-  return account.id
 }
 
 /** The resource that the client asks for, prepared; undefined when it leaves the choice to us (§7.6, §7.7). */

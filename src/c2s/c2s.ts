@@ -122,6 +122,8 @@ export class Client implements StreamOwner, Negotiation {
   /** Localpart that authenticated, before and after binding. */
   local: string | undefined = undefined
   mechanism = ''
+  /** Row of the account whose keys the last exchange looked at, 0 when there was none. */
+  account = 0
   /** Localpart that the exchange under way claims to be. */
   claimed: string | undefined = undefined
   /** State of the SASL negotiation: the mechanisms offered, the exchange under way, failures so far. */

@@ -6,7 +6,7 @@ import type { Kind, Stanza } from '../stanza/stanza.js'
 
 /** Guard may refuse and changes nothing; stamp may replace; store remembers; copy sends others. */
 export type Phase = 'guard' | 'stamp' | 'store' | 'copy'
-export const PHASES: readonly Phase[] = ['guard', 'stamp', 'store', 'copy']
+const PHASES: readonly Phase[] = ['guard', 'stamp', 'store', 'copy']
 
 export interface Gates {
   /** A local session sent it; nothing has happened yet. */

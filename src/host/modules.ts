@@ -55,7 +55,7 @@ async function stopAll(parts: readonly Contributed[]): Promise<void> {
 }
 
 /** What a module requires comes before it; otherwise by name. */
-export function inOrderOfNeed(chosen: readonly Chosen[]): readonly Chosen[] {
+function inOrderOfNeed(chosen: readonly Chosen[]): readonly Chosen[] {
   const byName = new Map(
     [...chosen].sort((a, b) => (a.module.name < b.module.name ? -1 : 1)).map((c) => [c.module.name, c]),
   )

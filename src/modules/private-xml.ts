@@ -32,7 +32,9 @@ export default defineModule({
       return el('query', NS.privateXml, undefined, kept)
     }
 
-    async function set({ from, query }: IqRequest) {
+    async function set({ from, query, session }: IqRequest) {
+      // What guests leave would never be deleted.
+      if (!session?.account) throw new StanzaError('registration-required', 'Guests have no account.')
       const given = elementsOf(query)
       if (given.length === 0) throw new StanzaError('bad-request', 'There is no element to keep.')
       // One account's changes wait for each other, or the second would undo the first.

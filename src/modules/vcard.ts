@@ -23,7 +23,9 @@ export default defineModule({
       throw new StanzaError(from.bare.equals(to) ? 'item-not-found' : 'service-unavailable')
     }
 
-    async function set({ from, query }: IqRequest) {
+    async function set({ from, query, session }: IqRequest) {
+      // What guests leave would never be deleted.
+      if (!session?.account) throw new StanzaError('registration-required', 'Guests have no account.')
       await cards.set(from.local, query.toString())
     }
 

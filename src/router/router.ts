@@ -75,11 +75,6 @@ export class Router {
     this.#presence.set(host.domain, presence)
   }
 
-  removeHost(domain: string): void {
-    this.#hosts.delete(domain)
-    this.#presence.delete(domain)
-  }
-
   set elsewhere(elsewhere: Elsewhere | undefined) {
     this.#elsewhere = elsewhere
   }

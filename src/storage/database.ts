@@ -287,6 +287,11 @@ export class Database {
   }
 }
 
+/** A URL with a password that was given apart from it. As a parameter: a URL without a host has no other place for it. */
+export function withPassword(url: string, password: string): string {
+  return `${url}${url.includes('?') ? '&' : '?'}password=${encodeURIComponent(password)}`
+}
+
 function transactionOn(client: pg.PoolClient): Transaction {
   return {
     query: async <R extends Row>(name: string, text: string, values: readonly unknown[] = []) =>

@@ -202,3 +202,46 @@ scene(
     assert.equal((await juliet.next()).attrs['id'], 'm')
   },
 )
+
+scene(
+  'RFC 6120 §7: who authenticated for an account binds none that was made under its name since',
+  async ({ romeo, stage }) => {
+    const { accounts } = stage.stores
+    await stage.account('romeo', stage.domain, 'wherefore')
+    await romeo.opens()
+    romeo.raw(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${romeo.plain()}</auth>`)
+    await romeo.next('success')
+    romeo.startsStream()
+    await romeo.next('features')
+    await accounts.remove((await accounts.get(stage.domain, 'romeo'))!.id)
+    await stage.account('romeo', stage.domain, 'another')
+    romeo.sends(`<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>`)
+    await romeo.isDisconnected('not-authorized')
+  },
+)
+
+scene(
+  'XEP-0175: guests leave nothing behind in the store',
+  async ({ romeo }) => {
+    await romeo.opens()
+    // Whose keys were looked at before does not count.
+    romeo.raw(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${romeo.plain()}</auth>`)
+    await romeo.next('failure')
+    romeo.raw(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'/>`)
+    await romeo.next('challenge')
+    romeo.raw(`<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>=</response>`)
+    await romeo.next('success')
+    romeo.startsStream()
+    await romeo.next('features')
+    await romeo.sets(`<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>`)
+    await romeo.isRefused('registration-required', 'set', `<vCard xmlns='vcard-temp'><FN>x</FN></vCard>`)
+    await romeo.isRefused(
+      'registration-required',
+      'set',
+      `<query xmlns='jabber:iq:private'><x xmlns='urn:example:x'/></query>`,
+    )
+    const [card] = (await romeo.gets(`<vCard xmlns='vcard-temp'/>`)).childrenOf('error')
+    assert.ok(card?.child('item-not-found'))
+  },
+  { set: ['auth.anonymous=true'] },
+)

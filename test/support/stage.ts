@@ -1,6 +1,8 @@
 /** The stage: a whole server in memory with its clock wound by hand, and the actors of a scene. */
+import { randomInt } from 'node:crypto'
 import { test } from 'node:test'
 import { Actor } from './actor.js'
+import { Dice } from './dice.js'
 import { openStores, openWire, storesSettled, type Wire, type WireKind } from './ground.js'
 import type { ClientEnd, PipeOptions } from './pipe.js'
 import { HandClock } from '../../src/base/clock.js'
@@ -8,6 +10,7 @@ import { createLog, type Level } from '../../src/base/log.js'
 import { Metrics } from '../../src/base/metrics.js'
 import { systemRandom } from '../../src/base/random.js'
 import { loadConfig } from '../../src/config/load.js'
+import type { Chosen } from '../../src/host/modules.js'
 import { modules } from '../../src/modules/index.js'
 import { Passwords } from '../../src/sasl/password.js'
 import { Server } from '../../src/server.js'
@@ -41,6 +44,8 @@ export class Stage {
   readonly stores: Stores
   /** Lines that the server logged: warnings and errors unless more was asked for. */
   readonly logged: readonly string[]
+  /** Brings the order back that the modules were set up in: `SCENE_SEED=… npm test`. */
+  readonly seed: number
   /** What the next connections look like to the server. */
   pipe: PipeOptions = {}
   readonly #wire: Wire
@@ -51,6 +56,7 @@ export class Stage {
     clock: HandClock,
     metrics: Metrics,
     logged: readonly string[],
+    seed: number,
     wire: Wire,
   ) {
     this.#wire = wire
@@ -59,6 +65,7 @@ export class Stage {
     this.clock = clock
     this.metrics = metrics
     this.logged = logged
+    this.seed = seed
   }
 
   static async open({
@@ -83,6 +90,7 @@ export class Stage {
     const { offlineMessages: messages, offlineSize: bytes } = config.limits
     const opened = stores ? stores({ messages, bytes }) : await openStores({ messages, bytes })
     const metrics = new Metrics()
+    const seed = Number(process.env['SCENE_SEED'] ?? randomInt(1_000_000))
     const server = await Server.create({
       config,
       clock,
@@ -92,10 +100,11 @@ export class Stage {
       stores: opened,
       secret: Buffer.alloc(32, 7),
       memoryUse,
+      arrange: anyOrder(new Dice(seed)),
     })
     const { writePause, writeQueue } = config.limits
     const road = await openWire(server, config.domains, Math.min(writePause, writeQueue), wire)
-    return new Stage(server, opened, clock, metrics, lines, road)
+    return new Stage(server, opened, clock, metrics, lines, seed, road)
   }
 
   actor(name: string, domain = DOMAIN): Actor {
@@ -144,7 +153,7 @@ export class Stage {
   }
 
   transcript(): string {
-    return [...this.#lines, ...this.logged.map((line) => `log: ${line}`)]
+    return [`seed ${this.seed}`, ...this.#lines, ...this.logged.map((line) => `log: ${line}`)]
       .map((line) => `    ${line}`)
       .join('\n')
   }
@@ -153,6 +162,22 @@ export class Stage {
     await this.server.stop()
     this.#wire.close()
     await this.stores.close()
+  }
+}
+
+/** Hooks of one phase run in the order of their modules' names; nothing may depend on it, so each scene has other names. */
+function anyOrder(dice: Dice): (chosen: readonly Chosen[]) => readonly Chosen[] {
+  return (chosen) => {
+    const names = new Map(
+      dice
+        .shuffled(chosen)
+        .map(({ module }, place) => [module.name, `${String(place).padStart(3, '0')} ${module.name}`]),
+    )
+    const renamed = (name: string): string => names.get(name) ?? name
+    return chosen.map(({ module, options }) => ({
+      options,
+      module: { ...module, name: renamed(module.name), requires: (module.requires ?? []).map(renamed) },
+    }))
   }
 }
 

@@ -4,9 +4,10 @@ import type { Server, Socket } from 'node:net'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import pg from 'pg'
 import { realClock } from '../../../src/base/clock.js'
 import type { DatabaseOptions } from '../../../src/storage/database.js'
-import { Database, StorageRefused, StorageUnavailable } from '../../../src/storage/database.js'
+import { Database, StorageRefused, StorageUnavailable, withPassword } from '../../../src/storage/database.js'
 import { migrate, readMigrations } from '../../../src/storage/migrate.js'
 import { openPostgresStores } from '../../../src/storage/postgres.js'
 import { created } from '../../contracts/accounts.js'
@@ -359,4 +360,17 @@ test('what is stored is counted again after a restart, and waiting messages are 
     assert.equal(await again.offline.count(account), 3)
     await again.close()
   })
+})
+
+test('a password given apart reaches the server, whatever the URL looks like', () => {
+  const password = 'p@s/s?w&=%41 +é#'
+  for (const url of [
+    'postgres://parley@db.example/parley',
+    'postgres://parley:old@[::1]:5433/parley?sslmode=disable',
+    'postgres:///parley?host=/run/postgresql&user=parley',
+    'postgres://parley@%2Frun%2Fpostgresql/parley',
+  ]) {
+    const client = new pg.Client(withPassword(url, password))
+    assert.deepEqual([client.password, client.user, client.database], [password, 'parley', 'parley'], url)
+  }
 })

@@ -1,0 +1,81 @@
+/** A person with @xmpp/client. */
+import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { seconds } from './check.mjs'
+
+const packages = createRequire(join(process.env.CLIENTS_DIR, 'package.json'))
+const { client, xml } = await import(pathToFileURL(packages.resolve('@xmpp/client')).href)
+
+export { xml }
+export const NS = { roster: 'jabber:iq:roster', ping: 'urn:xmpp:ping', delay: 'urn:xmpp:delay' }
+export const isChat = (it) => it.is('message') && it.getChild('body')
+export const chat = (to, body) => xml('message', { to, type: 'chat' }, xml('body', {}, body))
+export const ping = (domain) => xml('iq', { type: 'get', to: domain }, xml('ping', NS.ping))
+
+/** A client that keeps what it hears; `next` takes the first stanza that fits, waiting for it. */
+export class Person {
+  #heard = []
+  #waiting = []
+
+  constructor(account, { service, password }) {
+    this.bare = account
+    const [username, domain] = account.split('@')
+    this.xmpp = client({ service, domain, username, password })
+    this.xmpp.timeout = 30_000 // 2 s by itself: too short beside a busy build
+    this.xmpp.reconnect.stop()
+    this.xmpp.on('error', () => {}) // `start` rejects with it
+    this.xmpp.on('stanza', (stanza) => {
+      this.#heard.push(stanza)
+      for (const look of this.#waiting) look()
+    })
+  }
+
+  async start() {
+    this.jid = String(await seconds(60, this.xmpp.start(), 'a login'))
+    assert.ok(this.jid.startsWith(`${this.bare}/`), this.jid)
+    return this
+  }
+
+  async online() {
+    await this.start()
+    await this.ask(xml('iq', { type: 'get' }, xml('query', NS.roster)))
+    await this.say(xml('presence'))
+    await this.next((it) => it.is('presence') && it.attrs.from === this.jid)
+    return this
+  }
+
+  say(stanza) {
+    return this.xmpp.send(stanza)
+  }
+
+  ask(iq) {
+    return this.xmpp.iqCaller.request(iq, 30_000)
+  }
+
+  next(fits, what = 'stanza') {
+    let look
+    const stop = () => (this.#waiting = this.#waiting.filter((other) => other !== look))
+    const found = new Promise((resolve) => {
+      look = () => {
+        const at = this.#heard.findIndex(fits)
+        if (at < 0) return
+        stop()
+        resolve(this.#heard.splice(at, 1)[0])
+      }
+    })
+    this.#waiting.push(look)
+    look()
+    return seconds(30, found, what).finally(stop)
+  }
+
+  /** What was heard so far and nobody took. */
+  all(fits) {
+    return this.#heard.filter(fits)
+  }
+
+  stop() {
+    return seconds(10, this.xmpp.stop(), 'an end of the stream')
+  }
+}

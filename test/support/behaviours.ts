@@ -1,0 +1,782 @@
+/** What newcomers get wrong, and the tests that would fail if we did: checked by test/unit/coverage.test.ts. */
+
+/** A test file without its ending, and a name of a test in it, or a part of one as its source has it. */
+export type Proof = readonly [file: string, name: string]
+
+export interface Behaviour {
+  readonly number: number
+  readonly says: string
+  readonly proofs: readonly Proof[]
+}
+
+export const behaviours: readonly Behaviour[] = [
+  {
+    number: 1,
+    says: 'RFC 6120 §4.7: every header has a fresh id, a domain of ours and a version, before an error too',
+    proofs: [
+      ['scenes/streams', 'RFC 6120 §4.7: our header has a fresh id, from, version and language'],
+      ['scenes/streams', 'ends in ${condition}, after a header of ours'],
+    ],
+  },
+  {
+    number: 2,
+    says: 'RFC 6120 §4.9.1.2: an error during set-up comes after a header and before the end',
+    proofs: [['scenes/streams', 'ends in ${condition}, after a header of ours']],
+  },
+  {
+    number: 3,
+    says: 'RFC 6120 §4.9.3.6: a domain that is missing or not served is host-unknown',
+    proofs: [
+      ['scenes/streams', '§4.9.3.6: a domain that is not served'],
+      ['scenes/streams', '§4.9.1.3: no domain at all'],
+    ],
+  },
+  {
+    number: 4,
+    says: 'RFC 6120 §4.8: wrong namespaces and prefixes of the stream',
+    proofs: [
+      ['scenes/streams', '§4.9.3.10: a wrong stream namespace'],
+      ['scenes/streams', '§4.8.2: a wrong content namespace'],
+      ['scenes/streams', '§4.9.3.2: another prefix'],
+    ],
+  },
+  {
+    number: 5,
+    says: 'RFC 6120 §4.9.3.13: what is not well-formed ends the stream, and none of it is delivered',
+    proofs: [
+      ['scenes/streams', '§4.9.3.13: a wrong end tag'],
+      ['scenes/streams', 'ends the stream with ${condition}, and nothing of it is delivered'],
+    ],
+  },
+  {
+    number: 6,
+    says: 'RFC 6120 §11.1: comments, processing instructions, DTDs and entities are restricted-xml',
+    proofs: [
+      ['scenes/streams', '§11.1: a comment'],
+      ['scenes/streams', '§11.1: a processing instruction'],
+      ['scenes/streams', '§11.1: a DTD'],
+      ['scenes/streams', '§11.1: an entity nobody declared'],
+    ],
+  },
+  {
+    number: 7,
+    says: 'RFC 6120 §4.9.3.24, §4.9.3.12: unknown children of the stream; stanzas before authentication',
+    proofs: [
+      ['scenes/streams', '§4.9.3.24: an element nobody knows'],
+      ['scenes/streams', 'RFC 6120 §6.3: a stanza before authentication ends in not-authorized'],
+      ['scenes/modules', 'XEP-0077: somebody makes an account, logs in'],
+    ],
+  },
+  {
+    number: 8,
+    says: 'RFC 6120 §11.6: what is no UTF-8 ends the stream; a character cut by a read does not',
+    proofs: [
+      ['scenes/streams', '§11.6: bytes that are no UTF-8'],
+      ['scenes/streams', 'RFC 6120 §11.6: a character cut by a read arrives whole'],
+    ],
+  },
+  {
+    number: 9,
+    says: 'RFC 6120 §4.6.1: white space keeps a stream alive and is nothing else',
+    proofs: [['scenes/streams', 'RFC 6120 §4.6.1: white space between stanzas keeps the stream alive']],
+  },
+  {
+    number: 10,
+    says: 'RFC 6120 §5.3.2, §5.4.3.3: after STARTTLS all begins anew, and plain text behind it is not read',
+    proofs: [
+      ['scenes/negotiation', 'RFC 6120 §5.3.1, §5.4.3.3: first TLS alone, afterwards a new stream'],
+      ['scenes/negotiation', 'RFC 6120 §5.3.3: plain text behind the request for TLS'],
+      ['unit/tls/listener', 'plain text sent before the handshake is not read as XML'],
+    ],
+  },
+  {
+    number: 11,
+    says: 'RFC 6120 §5.3.1: TLS that is required is offered alone and says so',
+    proofs: [
+      ['scenes/negotiation', 'RFC 6120 §5.3.1, §5.4.3.3: first TLS alone, afterwards a new stream'],
+      ['scenes/negotiation', 'RFC 6120 §6.5.4: a login without the required TLS is not looked at'],
+    ],
+  },
+  {
+    number: 12,
+    says: 'RFC 6120 §4.4: the end is answered, what came before is served, nothing afterwards',
+    proofs: [
+      ['scenes/streams', 'RFC 6120 §4.4: the end is answered, what came before is served'],
+      ['scenes/negotiation', 'RFC 6120 §4.4: nothing is read or written behind the end'],
+      ['scenes/negotiation', 'RFC 6120 §4.4: a stream that ends ${state} is answered'],
+    ],
+  },
+  {
+    number: 13,
+    says: 'RFC 6120 §7.7.2.2: never two sessions of one full address',
+    proofs: [
+      ['scenes/login', 'RFC 6120 §7.7.2.2: of two with one resource the older ends with conflict'],
+      ['scenes/login', 'RFC 6120 §7.7.2.2: of two that bind one resource at once one stays'],
+    ],
+  },
+  {
+    number: 14,
+    says: 'RFC 6120 §13.12, XEP-0478: stanzas over a limit, which is told and at least 10,000 bytes',
+    proofs: [
+      ['scenes/streams', 'RFC 6120 §13.12: a stanza just below the limit passes'],
+      ['scenes/streams', 'RFC 6120 §13.12: one just above is refused'],
+      ['scenes/streams', 'RFC 6120 §13.12: one without end is policy-violation'],
+    ],
+  },
+  {
+    number: 15,
+    says: 'RFC 6120 §4.6: the silent are asked before they are given up',
+    proofs: [
+      ['scenes/streams', 'RFC 6120 §4.6.1: a silent client is pinged, then given up'],
+      ['scenes/streams', 'RFC 6120 §4.6.1: a client that answers stays'],
+    ],
+  },
+  {
+    number: 16,
+    says: 'RFC 6120 §4.9.3.20: a shutdown is told to every stream and every contact',
+    proofs: [
+      ['scenes/streams', 'RFC 6120 §4.9.3.20: at shutdown every stream is told'],
+      ['process/start', 'SIGTERM: contacts hear of it, streams are told'],
+    ],
+  },
+  {
+    number: 17,
+    says: 'RFC 5802 §3, §5.1, §9: nonces, order, the server signature, and unknown accounts that look like others',
+    proofs: [
+      ['unit/sasl/scram', 'byte by byte'],
+      ['unit/sasl/scram', 'an unknown account gets a believable challenge'],
+      ['unit/sasl/scram', 'lets in who knows the password and proves that the server does too'],
+      ['unit/sasl/password', 'an account that does not exist costs the hash of one that does'],
+    ],
+  },
+  {
+    number: 18,
+    says: 'RFC 5802 §6: channel binding',
+    proofs: [
+      ['unit/sasl/scram', '-PLUS binds to the connection'],
+      ['unit/sasl/scram', 'a client that was hidden the -PLUS mechanisms is told so by failing'],
+      ['unit/sasl/scram', 'a binding goes with -PLUS only, of an advertised type, over TLS'],
+    ],
+  },
+  {
+    number: 19,
+    says: 'RFC 6120 §6.4.5: some more tries after a failure, then the end',
+    proofs: [
+      ['scenes/login', 'RFC 6120 §6.5: every failure by its name, and the stream stays'],
+      ['scenes/login', 'RFC 6120 §6.4.5: after five failures the stream ends'],
+    ],
+  },
+  {
+    number: 20,
+    says: 'RFC 6120 §6.5: each failure has its name',
+    proofs: [
+      ['scenes/login', 'RFC 6120 §6.5: every failure by its name'],
+      ['scenes/login', 'RFC 6120 §6.4.4: an aborted exchange is over'],
+      ['scenes/login', 'RFC 6120 §6.5.2: a disabled account is told so'],
+      ['scenes/negotiation', 'RFC 6120 §6.5.4: a login without the required TLS'],
+      ['scenes/negotiation', 'P8: while the store is away logins fail for now'],
+    ],
+  },
+  {
+    number: 21,
+    says: 'RFC 6120 §6.4.2: an empty initial response, and none',
+    proofs: [
+      ['scenes/login', 'RFC 6120 §6.4.2: no initial response is asked for by an empty challenge'],
+      ['scenes/login', 'RFC 4505: whoever comes without an account'],
+    ],
+  },
+  {
+    number: 22,
+    says: 'RFC 7622 §3.3: names are prepared before they are looked up',
+    proofs: [
+      ['scenes/login', 'RFC 7622 §3.3: Romeo and romeo are one account'],
+      ['unit/sasl/scram', 'a name is unescaped and prepared before the look-up'],
+    ],
+  },
+  {
+    number: 23,
+    says: 'RFC 6120 §6.3.8: nobody acts as somebody else',
+    proofs: [
+      ['scenes/login', 'RFC 6120 §6.3.8: acting as somebody else is invalid-authzid'],
+      ['unit/sasl/scram', 'the own bare JID may be named as authorization identity'],
+    ],
+  },
+  {
+    number: 24,
+    says: 'RFC 6120 §7.1, §7.6.2.2: binding once, and nothing else before it',
+    proofs: [
+      ['scenes/login', 'RFC 6120 §7.6.2.2: one resource for one stream'],
+      ['scenes/login', 'RFC 6120 §7.1: no stanzas between authentication and binding'],
+    ],
+  },
+  {
+    number: 25,
+    says: 'RFC 6120 §7.6, §7.7: resources that the server makes, and those that are asked for',
+    proofs: [
+      ['scenes/login', 'RFC 6120 §7.6: without a wish the server makes a resource'],
+      ['scenes/login', 'RFC 6120 §7.7: the resource asked for is prepared'],
+      ['scenes/negotiation', 'RFC 6120 §7.7.2.3: two that ask for no resource get two'],
+    ],
+  },
+  {
+    number: 26,
+    says: 'RFC 6121 appendix E: the session request of old clients',
+    proofs: [
+      ['scenes/modules', 'RFC 6121 appendix E: an old client establishes its session'],
+      ['scenes/modules', 'what the modules add to the stream features'],
+    ],
+  },
+  {
+    number: 31,
+    says: 'RFC 6120 §10.3: stanzas without to',
+    proofs: [
+      ['scenes/stanzas', 'RFC 6120 §10.3.1: a message without to is for the own account'],
+      ['scenes/stanzas', 'RFC 6120 §10.3.3: a request without to is answered'],
+      ['scenes/presence', 'RFC 6121 §4.2.2, §4.2.3: initial presence goes to subscribers'],
+    ],
+  },
+  {
+    number: 32,
+    says: 'RFC 6120 §8.1.2.1: from is stamped, and a wrong one ends the stream',
+    proofs: [
+      ['scenes/stanzas', 'RFC 6120 §8.1.2.1: from is stamped; the own bare address is accepted'],
+      ['scenes/stanzas', 'as from of romeo ends in invalid-from'],
+      ['scenes/subscriptions', 'a request leaves from and goes to bare JIDs'],
+    ],
+  },
+  {
+    number: 33,
+    says: 'RFC 6120 §8.1.2.1, §8.2.3: replies for the account come from its bare address with the id of the request',
+    proofs: [
+      ['scenes/stanzas', 'RFC 6121 §8.5.2.1.3: the own bare address is the account'],
+      ['scenes/stanzas', 'RFC 6120 §10.3.3: a request without to is answered'],
+    ],
+  },
+  {
+    number: 34,
+    says: 'RFC 6120 §8.3.1: no error in answer to an error or a result',
+    proofs: [['scenes/stanzas', 'RFC 6120 §8.3.1: an error is never answered by an error']],
+  },
+  {
+    number: 35,
+    says: 'RFC 6120 §8.2.3: malformed requests are bad-request',
+    proofs: [['scenes/stanzas', 'an iq is bad-request, and the stream goes on']],
+  },
+  {
+    number: 36,
+    says: 'RFC 6120 §8.4: exactly one reply to what nobody understands',
+    proofs: [['scenes/stanzas', 'RFC 6120 §8.4: a request nobody understands gets exactly one error']],
+  },
+  {
+    number: 37,
+    says: 'RFC 6120 §8.2.3: stray results and errors are dropped',
+    proofs: [['scenes/stanzas', 'RFC 6120 §8.2.3: a stray result or error for the server is dropped']],
+  },
+  {
+    number: 38,
+    says: 'RFC 6120 §8.4, §8.1.5: what is unknown travels unchanged',
+    proofs: [
+      ['scenes/stanzas', 'RFC 6120 §8.4: what we do not know travels unchanged'],
+      ['scenes/stanzas', 'RFC 6120 §8.1.5: the language of the stream'],
+    ],
+  },
+  {
+    number: 39,
+    says: 'RFC 6120 §10.1: order of arrival is order of sending',
+    proofs: [
+      ['scenes/stanzas', 'RFC 6120 §10.1: stanzas of one stream arrive in order'],
+      ['scenes/offline', 'RFC 6120 §10.1: what arrives while kept messages go out'],
+    ],
+  },
+  {
+    number: 40,
+    says: 'RFC 6120 §8.3.3.8: a malformed address costs its stanza, not the stream',
+    proofs: [['scenes/stanzas', 'RFC 6120 §8.3.3.8: an address that is none is jid-malformed']],
+  },
+  {
+    number: 41,
+    says: 'RFC 7622 §3.2: spellings of a domain',
+    proofs: [
+      ['scenes/stanzas', 'RFC 7622 §3.2: every spelling of a domain is one domain'],
+      ['unit/stanza/jid', 'xn--bcher-kva.example'],
+      ['unit/stanza/jid', '[::1]'],
+    ],
+  },
+  {
+    number: 42,
+    says: 'RFC 6120 §8.3.1, §8.3.2: type, from, to and id of a stanza error',
+    proofs: [
+      ['unit/stanza/errors', 'RFC 6120 §8.3.3: every condition has the type that the RFC gives it'],
+      ['scenes/delivery', 'RFC 6121 §8.5.2.1.1: groupchat to a bare address is refused'],
+    ],
+  },
+  {
+    number: 43,
+    says: 'RFC 6121 §8.5.1: nobody there, and no telling from somebody absent',
+    proofs: [
+      ['scenes/delivery', 'RFC 6121 §8.5.1: nobody and somebody absent give the same answer'],
+      ['scenes/delivery', 'RFC 6121 §8.5.1: a message to nobody comes back'],
+      ['scenes/subscriptions', 'RFC 6121 §8.5.1: a request to nobody looks like one'],
+      ['scenes/hostile', 'RFC 6121 §8.5.1: a probe does not tell an account'],
+      ['scenes/roster', 'whether there is one or not'],
+    ],
+  },
+  {
+    number: 44,
+    says: 'RFC 6121 §8.5.2.1.1: chat and normal messages go to all resources that take messages',
+    proofs: [
+      [
+        'scenes/delivery',
+        'RFC 6121 §8.5.2.1.1: chat and normal go to all resources of non-negative priority',
+      ],
+    ],
+  },
+  {
+    number: 45,
+    says: 'RFC 6121 §8.5.2.1.1: to stays the bare address',
+    proofs: [
+      ['scenes/delivery', 'RFC 6121 §8.5.2.1.1: a message to the bare address reaches'],
+      ['scenes/delivery', 'RFC 6121 §8.5.3.2.1: a chat message for a resource that is gone'],
+    ],
+  },
+  {
+    number: 46,
+    says: 'RFC 6121 §8.5.2.1.1: headlines to all, and to nobody later',
+    proofs: [['scenes/delivery', 'RFC 6121 §8.5.2.1.1: a headline goes to all that take messages']],
+  },
+  {
+    number: 47,
+    says: 'RFC 6121 §8.5.2.1.1: groupchat to a bare address is refused',
+    proofs: [['scenes/delivery', 'RFC 6121 §8.5.2.1.1: groupchat to a bare address is refused']],
+  },
+  {
+    number: 48,
+    says: 'RFC 6121 §8.5.2.1.1: an error to a bare address is dropped',
+    proofs: [
+      [
+        'scenes/delivery',
+        'RFC 6121 §8.5.2.1.1: groupchat to a bare address is refused, an error for it is dropped',
+      ],
+    ],
+  },
+  {
+    number: 49,
+    says: 'RFC 6121 §8.5.2.1.1: negative priority takes no messages to the bare address',
+    proofs: [
+      [
+        'scenes/delivery',
+        'RFC 6121 §8.5.2.1.1: chat and normal go to all resources of non-negative priority',
+      ],
+      ['scenes/offline', 'XEP-0160 §2: a negative priority gets nothing'],
+    ],
+  },
+  {
+    number: 50,
+    says: 'RFC 6121 §8.5.2.1, §8.5.3.1: resources without presence get only what names them',
+    proofs: [
+      [
+        'scenes/delivery',
+        'RFC 6121 §8.5.2.1.1: chat and normal go to all resources of non-negative priority',
+      ],
+      ['scenes/delivery', 'RFC 6121 §8.5.3.1: a connected resource gets all'],
+    ],
+  },
+  {
+    number: 51,
+    says: 'RFC 6121 §8.5.2.2.1: nobody available: kept or refused, never lost',
+    proofs: [
+      ['scenes/offline', 'XEP-0160 §2: kept messages are delivered once'],
+      ['scenes/offline', 'XEP-0160 §2: when there is no more room the sender is told'],
+    ],
+  },
+  {
+    number: 52,
+    says: 'RFC 6121 §8.5.2.1.2: presence to a bare address',
+    proofs: [
+      ['scenes/presence', 'RFC 6121 §8.5.2.1.2, §8.5.3.2.2: presence for a resource that is gone'],
+      ['scenes/subscriptions', 'RFC 6121 §3.1.3: a request goes to all available resources'],
+    ],
+  },
+  {
+    number: 53,
+    says: 'RFC 6121 §8.5.2.1.3: requests to a bare address are the server’s',
+    proofs: [
+      ['scenes/delivery', 'RFC 6121 §8.5.2.1.3: a request to a bare address is answered by the server'],
+    ],
+  },
+  {
+    number: 54,
+    says: 'RFC 6121 §8.5.2.1.3: answers to a bare address are ignored',
+    proofs: [
+      [
+        'scenes/delivery',
+        'RFC 6121 §8.5.3.2.3: a request for a resource that is gone comes back, answers vanish',
+      ],
+    ],
+  },
+  {
+    number: 55,
+    says: 'RFC 6121 §8.5.3.1: a resource that is connected gets what names it',
+    proofs: [
+      ['scenes/delivery', 'RFC 6121 §8.5.3.1: a connected resource gets all'],
+      ['scenes/delivery', 'RFC 6121 §8.5.3.1: a request reaches a connected resource'],
+    ],
+  },
+  {
+    number: 56,
+    says: 'RFC 6121 §8.5.3.2.1: messages for a resource that is gone',
+    proofs: [
+      ['scenes/delivery', 'RFC 6121 §8.5.3.2.1: a chat message for a resource that is gone'],
+      ['scenes/delivery', 'RFC 6121 §8.5.3.2.1: other kinds for a resource that is gone'],
+    ],
+  },
+  {
+    number: 57,
+    says: 'RFC 6121 §8.5.3.2.2: presence for a resource that is gone',
+    proofs: [
+      ['scenes/delivery', 'RFC 6121 §8.5.3.2.2: presence for a resource that is gone is ignored'],
+      ['scenes/subscriptions', 'RFC 6121 §8.5.3.2.2: for a resource that is gone only a request counts'],
+    ],
+  },
+  {
+    number: 58,
+    says: 'RFC 6121 §8.5.3.2.3: requests for a resource that is gone',
+    proofs: [['scenes/delivery', 'RFC 6121 §8.5.3.2.3: a request for a resource that is gone']],
+  },
+  {
+    number: 59,
+    says: 'RFC 6121 §8.5.3.1, §11: a stranger’s request does not tell who is online',
+    proofs: [['scenes/delivery', 'RFC 6121 §8.5.3.1, §11: a stranger asking a resource learns nothing']],
+  },
+  {
+    number: 60,
+    says: 'RFC 6121 §2.2: a roster get needs no presence and makes the resource interested',
+    proofs: [
+      ['scenes/roster', 'RFC 6121 §2.2, §2.3.2: an item is created'],
+      ['unit/session/roster', 'makes the resource interested'],
+    ],
+  },
+  {
+    number: 61,
+    says: 'RFC 6121 §2.1.6, §2.3.2: the push goes to the asking resource too, from the account, with its own id',
+    proofs: [
+      [
+        'scenes/roster',
+        'RFC 6121 §2.2, §2.3.2: an item is created, and every interested resource gets a push',
+      ],
+    ],
+  },
+  {
+    number: 62,
+    says: 'RFC 6121 §2.1.6: pushes to interested resources only, available or not',
+    proofs: [
+      ['scenes/roster', 'RFC 6121 §2.2, §2.3.2: an item is created'],
+      ['unit/session/roster', '§2.1.6: pushes the item to interested resources only'],
+    ],
+  },
+  {
+    number: 63,
+    says: 'RFC 6121 §2.1.2: subscription, ask and approved are not the client’s to set',
+    proofs: [
+      ['scenes/roster', 'RFC 6121 §2.4: an item becomes exactly what the set says; its subscription stays'],
+      ['unit/session/roster', '§2.1.2.5: of subscription only'],
+    ],
+  },
+  {
+    number: 64,
+    says: 'RFC 6121 §2.3.3: sets that are refused, and how',
+    proofs: [
+      ['scenes/roster', 'RFC 6121 §2.3.3: ${what} is refused with ${condition}'],
+      ['unit/session/roster', 'RFC 6121 §2.3.3: what a roster set may not contain'],
+    ],
+  },
+  {
+    number: 65,
+    says: 'RFC 6121 §2.1.5: a roster is its owner’s',
+    proofs: [['scenes/roster', 'RFC 6121 §2.1.5: nobody else may read or change a roster']],
+  },
+  {
+    number: 66,
+    says: 'RFC 6121 §2.1.2.3: addresses of items are bare and prepared',
+    proofs: [['scenes/roster', 'RFC 6121 §2.1.2.3: the address of an item is bare and prepared']],
+  },
+  {
+    number: 67,
+    says: 'RFC 6121 §2.5.3: removing what is not there is item-not-found',
+    proofs: [['scenes/roster', 'RFC 6121 §2.5.3: removing what is not there']],
+  },
+  {
+    number: 68,
+    says: 'RFC 6121 §2.5.2: a removal ends the subscriptions',
+    proofs: [
+      ['scenes/roster', 'RFC 6121 §2.5.2: removing a mutual contact ends both subscriptions'],
+      ['unit/session/subscription', 'RFC 6121 §2.5.2: removing an item'],
+    ],
+  },
+  {
+    number: 69,
+    says: 'RFC 6121 §2.4: name and groups',
+    proofs: [
+      ['scenes/roster', 'RFC 6121 §2.4: name and groups of an item stay'],
+      ['scenes/roster', 'RFC 6121 §2.4: an item becomes exactly what the set says'],
+    ],
+  },
+  {
+    number: 70,
+    says: 'RFC 6121 §2.6: versions',
+    proofs: [
+      ['scenes/roster', 'RFC 6121 §2.6.1, §3.4: the stream features say'],
+      ['scenes/roster', 'RFC 6121 §2.6.3: a client with the present version gets no roster'],
+      ['unit/session/roster', '§2.6.3: pushes occur in the order of modification'],
+    ],
+  },
+  {
+    number: 71,
+    says: 'RFC 6121 §A.1: a request alone is in no roster',
+    proofs: [
+      ['unit/session/roster', '§A.1, state 3: a request alone is in no roster'],
+      ['scenes/subscriptions', 'RFC 6121 §3.1.3: a request waits, whole'],
+    ],
+  },
+  {
+    number: 72,
+    says: 'RFC 6121 §3.1.2: a request, its push, and asking again',
+    proofs: [
+      ['scenes/subscriptions', 'RFC 6121 §3.1.2, §3.1.3: a request leaves from and goes to bare JIDs'],
+      ['scenes/subscriptions', 'RFC 6121 §3.1.2: asking again repeats the request'],
+    ],
+  },
+  {
+    number: 73,
+    says: 'RFC 6121 §3.1.3: what was approved is answered by the server',
+    proofs: [
+      ['scenes/subscriptions', 'RFC 6121 §3.1.3: a request of somebody who is subscribed already'],
+      ['unit/session/subscription', 'a request is granted by the server and not delivered'],
+    ],
+  },
+  {
+    number: 74,
+    says: 'RFC 6121 §3.1.3: a request is kept whole and shown at each login',
+    proofs: [
+      ['scenes/subscriptions', 'RFC 6121 §3.1.3: a request waits, whole'],
+      ['unit/session/roster', '§3.1.3: the request is kept whole, also over a restart'],
+    ],
+  },
+  {
+    number: 75,
+    says: 'RFC 6121 §3.1.3: a request waits once, however often it comes',
+    proofs: [
+      [
+        'scenes/subscriptions',
+        'RFC 6121 §3.1.3: a request waits, whole, until it is answered; it is told once',
+      ],
+    ],
+  },
+  {
+    number: 76,
+    says: 'RFC 6121 §3.4: approval in advance',
+    proofs: [
+      ['scenes/subscriptions', 'RFC 6121 §3.4.2: an approval in advance is noted'],
+      ['scenes/roster', 'RFC 6121 §2.6.1, §3.4: the stream features say'],
+    ],
+  },
+  {
+    number: 77,
+    says: 'RFC 6121 §3.1.6, §3.2.3: answers that fit no question are not delivered',
+    proofs: [
+      ['scenes/subscriptions', 'RFC 6121 §3.1.6: an approval that nobody asked for is ignored'],
+      ['unit/session/subscription', '§3.1.6, §3.2.3: an answer that fits no question'],
+    ],
+  },
+  {
+    number: 78,
+    says: 'RFC 6121 §3.1.5: presence follows an approval',
+    proofs: [
+      ['scenes/subscriptions', 'RFC 6121 §3.1.5, §3.1.6: approval, push and presence'],
+      ['scenes/subscriptions', 'RFC 6121 §3.1.5: presence is that of every available resource'],
+    ],
+  },
+  {
+    number: 79,
+    says: 'RFC 6121 §3.2.2: a cancellation makes unavailable',
+    proofs: [['scenes/subscriptions', 'RFC 6121 §3.2.2, §3.2.3: cancelling: unavailable']],
+  },
+  {
+    number: 80,
+    says: 'RFC 6121 §3.3.3: a contact that unsubscribes',
+    proofs: [['scenes/subscriptions', 'RFC 6121 §3.3.2, §3.3.3: unsubscribing: the notice']],
+  },
+  {
+    number: 81,
+    says: 'RFC 6121 §A: all states, both directions',
+    proofs: [
+      ['unit/session/subscription', 'RFC 6121 §A: ${direction}'],
+      ['unit/session/subscription', 'whose stanzas do not cross always see the same relation'],
+    ],
+  },
+  {
+    number: 82,
+    says: 'RFC 6121 §4.2.2: initial presence and all that follows it',
+    proofs: [
+      ['scenes/presence', 'RFC 6121 §4.2.2, §4.2.3: initial presence goes to subscribers'],
+      ['scenes/presence', 'RFC 6121 §4.3: a resource that appears learns the presence'],
+      ['scenes/presence', 'RFC 6121 §4.3.1: contacts on other servers are probed'],
+      ['scenes/offline', 'XEP-0160 §2: kept messages are delivered once'],
+    ],
+  },
+  {
+    number: 83,
+    says: 'RFC 6121 §4.3.1, §4.4.2: one probe per session and contact',
+    proofs: [
+      ['scenes/presence', 'RFC 6121 §4.3.1: contacts on other servers are probed once per session'],
+      ['scenes/presence', 'RFC 6121 §4.4.2: later presence is told to subscribers'],
+    ],
+  },
+  {
+    number: 84,
+    says: 'RFC 6121 §4.3.2: probes of those who may not know',
+    proofs: [
+      ['scenes/presence', 'RFC 6121 §4.3.2: who is not subscribed learns nothing'],
+      [
+        'scenes/presence',
+        'RFC 6121 §4.3.2: a subscriber is told of every available resource, or that there is none',
+      ],
+    ],
+  },
+  {
+    number: 85,
+    says: 'RFC 6121 §4.3.2: a probe of one resource',
+    proofs: [['scenes/presence', 'RFC 6121 §4.3.2: a probe of one resource tells of that one']],
+  },
+  {
+    number: 86,
+    says: 'RFC 6121 §4.4.2, §4.7.2.3: changes of presence, and priorities',
+    proofs: [
+      ['scenes/presence', 'RFC 6121 §4.4.2: later presence is told to subscribers'],
+      ['scenes/presence', 'RFC 6121 §4.7.2.3: priority'],
+    ],
+  },
+  {
+    number: 87,
+    says: 'RFC 6121 §4.5.2: unavailable presence',
+    proofs: [
+      ['scenes/presence', 'RFC 6121 §4.5.2, §4.5.3: unavailable, with its status'],
+      ['scenes/directed-presence', 'RFC 6121 §4.6.3: directed presence to a stranger'],
+    ],
+  },
+  {
+    number: 88,
+    says: 'RFC 6121 §4.5.2, §4.6.3: the unavailable presence of who goes without a word',
+    proofs: [
+      ['scenes/presence', 'RFC 6121 §4.5.2: the server makes the unavailable presence'],
+      ['scenes/directed-presence', 'RFC 6121 §4.6.3: a stranger hears of an end without a word'],
+    ],
+  },
+  {
+    number: 89,
+    says: 'RFC 6121 §4.6: directed presence',
+    proofs: [
+      [
+        'scenes/directed-presence',
+        'RFC 6121 §4.6.3: a subscriber gets directed presence, the broadcasts, and one end',
+      ],
+      ['scenes/directed-presence', 'RFC 6121 §4.6.3: directed presence to a stranger'],
+    ],
+  },
+  {
+    number: 90,
+    says: 'RFC 6121 §4.7.1: unknown types, and errors',
+    proofs: [
+      ['scenes/presence', 'RFC 6121 §4.7.1: a type that does not exist'],
+      ['scenes/presence', 'RFC 6121 §8.5.3.1: presence of type error'],
+    ],
+  },
+  {
+    number: 91,
+    says: 'RFC 6121 §4.2.2: the own other resources',
+    proofs: [['scenes/presence', 'RFC 6121 §4.2.2: every available resource of the account hears it']],
+  },
+  {
+    number: 92,
+    says: 'XEP-0160 §3, XEP-0334: what is kept',
+    proofs: [['scenes/offline', 'XEP-0160 §3: headlines, errors, groupchat, chat states and no-store']],
+  },
+  {
+    number: 93,
+    says: 'XEP-0160 §2, XEP-0203: delivered once, in order, with its moment',
+    proofs: [
+      ['scenes/offline', 'XEP-0160 §2: kept messages are delivered once, in order'],
+      ['scenes/offline', 'Two resources that come online at once'],
+    ],
+  },
+  {
+    number: 94,
+    says: 'XEP-0203 §4: delays of others',
+    proofs: [
+      ['scenes/offline', 'XEP-0203 §4: a delay of the sender stays beside ours'],
+      ['scenes/offline', 'XEP-0203 §4, XEP-0359 §3: nobody marks messages'],
+    ],
+  },
+  {
+    number: 95,
+    says: 'XEP-0160 §2: no more room',
+    proofs: [['scenes/offline', 'XEP-0160 §2: when there is no more room the sender is told']],
+  },
+  {
+    number: 96,
+    says: 'XEP-0160 §2: priorities',
+    proofs: [['scenes/offline', 'XEP-0160 §2: a negative priority gets nothing, a later change does']],
+  },
+  {
+    number: 98,
+    says: 'XEP-0359 §3: forged stanza ids',
+    proofs: [['scenes/offline', 'XEP-0203 §4, XEP-0359 §3: nobody marks messages']],
+  },
+  {
+    number: 131,
+    says: 'XEP-0030 §3, §7, §8: information, nodes, strangers',
+    proofs: [
+      ['unit/modules/disco', 'XEP-0030 §3.1: the server tells what it is and can'],
+      ['unit/modules/disco', 'XEP-0030 §3.2: an unknown node is not found'],
+      ['unit/modules/disco', 'XEP-0030 §8: a stranger gets the same'],
+      ['scenes/modules', 'strangers learn nothing about accounts'],
+    ],
+  },
+  {
+    number: 132,
+    says: 'XEP-0030 §4: items',
+    proofs: [
+      ['unit/modules/disco', 'XEP-0030 §4.1: the server lists the services'],
+      ['unit/modules/disco', 'XEP-0030 §3.1, §4.1: an account tells its owner and friends'],
+    ],
+  },
+  {
+    number: 133,
+    says: 'XEP-0115 §5, §6.3: hashes',
+    proofs: [
+      ['unit/modules/disco', 'XEP-0115 §6.3: the hash in the stream features'],
+      ['scenes/modules', 'XEP-0115 §6.3: the hash in the features is that of what discovery answers'],
+    ],
+  },
+  {
+    number: 135,
+    says: 'XEP-0077 §3: registration',
+    proofs: [
+      ['scenes/modules', 'XEP-0077: somebody makes an account, logs in'],
+      ['scenes/modules', 'XEP-0077 §3.2: whoever removes the account'],
+      ['unit/modules/registration', 'XEP-0077 §3.1: what is refused, and how'],
+      ['unit/modules/registration', 'XEP-0077 §3.3: a password is changed'],
+      ['unit/modules/registration', 'XEP-0077 §3.2: nobody elsewhere and no guest has a say'],
+    ],
+  },
+]
+
+/** Numbers that wait for what they are about. */
+export const later: Readonly<Record<number, string>> = {
+  27: 'SASL2',
+  28: 'Bind 2',
+  29: 'FAST',
+  30: 'EXTERNAL for clients',
+  97: 'archives',
+  134: 'ad-hoc commands',
+}
