@@ -63,10 +63,8 @@ function stepOf(element: Element, client: Client): Step | Promise<Step> {
 }
 
 function begin(auth: Element, client: Client): Step | Promise<Step> {
-  if (client.exchange) {
-    client.exchange = undefined
-    return failure('malformed-request')
-  }
+  // RFC 6120 §6.4.2: an exchange under way is over when another begins.
+  client.exchange = undefined
   if (client.parts.overloaded()) {
     client.parts.hits.add('memory_guard')
     throw new StreamError('resource-constraint', 'Try again later')

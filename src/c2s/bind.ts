@@ -8,6 +8,9 @@ import { el, type Element } from '../xml/element.js'
 import { NS } from '../xml/namespaces.js'
 import { serialise } from '../xml/write.js'
 
+/** RFC 6120 §7.7.3: five to ten. */
+const mostRetries = 10
+
 export const binding: StreamFeature<Client> = {
   ns: NS.bind,
   reads: [],
@@ -18,7 +21,7 @@ export const binding: StreamFeature<Client> = {
     const bind = iq.child('bind', NS.bind)
     const id = iq.attrs['id']
     if (iq.attrs['type'] !== 'set' || !bind || !id) throw new StanzaError('bad-request')
-    const jid = await boundJid(client, bind)
+    const jid = await boundJid(client, bind).catch((error: unknown) => refused(error, client))
     // Whoever left meanwhile is told nothing, and nothing of it stays.
     if (!jid) return 'stay'
     const result = el(
@@ -30,6 +33,13 @@ export const binding: StreamFeature<Client> = {
     client.stream.send(serialise(result, 'jabber:client'))
     return 'ready'
   },
+}
+
+/** RFC 6120 §7.7.3: some more tries with another resource, then the stream ends. */
+function refused(error: unknown, client: Client): never {
+  if (error instanceof StanzaError && ++client.refusals > mostRetries)
+    throw new StreamError('policy-violation', 'Too many refused bindings')
+  throw error
 }
 
 async function boundJid(client: Client, bind: Element): Promise<Jid | undefined> {

@@ -130,6 +130,8 @@ export class Client implements StreamOwner, Negotiation {
   offered: readonly Mechanism[] = []
   exchange: { readonly mechanism: Mechanism; readonly run: Exchange } | undefined = undefined
   failures = 0
+  /** Bindings that were refused so far. */
+  refusals = 0
   #host: Host | undefined = undefined
   #features: readonly StreamFeature<Client>[] = []
   #probedAt = 0
@@ -187,7 +189,8 @@ export class Client implements StreamOwner, Negotiation {
       )
     }
     this.#host = host
-    if (version === undefined || !/^[1-9][0-9]*\.[0-9]+$/.test(version)) {
+    // RFC 6120 §4.7.5: compared as numbers, zeros in front do not count.
+    if (version === undefined || !/^0*[1-9][0-9]*\.[0-9]+$/.test(version)) {
       throw new StreamError('unsupported-version')
     }
     this.#offerFeatures()

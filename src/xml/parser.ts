@@ -304,8 +304,10 @@ export class Parser extends Scanner {
       if (this.over) return ''
       throw malformed('A prefix that is not declared')
     }
-    if (this.#scope.depth(index) <= this.top + 1) this.canonical = false
-    return this.#scope.ns(index)
+    const ns = this.#scope.ns(index)
+    // RFC 6120 §4.8.5: a prefix of the content namespace is corrected before it goes on.
+    if (this.#scope.depth(index) <= this.top + 1 || ns === this.#contentNs) this.canonical = false
+    return ns
   }
 
   #isXml(from: number, to: number): boolean {

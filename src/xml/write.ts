@@ -1,5 +1,6 @@
 /** Escaping and serialising: what goes on the wire is well-formed whatever the tree holds. */
 import type LtxElement from 'ltx/lib/Element.js'
+import { NS } from './namespaces.js'
 
 // XML 1.0 §2.2: characters that no document may contain, and halves of surrogate pairs.
 const FORBIDDEN = '\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff'
@@ -61,8 +62,13 @@ export function serialise(element: LtxElement, inheritedNs: string): string {
  * @param ns the default namespace the tree gives to this element, unless it declares one
  */
 function write(element: LtxElement, inheritedNs: string, declarations: string, ns: string): string {
-  const { name, attrs, children } = element
-  const own = attrs['xmlns'] ?? ns
+  const { attrs, children } = element
+  const inner = attrs['xmlns'] ?? ns
+  const prefixed = element.name.includes(':') ? element.getNS() : undefined
+  // RFC 6120 §4.8.5: no prefixes for elements of the content namespace.
+  const isContent = prefixed === NS.client || prefixed === NS.server
+  const name = isContent ? element.getName() : element.name
+  const own = isContent ? prefixed : inner
   let text = own === inheritedNs ? `<${name}` : `<${name} xmlns="${escapeAttribute(own)}"`
   text += declarations
   for (const key in attrs) {
@@ -73,7 +79,7 @@ function write(element: LtxElement, inheritedNs: string, declarations: string, n
   if (children.length === 0) return text + '/>'
   text += '>'
   for (const child of children) {
-    text += typeof child === 'object' ? write(child, own, '', own) : escapeText(asText(child))
+    text += typeof child === 'object' ? write(child, own, '', inner) : escapeText(asText(child))
   }
   return `${text}</${name}>`
 }

@@ -202,6 +202,28 @@ scene(
   },
 )
 
+scene(
+  'RFC 6120 §7.7.3: after ten more tries with resources that cannot be the stream ends',
+  async ({ romeo }) => {
+    await authenticates(romeo)
+    for (let i = 0; i < 10; i++) {
+      const refused = await binds(romeo, 'a&#x9;b')
+      assert.ok(refused.child('error')?.child('bad-request', 'urn:ietf:params:xml:ns:xmpp-stanzas'))
+    }
+    romeo.sends(`<iq type='set' id='b'><bind xmlns='${BIND}'><resource>&#x9;</resource></bind></iq>`)
+    await romeo.isDisconnected('policy-violation')
+  },
+)
+
+scene('RFC 6120 §6.4.2: another login discards the one under way', async ({ romeo }) => {
+  await accountOf(romeo)
+  await romeo.opens()
+  romeo.raw(auth('SCRAM-SHA-1', Buffer.from('n,,n=romeo,r=abcdefghijkl').toString('base64')))
+  await romeo.receives(`<challenge xmlns='${SASL}'>{any}</challenge>`)
+  romeo.raw(auth('PLAIN', romeo.plain()))
+  await romeo.receives(`<success xmlns='${SASL}'/>`)
+})
+
 scene('RFC 6120 §7.6.2.2: one resource for one stream', async ({ romeo }) => {
   await romeo.connects()
   const again = await binds(romeo, 'second')

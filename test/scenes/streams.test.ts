@@ -127,6 +127,11 @@ for (const [what, bytes, condition] of [
     Buffer.from('<message><body>\xff</body></message>', 'latin1'),
     'not-well-formed',
   ],
+  [
+    '§4.8.4: what looks like a stanza in another namespace',
+    `<x:message xmlns:x='urn:x' to='juliet@capulet.example'><x:body>hi</x:body></x:message>`,
+    'unsupported-stanza-type',
+  ],
   ['§4.9.3.24: an element nobody knows', `<knock xmlns='urn:example'/>`, 'unsupported-stanza-type'],
 ] as const) {
   scene(
@@ -172,6 +177,34 @@ scene('RFC 6120 §11.6: a character cut by a read arrives whole', async ({ romeo
   )
   for (const byte of bytes) romeo.raw(Buffer.of(byte))
   await juliet.receives(`<message from='${romeo.full}' type='chat'><body>Ω wherefore 🌹 art</body></message>`)
+})
+
+scene('RFC 6120 §4.8.5: prefixes of the content namespace are not passed on', async ({ romeo, juliet }) => {
+  await romeo.online()
+  await juliet.online()
+  romeo.raw(
+    `<c:message xmlns:c='jabber:client' to='${juliet.bare}' type='chat'><c:body>foo</c:body></c:message>`,
+  )
+  await juliet.receives(`<message type='chat'><body>foo</body></message>`)
+  romeo.raw(
+    `<message to='${juliet.bare}' type='chat'><b:body xmlns:b='jabber:client' xmlns='urn:y'><y/></b:body></message>`,
+  )
+  await juliet.receives(`<message type='chat'><body><y xmlns='urn:y'/></body></message>`)
+  romeo.raw(
+    `<message to='${juliet.bare}' type='chat'><x xmlns='urn:x'><b:body xmlns:b='jabber:client'>deep</b:body></x></message>`,
+  )
+  await juliet.receives(
+    `<message type='chat'><x xmlns='urn:x'><body xmlns='jabber:client'>deep</body></x></message>`,
+  )
+  assert.doesNotMatch(juliet.heard, /<\w+:(body|message)/)
+})
+
+scene('RFC 6120 §4.7.5: versions are compared as numbers', async ({ romeo, stage }) => {
+  for (const version of ['1.1', '01.00', '2.0']) {
+    await romeo.opens(`to='${stage.domain}' version='${version}'`)
+    assert.equal(headerOf(romeo.heard).attrs['version'], '1.0')
+    await romeo.leaves()
+  }
 })
 
 scene('RFC 6120 §4.4: the end is answered, what came before is served', async ({ romeo, juliet }) => {
