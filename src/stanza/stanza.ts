@@ -237,7 +237,7 @@ function joined(payload: Payload, span: ChildSpan, text: string): Payload {
   return { text: payload.text + text, spans: [...payload.spans, placed] }
 }
 
-/** Attributes that RFC 6120 does not define travel on unread; those of other namespaces lost their declaration and end here. */
+/** Attributes that RFC 6120 does not define travel on unread (§8.4), with the declarations that their prefixes need. */
 function extraOf(attrs: Record<string, string>): string {
   let text = ''
   for (const name in attrs) {
@@ -246,7 +246,7 @@ function extraOf(attrs: Record<string, string>): string {
       name === 'from' ||
       name === 'type' ||
       name === 'id' ||
-      name.includes(':') ||
+      name === 'xml:lang' ||
       name === 'xmlns'
     )
       continue

@@ -189,3 +189,31 @@ scene(
     for (let i = 0; i < 50; i++) await juliet.receives(`<message type='chat'><body>${i}</body></message>`)
   },
 )
+
+scene(
+  'RFC 6120 §8.4: attributes of other namespaces travel on, at once and from the store',
+  async ({ romeo, juliet, stage }) => {
+    await romeo.online()
+    await stage.account('juliet', juliet.domain, 'wherefore')
+    const message = `<c:message xmlns:c='jabber:client' xmlns='urn:example:other' xmlns:a='urn:example:a' xmlns:b='urn:example:b' xmlns:unused='urn:x' to='${juliet.bare}' type='chat' id='m' a:one='1' b:two='&quot;2' three='3'><b:child a:four='4'/><c:body>x</c:body></c:message>`
+    romeo.sends(message)
+    await romeo.settled()
+    await juliet.online()
+    romeo.sends(message)
+    for (let i = 0; i < 2; i++) {
+      const received = await juliet.next()
+      assert.equal(received.ns, 'jabber:client')
+      for (const [prefix, name, value] of [
+        ['a', 'one', '1'],
+        ['b', 'two', '"2'],
+      ] as const) {
+        assert.equal(received.attrs[`${prefix}:${name}`], value)
+        assert.equal(received.findNS(prefix), `urn:example:${prefix}`)
+      }
+      assert.equal(received.attrs['three'], '3')
+      assert.equal(received.attrs['xmlns:unused'], undefined)
+      assert.equal(received.child('child', 'urn:example:b')?.attrs['a:four'], '4')
+      assert.equal(received.child('body', 'jabber:client')?.text, 'x')
+    }
+  },
+)

@@ -12,7 +12,6 @@ test('a bucket lets a burst pass, then tells how long to wait', () => {
   assert.equal(bucket.take(19), 1000)
   clock.advance(1000)
   assert.equal(bucket.take(0), 0)
-  clock.advance(5000)
   clock.advance(3_600_000)
   assert.equal(bucket.take(100), 0, 'no more than the burst is ever saved')
   assert.equal(bucket.take(20), 1000)
