@@ -107,11 +107,8 @@ export class Router {
     const failed = (error: unknown) => this.#log.error('session.end.failed', { error })
     const ended = async (): Promise<void> => {
       // Before anything that comes later: the order of sending stays the order of delivery.
-      const rerouted: Promise<void>[] = []
-      for (const stanza of session.takeHeld()) {
-        const pending = stanza.kind === 'presence' ? undefined : this.route(stanza)
-        if (pending) rerouted.push(pending.catch(failed))
-      }
+      const held = session.takeHeld().filter(({ kind }) => kind !== 'presence')
+      const rerouted = held.map(async (stanza) => this.route(stanza)).map((each) => each.catch(failed))
       session.drained()
       await this.#presence.get(host.domain)?.gone(session)
       await Promise.all(rerouted)

@@ -245,3 +245,26 @@ scene(
   },
   { set: ['auth.anonymous=true'] },
 )
+
+scene(
+  'limits §3, P10: a stop waits for what was held, on its way into the store',
+  async ({ romeo, juliet, stage }) => {
+    await romeo.online()
+    await juliet.connects()
+    const { offline } = stage.stores
+    const append = offline.append.bind(offline)
+    offline.read = () => new Promise(() => {})
+    juliet.sends('<presence/>')
+    await juliet.next('its own presence')
+    romeo.sends(`<message to='${juliet.bare}' type='chat' id='m'><body>held</body></message>`)
+    await romeo.settled()
+    let stored = 0
+    offline.append = async (...args) => {
+      for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve))
+      stored++
+      return append(...args)
+    }
+    await stage.server.stop()
+    assert.equal(stored, 1)
+  },
+)
