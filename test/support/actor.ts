@@ -118,6 +118,11 @@ export class Actor {
     this.#pipe?.write(text)
   }
 
+  /** The connection itself, for more than a transcript should hold. */
+  floods(): ClientEnd {
+    return this.#pipe!
+  }
+
   sends(stanza: string): void {
     this.raw(stanza.trim())
   }
@@ -243,6 +248,14 @@ export class Actor {
       if (Date.now() > end) this.#fail(`${this.name} is still connected`, condition ?? 'the end', '(nothing)')
       await this.#somethingHappens(end - Date.now())
     }
+  }
+
+  /** The connection is over; what was said before is forgotten. */
+  async isGone(): Promise<void> {
+    const end = Date.now() + PATIENCE
+    while (!this.closed && Date.now() < end) await this.#somethingHappens(end - Date.now())
+    assert.equal(this.closed, true, `${this.name} is still connected`)
+    this.#inbox = []
   }
 
   /** Ends the stream as it should be. */

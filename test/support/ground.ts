@@ -91,22 +91,22 @@ function pipes(server: Server, highWater: number): Wire {
 
 /** `servername` for a connection under TLS. */
 function socketEnd(port: number, servername: string | undefined): ClientEnd {
-  const where = { host: '127.0.0.1', port }
+  const raw = connectTcp({ host: '127.0.0.1', port }).setNoDelay(true)
   const socket =
-    servername === undefined
-      ? connectTcp(where)
-      : connectTls({ ...where, servername, rejectUnauthorized: false })
-  socket.setNoDelay(true)
+    servername === undefined ? raw : connectTls({ socket: raw, servername, rejectUnauthorized: false })
+  // A reset and not an end: the server must not wait for an answer to what it is about to say.
+  const cut = () => raw.resetAndDestroy()
   const end: ClientEnd = {
     write: (text) => void socket.write(text),
-    cut: () => socket.destroy(),
+    cut,
     stopReading: () => socket.pause(),
     readOn: () => socket.resume(),
     onData: () => {},
     onClose: () => {},
   }
   socket.on('data', (chunk) => end.onData(chunk))
-  socket.on('error', () => {}).on('close', () => end.onClose())
+  raw.on('error', () => {}).on('close', () => end.onClose())
+  socket.on('error', () => {})
   return end
 }
 
