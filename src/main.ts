@@ -8,7 +8,7 @@ import { realClock } from './base/clock.js'
 import { createLog, standardOutput } from './base/log.js'
 import type { Log, LogSettings } from './base/log.js'
 import { systemRandom } from './base/random.js'
-import { processTerminal } from './base/terminal.js'
+import { processTerminal, terminalLoss } from './base/terminal.js'
 import { fileAccess } from './config/files.js'
 import { loadConfig } from './config/load.js'
 import type { ConfigSource, LoadedConfig } from './config/load.js'
@@ -76,7 +76,8 @@ async function start(source: ConfigSource): Promise<number> {
   }
 
   const unwanted = new AbortController()
-  const ending = endOf(log, unwanted)
+  const isTerminalLost = terminalLoss()
+  const ending = endOf(log, unwanted, isTerminalLost)
   const server = await startServer({
     config: running.config,
     log,
@@ -87,7 +88,7 @@ async function start(source: ConfigSource): Promise<number> {
     signal: unwanted.signal,
     reload,
   }).catch(async (error: unknown) => {
-    output.flush()
+    await output.end()
     // A start that was called off by a signal has not failed.
     if (unwanted.signal.aborted) process.exit((await ending).code)
     throw error
@@ -96,6 +97,7 @@ async function start(source: ConfigSource): Promise<number> {
   if (logSettings(running.config).format === 'text') terminal.out(server.banner)
   else terminal.error(server.banner)
   process.on('SIGHUP', () => {
+    if (isTerminalLost()) return
     reload().then(
       (report) => terminal.error(printReload(report)),
       (error: unknown) => {
@@ -118,16 +120,20 @@ async function start(source: ConfigSource): Promise<number> {
     new Promise<false>((late) => realClock.after(stopMs, () => late(false))),
   ])
   log.info('server.stopped', { clean: stopped })
-  output.flush()
+  await output.end()
   // Whatever still holds the event loop (a half-closed socket, a timer of a library) has had its time.
   process.exit(stopped ? code : 1)
 }
 
 /**
- * Resolves when the server has to end: a signal, or an exception nobody caught. A second signal, when it is no echo of
+ * Resolves when the server has to end: a signal, a closed terminal, or an exception nobody caught. A second signal, when it is no echo of
  * the first, ends the process at once.
  */
-function endOf(log: Log, unwanted: AbortController): Promise<{ reason: string; code: number }> {
+function endOf(
+  log: Log,
+  unwanted: AbortController,
+  isTerminalLost: () => boolean,
+): Promise<{ reason: string; code: number }> {
   return new Promise((ended) => {
     let ending: number | undefined
     const end = (reason: string, code: number) => {
@@ -140,6 +146,9 @@ function endOf(log: Log, unwanted: AbortController): Promise<{ reason: string; c
         if (ending === undefined) end(signal, 0)
         else if (realClock.now() - ending > echoMs) process.exit(1)
       })
+    process.on('SIGHUP', () => {
+      if (isTerminalLost() && ending === undefined) end('the terminal was closed', 0)
+    })
     const uncaught = (error: unknown) => {
       log.error('process.uncaught', { error })
       if (ending === undefined) end('uncaught exception', 1)

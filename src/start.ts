@@ -85,6 +85,7 @@ async function closeAll(closings: Closing[]): Promise<void> {
 async function start(settings: StartSettings, closings: Closing[]): Promise<RunningServer> {
   const { config, log, clock, random } = settings
   const metrics = new Metrics({ node: true })
+  metrics.watch('build_info', 'The version that runs', () => [[[settings.version], 1]], ['version'])
   await makeFolder(resolve(config.dataDir))
   const offline = offlineLimits(config)
   const { database, stores } = await openStorage(settings, { metrics, offline }, closings)

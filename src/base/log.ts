@@ -1,5 +1,6 @@
 /** The log: one line per event on standard output, JSON or short text, its level changeable while running. */
 import { pino } from 'pino'
+import { pause, realClock } from './clock.js'
 import type { Clock } from './clock.js'
 
 export const levels = ['error', 'warn', 'info', 'debug', 'trace'] as const
@@ -45,6 +46,9 @@ export interface LogSettings {
   readonly addresses: 'full' | 'masked'
 }
 
+/** Milliseconds that a slow reader gets for what is left at the end. */
+const lastWords = 1000
+
 /** Where finished lines go. */
 export interface Sink {
   write(line: string): unknown
@@ -55,20 +59,28 @@ export interface RootLog extends Log {
   apply(settings: LogSettings): void
 }
 
-/** Standard output, buffered up to 4 MiB (then lines are dropped) and never blocking; `flush` before the process ends. */
-export function standardOutput(): Sink & { flush(): void } {
+/** Standard output, buffered up to 4 MiB (then lines are dropped) and never blocking; `end` before the process ends. */
+export function standardOutput(): Sink & { end(): Promise<void> } {
   const out = pino.destination({ dest: 1, sync: false, maxLength: 4 * 1024 * 1024 })
-  out.on('error', () => {}) // A reader that went away (EPIPE) must not end the server.
+  let gone = false
+  // A reader that went away must not end the server; and what it was to get must not be tried again for ever at the end.
+  out.on('error', () => {
+    gone = true
+    out.destroy()
+  })
   return {
-    write: (line) => out.write(line),
-    flush() {
-      try {
-        out.flushSync()
-      } catch {
-        // Not open yet or closed by its reader: nothing left to do with these lines.
-      }
-    },
+    write: (line) => gone || out.write(line),
+    // Not flushSync: it tries again for ever on a terminal that was closed.
+    end: () => Promise.race([closed(out), pause(realClock, lastWords)]),
   }
+}
+
+function closed(out: ReturnType<typeof pino.destination>): Promise<void> {
+  return new Promise((ended) => {
+    out.once('error', () => ended())
+    out.once('close', ended)
+    out.end()
+  })
 }
 
 export function createLog(settings: LogSettings, sink: Sink, clock: Clock): RootLog {

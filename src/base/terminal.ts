@@ -1,4 +1,5 @@
 /** The person at the terminal: lines out, questions and hidden passwords in. */
+import { closeSync, openSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 
@@ -24,6 +25,23 @@ export function processTerminal(): Terminal {
     ask: askOnTerminal,
     input: readInput,
   }
+}
+
+/**
+ * Tells whether the terminal that this process was started at has been closed since: then SIGHUP says so, and asks for
+ * no reload. Never without a terminal, nor under nohup.
+ */
+export function terminalLoss(): () => boolean {
+  const isThere = () => {
+    try {
+      closeSync(openSync('/dev/tty', 'r'))
+      return true
+    } catch {
+      return false
+    }
+  }
+  const had = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY) && isThere()
+  return () => had && !isThere()
 }
 
 function askOnTerminal(question: string, hidden = false): Promise<string | undefined> {

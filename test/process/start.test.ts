@@ -147,6 +147,13 @@ test('SIGINT ends the same way, passed on by npm too, and a later second signal 
   await back.close()
 })
 
+test('a reader of the log that went away keeps nobody from stopping', async () => {
+  server.child.stdout!.destroy()
+  const { code, signal } = await server.stop()
+  assert.deepEqual([code, signal, await leftIn(folder.path)], [0, null, []])
+  server = await Parley.start({ folder: folder.path })
+})
+
 /** A client that never answers the goodbye, so that the drain has somebody to wait for. */
 async function stalled(): Promise<Client> {
   const romeo = await login('romeo@localhost', { direct: true })
