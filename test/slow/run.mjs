@@ -27,6 +27,7 @@ const suites = {
   },
   slixmpp: { command: python, script: 'slixmpp_client.py', limit: 240 },
   go_sendxmpp: { command: 'bash', script: 'go_sendxmpp.sh', limit: 200, trust: 'SSL_CERT_FILE' },
+  profanity: { command: 'bash', script: 'profanity.sh', limit: 300, trust: 'SSL_CERT_FILE' },
 }
 const wanted = positionals.length > 0 ? positionals : Object.keys(suites)
 
