@@ -1,111 +1,97 @@
 #!/usr/bin/env bash
-# Builds the Dockerfile without a container engine and starts the image: buildah with chroot isolation, on a base made
-# with debootstrap and this machine's Node.js. Needs root and Debian's buildah and debootstrap; 2 to 4 minutes.
-# Prints "ok ..." for each check and ends with 0 when all hold.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-top=$PWD
-work=$(mktemp -d "${TMPDIR:-/tmp}/parley-image.XXXXXX") || exit 1
-export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot TMPDIR=$work
-store=(--root "$work/storage" --runroot "$work/run")
-failed=0 server=''
-
-say() { echo "$*" >&2; }
-check() { # NAME COMMAND...
-  local name=$1; shift
-  if "$@" > "$work/check.log" 2>&1; then echo "ok image: $name"; else
-    echo "not ok image: $name"; tail -n 20 "$work/check.log" >&2; failed=1
-  fi
-}
+# Builds the Dockerfile without a container engine and an image registry, and tries the image: `sudo test/image/build.sh`.
+# Needs root, debootstrap and buildah. The base is Debian with this machine's Node.js; it takes some minutes.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+work=$(mktemp -d /var/tmp/parley-image.XXXXXX)
+chmod 711 "$work"
+store=(--root "$work/store" --runroot "$work/run" --storage-driver vfs)
+server=
 finish() {
-  if [ -n "$server" ] && kill -0 "$server" 2>/dev/null; then
-    kill "$server"; timeout 20 tail --pid="$server" -f /dev/null; kill -9 "$server" 2>/dev/null
-  fi
-  [ -n "${root:-}" ] && umount -l "$root/proc" "$root/dev" 2>/dev/null
-  [ -n "${container:-}" ] && buildah "${store[@]}" umount "$container" > /dev/null 2>&1
+  if [ -n "$server" ]; then kill -TERM "$server" 2>/dev/null && wait "$server" 2>/dev/null; fi
   buildah "${store[@]}" rm --all > /dev/null 2>&1
-  rm -rf "$work"
+  rm -rf --one-file-system "$work"
 }
 trap finish EXIT
-trap 'exit 1' INT TERM HUP
-
-base() { # a Debian with Node.js and npm under /usr/local, as the official images have them
-  local root=$work/base mirror node
-  mirror=$(apt-get indextargets --format '$(SITE)' | head -n 1)
-  debootstrap --variant=minbase --include=ca-certificates "$(. /etc/os-release && echo "$VERSION_CODENAME")" \
-    "$root" "$mirror" || return 1
-  node=$(readlink -f "$(command -v node)")
-  install -D "$node" "$root/usr/local/bin/node"
-  mkdir -p "$root/usr/local/lib/node_modules"
-  cp -r "$(npm root --global)/npm" "$root/usr/local/lib/node_modules/"
-  ln -s ../lib/node_modules/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
-  ln -s ../lib/node_modules/npm/bin/npx-cli.js "$root/usr/local/bin/npx"
-  # What this machine trusts, so that npm reaches the registry from inside as from outside.
-  cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
-  ldd "$node" | awk '/not found/ { print; bad = 1 } END { exit bad }' || return 1
-  container=$(buildah "${store[@]}" from scratch) &&
-    buildah "${store[@]}" copy -q "$container" "$root" / &&
-    buildah "${store[@]}" config --env PATH=/usr/local/bin:/usr/bin:/bin \
-      --env NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt "$container" &&
-    buildah "${store[@]}" commit -q "$container" parley-base && buildah "${store[@]}" rm "$container" && container=
+ok() { echo "ok image: $1"; }
+fails() { echo "not ok image: $1"; [ ! -s "$work/server.log" ] || tail -n 40 "$work/server.log"; exit 1; }
+until_seconds() { # SECONDS COMMAND...
+  local end=$((SECONDS + $1)); shift
+  until "$@"; do [ "$SECONDS" -lt "$end" ] || return 1; sleep 0.2; done
 }
 
-build() {
-  local settings=() name
-  for name in HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy; do
-    [ -n "${!name:-}" ] && settings+=(--env "$name=${!name}")
-  done
-  git archive HEAD | tar -x -C "$work/context" &&
-    buildah "${store[@]}" bud "${settings[@]}" --network host --build-arg BASE=localhost/parley-base -t parley "$work/context"
-}
+# --- the base
+. /etc/os-release
+mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' | awk -v c="$VERSION_CODENAME" '$2 == c { print $1; exit }')
+debootstrap --variant=minbase --include=libstdc++6 "$VERSION_CODENAME" "$work/base" "$mirror" > "$work/base.log" 2>&1 ||
+  { tail "$work/base.log"; fails 'a base can be made'; }
+node=$(node -p process.execPath)
+npm=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
+install -m 755 "$node" "$work/base/usr/local/bin/node"
+mkdir -p "$work/base/usr/local/lib/node_modules" "$work/base/etc/ssl/certs"
+cp -r "$npm" "$work/base/usr/local/lib/node_modules/npm"
+ln -s ../lib/node_modules/npm/bin/npm-cli.js "$work/base/usr/local/bin/npm"
+# Whom this machine trusts, the build trusts too.
+cp -L /etc/ssl/certs/ca-certificates.crt "$work/base/etc/ssl/certs/"
+base=$(buildah "${store[@]}" from scratch)
+buildah "${store[@]}" add -q "$base" "$work/base" / > /dev/null
+buildah "${store[@]}" config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+  --env NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt "$base"
+buildah "${store[@]}" commit -q "$base" parley-base > /dev/null
+buildah "${store[@]}" rm "$base" > /dev/null
+rm -rf "$work/base"
+ok 'a base can be made'
 
-inside=(/usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin PARLEY_DATA_DIR=/data NODE_ENV=production)
-parley() { # in the image, as its user
-  chroot --userspec=10001:10001 "$root" "${inside[@]}" /usr/local/bin/parley "$@"
-}
-free_port() { node -e "const s = require('net').createServer().listen(0, '127.0.0.1', () => { console.log(s.address().port); s.close() })"; }
-ready() { # polls, at most 60 s
-  local try
-  for try in $(seq 120); do
-    parley health > /dev/null 2>&1 && return 0
-    kill -0 "$server" 2>/dev/null || break
-    sleep 0.5
-  done
-  cat "$work/server.log"; return 1
-}
-holds_no_npm() { [ ! -e "$root/usr/local/bin/npm" ] && [ ! -e "$root/usr/local/lib/node_modules" ] && [ ! -e "$root/app/node_modules/typescript" ]; }
-added() { echo 'a rose by any other name' | parley user add romeo --password-file -; }
-offers_tls() { # STARTTLS is answered with the certificate that the server made
-  echo | timeout 20 openssl s_client -connect "127.0.0.1:$port" -starttls xmpp -xmpphost localhost \
-    -CAfile "$root/data/tls/localhost.pem" -verify_return_error 2>&1 | grep -q 'Verify return code: 0 (ok)'
-}
-stops() {
-  local status=0
-  kill -TERM "$server"; timeout 30 tail --pid="$server" -f /dev/null
-  wait "$server" || status=$?
-  [ "$status" = 0 ] || { echo "exit code $status"; cat "$work/server.log"; return 1; }
-}
+# --- the image
+buildah "${store[@]}" bud --isolation chroot --format docker --build-arg BASE=localhost/parley-base -t parley "$top" > "$work/build.log" 2>&1 ||
+  { tail -n 40 "$work/build.log"; fails 'the Dockerfile builds'; }
+ok 'the Dockerfile builds'
+buildah "${store[@]}" inspect --type image parley > "$work/image.json"
+node "$here/facts.mjs" "$work/image.json"
 
-mkdir -p "$work/context"
-say 'making the base'
-base > "$work/base.log" 2>&1 || { tail -n 30 "$work/base.log" >&2; echo 'not ok image: base'; exit 1; }
-say 'building'
-build > "$work/build.log" 2>&1 || { tail -n 40 "$work/build.log" >&2; echo 'not ok image: build'; exit 1; }
-echo 'ok image: build'
-container=$(buildah "${store[@]}" from localhost/parley) && root=$(buildah "${store[@]}" mount "$container") || exit 1
-port=$(free_port)
-inside+=("PARLEY_LISTEN__C2S=127.0.0.1:$port" PARLEY_LISTEN__C2S_TLS=off PARLEY_LISTEN__MANAGEMENT=off)
-mount --bind /proc "$root/proc" && mount --bind /dev "$root/dev"
-
-check 'runs as 10001, not as root' test "$(buildah "${store[@]}" inspect --format '{{.OCIv1.Config.User}}' parley)" = 10001:10001
-check 'holds neither npm nor the compiler' holds_no_npm
-check 'parley version' parley version
-# Not through the function: the process to signal is the server itself.
-chroot --userspec=10001:10001 "$root" "${inside[@]}" /usr/local/bin/parley start > "$work/server.log" 2>&1 &
+# --- the image runs: unprivileged, without capabilities, on a read-only root
+container=$(buildah "${store[@]}" from parley)
+root=$(buildah "${store[@]}" mount "$container")
+for gone in npm npx corepack yarn; do
+  [ ! -e "$root/usr/local/bin/$gone" ] || fails "no $gone in it"
+done
+[ ! -e "$root/app/node_modules/typescript" ] || fails 'no compiler in it'
+ok 'neither npm nor a compiler is in it'
+install -d -o 10001 -g 10001 -m 750 "$work/data"
+read -r port tls management < <(node -e "
+  const servers = [0, 0, 0].map(() => require('net').createServer().listen(0, '127.0.0.1'))
+  setImmediate(() => { console.log(servers.map((s) => s.address().port).join(' ')); servers.forEach((s) => s.close()) })")
+cat > "$work/enter.sh" <<'ENTER'
+set -eu
+root=$1 data=$2; shift 2
+mount --bind "$root" "$root"
+mount -o remount,bind,ro "$root"
+mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs "$root/tmp"
+mount -t proc proc "$root/proc"
+mount --rbind /dev "$root/dev"
+mount --bind "$data" "$root/data"
+# Changing the root needs a capability, so it comes before the user changes.
+exec chroot "$root" /usr/bin/setpriv --reuid=10001 --regid=10001 --clear-groups --no-new-privs --bounding-set=-all \
+  --inh-caps=-all "$@"
+ENTER
+enter() { unshare --mount --pid --fork --kill-child=SIGKILL bash "$work/enter.sh" "$root" "$work/data" \
+  /usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin NODE_ENV=production PARLEY_DATA_DIR=/data HOME=/data \
+  PARLEY_LISTEN__C2S=127.0.0.1:"$port" PARLEY_LISTEN__C2S_TLS=127.0.0.1:"$tls" \
+  PARLEY_LISTEN__MANAGEMENT=127.0.0.1:"$management" "$@"; }
+enter parley start > "$work/server.log" 2>&1 &
 server=$!
-check 'starts on its embedded database and is healthy' ready
-check 'takes a user' added
-check 'offers STARTTLS with its certificate' offers_tls
-check 'SIGTERM ends it with exit code 0' stops
-check 'wrote nothing outside /data and /tmp' test -z "$(find "$root" -xdev -path "$root/data" -prune -o -path "$root/tmp" -prune -o -path "$root/proc" -prune -o -path "$root/dev" -prune -o -newer "$work/build.log" -type f -print)"
-exit "$failed"
+healthy() { kill -0 "$server" 2>/dev/null || fails 'it starts'; enter parley health > "$work/health.log" 2>&1; }
+until_seconds 90 healthy || { cat "$work/health.log"; fails 'parley health says that it can serve'; }
+ok 'starts as 10001 on a read-only root, parley health says that it can serve'
+echo 'a rose by any other name' > "$work/data/password"
+chown 10001:10001 "$work/data/password"; chmod 600 "$work/data/password"
+enter parley user add ana --password-file /data/password || fails 'a user can be added'
+CA=$work/data/tls/localhost.pem node "$here/login.mjs" "$tls" ana 'a rose by any other name' || fails 'a client logs in'
+ok 'a client logs in, the certificate verified'
+# unshare, which waits for it, does not hand signals on.
+kill -TERM "$(pgrep -P "$(pgrep -P "$server" | head -n 1)" | head -n 1)"
+status=0; wait "$server" || status=$?
+server=
+[ "$status" = 0 ] || fails "SIGTERM ends it with exit code 0, not $status"
+ok 'SIGTERM ends it with exit code 0'
