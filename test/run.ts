@@ -28,7 +28,11 @@ if (database && typeof database.connection !== 'string') {
   const { host, user, database: name } = database.connection
   env['PARLEY_TEST_DATABASE_URL'] = `postgres://${user}@${encodeURIComponent(host)}/${name}`
 }
-const run = spawn(process.execPath, ['--test', '--enable-source-maps', ...files], { stdio: 'inherit', env })
+// A file that does not end by itself is ended, and counts as failed.
+const run = spawn(process.execPath, ['--test', '--test-timeout=300000', '--enable-source-maps', ...files], {
+  stdio: 'inherit',
+  env,
+})
 const [status] = (await once(run, 'close')) as [number | null]
 await database?.remove()
 process.exit(status ?? 1)
