@@ -88,13 +88,14 @@ export class Server {
       log,
       authResults: metrics.counters('auth_total', 'Logins by mechanism and result', ['mechanism', 'result']),
       hits,
+      ratelimited: metrics.counter('auth_ratelimited_total', 'Logins refused after too many failures'),
       settings: () => this.#settings,
       secret: parts.secret,
       passwords: this.passwords,
       throttle: this.throttle,
       overloaded: () => parts.memoryUse() * 100 > this.#config.limits.memoryGuard,
     })
-    metrics.watch('c2s_sessions', 'Sessions of clients', () => this.sessionCount)
+    metrics.watch('c2s_sessions', 'Sessions of clients', () => this.#sessionsByState(), ['state'])
     metrics.watch('c2s_streams', 'Streams of clients, bound or not', () => this.#c2s.size)
   }
 
@@ -103,6 +104,17 @@ export class Server {
     const server = new Server(parts)
     await server.#loadModules(parts.config)
     return server
+  }
+
+  /** `available` with presence, `connected` without. */
+  #sessionsByState(): [string[], number][] {
+    let available = 0
+    for (const host of this.hosts.values())
+      for (const session of host.sessions.all()) if (session.presence) available++
+    return [
+      [['available'], available],
+      [['connected'], this.sessionCount - available],
+    ]
   }
 
   get sessionCount(): number {

@@ -6,6 +6,7 @@ import { banner } from './admin/banner.js'
 import { adminCommands, type AdminServices, type SessionFacts } from './admin/commands.js'
 import { serveCommands } from './admin/socket.js'
 import type { Clock } from './base/clock.js'
+import { LimitHits } from './base/limit-hits.js'
 import type { Log } from './base/log.js'
 import { Metrics } from './base/metrics.js'
 import type { Random } from './base/random.js'
@@ -85,6 +86,7 @@ async function closeAll(closings: Closing[]): Promise<void> {
 async function start(settings: StartSettings, closings: Closing[]): Promise<RunningServer> {
   const { config, log, clock, random } = settings
   const metrics = new Metrics({ node: true })
+  metrics.watch('build_info', 'The version that runs', () => [[[settings.version], 1]], ['version'])
   metrics.watch('build_info', 'The version that runs', () => [[[settings.version], 1]], ['version'])
   await makeFolder(resolve(config.dataDir))
   const offline = offlineLimits(config)
@@ -173,6 +175,8 @@ async function openStorage(
 ): Promise<{ database: Database; stores: Stores }> {
   const { url, password, pool, statementTimeout, connectWait } = config.database
   const tell = (line: string) => log.info('database', {}, line)
+  const hits = new LimitHits(metrics)
+  const took = metrics.histograms('db_query_seconds', 'Time of statements by name', queryBounds, 'op')
   const embedded =
     url === undefined ? await startEmbedded({ data: config.dataDir, clock, tell, signal }) : undefined
   if (embedded) closings.push(() => embedded.stop())
@@ -185,6 +189,8 @@ async function openStorage(
       if (state === 'up') log.info('database.up', { reason })
       else log.error('database.down', { reason })
     },
+    onQuery: (op, seconds) => took.of(op).observe(seconds),
+    onBusy: () => hits.add('database_queue'),
   })
   closings.push(() => database.close())
   await database.waitUntilReady(connectWait, tell, signal)
@@ -196,6 +202,9 @@ async function openStorage(
   metrics.watch('db_pool', 'Connections to the database', () => poolFigures(database), ['state'])
   return { database, stores }
 }
+
+/** Seconds. */
+const queryBounds = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10]
 
 function poolFigures({ figures: { open, idle, waiting } }: Database): [string[], number][] {
   return [
@@ -337,8 +346,8 @@ function readinessOf(database: Database): Readiness {
     : { ready: false, reasons: [`the database ${database.address} does not answer`] }
 }
 
-/** Part of the heap's limit that is in use. */
+/** Part of the heap's limit that is in use; what waits in sockets is counted too, though it lies beside the heap. */
 function memoryUse(): number {
-  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics()
-  return used / limit
+  const { used_heap_size: used, external_memory: beside, heap_size_limit: limit } = getHeapStatistics()
+  return (used + beside) / limit
 }

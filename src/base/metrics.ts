@@ -24,6 +24,12 @@ export interface Histogram {
   observe(value: number): void
 }
 
+/** A histogram per value of one label. */
+export interface Histograms {
+  /** Keep the result where it is used often. Past 1,000 values everything new counts as `other`. */
+  of(value: string): Histogram
+}
+
 /** What a gauge read at scrape time gives: a number, or one per combination of label values. */
 export type Reading = number | Iterable<readonly [readonly string[], number]>
 
@@ -59,6 +65,11 @@ export class Metrics {
     const family = this.#family('histogram', name, help, [])
     family.buckets ??= new Buckets(bounds)
     return family.buckets
+  }
+
+  histograms(name: string, help: string, bounds: readonly number[], label: string): Histograms {
+    const family = this.#family('histogram', name, help, [label])
+    return { of: (value) => family.bucketsOf(value, bounds) }
   }
 
   /** The value of a counter or gauge, for tests and the command line; undefined when there is none. */
@@ -103,6 +114,7 @@ class Cell implements Counter, Gauge {
 class Family {
   read: (() => Reading) | undefined
   buckets: Buckets | undefined
+  readonly #byLabel = new Map<string, Buckets>()
   readonly #cells = new Map<string, { readonly values: readonly string[]; readonly cell: Cell }>()
 
   constructor(
@@ -125,6 +137,15 @@ class Family {
     return cell
   }
 
+  bucketsOf(value: string, bounds: readonly number[]): Buckets {
+    const there = this.#byLabel.get(value)
+    if (there) return there
+    if (this.#byLabel.size >= maxCells && value !== 'other') return this.bucketsOf('other', bounds)
+    const made = new Buckets(bounds)
+    this.#byLabel.set(value, made)
+    return made
+  }
+
   find(values: readonly string[]): number | undefined {
     for (const [labels, value] of this.#samples())
       if (labels.length === values.length && labels.every((label, index) => label === values[index]))
@@ -138,6 +159,8 @@ class Family {
       `# TYPE ${this.name} ${this.kind}`,
     ]
     if (this.buckets) lines.push(...this.buckets.lines(this.name))
+    for (const [value, buckets] of this.#byLabel)
+      lines.push(...buckets.lines(this.name, `${this.labels[0]}="${escapeLabel(value)}"`))
     for (const [values, value] of this.#samples())
       lines.push(`${this.name}${this.#labelled(values)} ${value}`)
     return `${lines.join('\n')}\n`
@@ -171,13 +194,15 @@ class Buckets implements Histogram {
     this.#sum += value
   }
 
-  lines(name: string): string[] {
+  /** `label` as `name="value"`, or none. */
+  lines(name: string, label = ''): string[] {
+    const [before, all] = label === '' ? ['', ''] : [`${label},`, `{${label}}`]
     let count = 0
     const lines = [...this.bounds, Infinity].map((bound, index) => {
       count += this.#counts[index] ?? 0
-      return `${name}_bucket{le="${bound === Infinity ? '+Inf' : bound}"} ${count}`
+      return `${name}_bucket{${before}le="${bound === Infinity ? '+Inf' : bound}"} ${count}`
     })
-    return [...lines, `${name}_sum ${this.#sum}`, `${name}_count ${count}`]
+    return [...lines, `${name}_sum${all} ${this.#sum}`, `${name}_count${all} ${count}`]
   }
 }
 

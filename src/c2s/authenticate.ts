@@ -109,6 +109,7 @@ function contextOf(client: Client): SaslContext {
       client.claimed = local
       if (parts.throttle.wait(keyOf(address, local, host.domain)) > 0) {
         parts.hits.add('lockout_failures')
+        parts.ratelimited.add()
         throw new Throttled()
       }
       const account = await host.account(local)

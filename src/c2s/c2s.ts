@@ -5,7 +5,7 @@ import { starttls } from './starttls.js'
 import type { Clock, Timer } from '../base/clock.js'
 import type { LimitHits } from '../base/limit-hits.js'
 import type { Log } from '../base/log.js'
-import type { Counters } from '../base/metrics.js'
+import type { Counter, Counters } from '../base/metrics.js'
 import { TokenBucket, type Throttle } from '../base/rate.js'
 import type { Random } from '../base/random.js'
 import type { Host } from '../host/host.js'
@@ -54,6 +54,8 @@ export interface C2sParts {
   /** Logins by mechanism and result. */
   readonly authResults: Counters
   readonly hits: LimitHits
+  /** Logins refused after too many failures. */
+  readonly ratelimited: Counter
   /** Asked for each new connection, so that a reload counts from the next one on. */
   readonly settings: () => C2sSettings
   /** At least 32 bytes that stay the same over restarts: salts for accounts that do not exist. */

@@ -23,6 +23,10 @@ export interface DatabaseOptions {
   readonly waiting?: number
   /** Told when the database goes away and when it is back; `reason` is for the log. */
   readonly onState?: (state: DatabaseState, reason: string) => void
+  /** Told how long each statement took, with the wait for a connection; transactions count as one. */
+  readonly onQuery?: (op: string, seconds: number) => void
+  /** Told when a caller is refused because too many wait. */
+  readonly onBusy?: () => void
 }
 
 export type DatabaseState = 'up' | 'down'
@@ -58,8 +62,10 @@ const int8 = 20
 export class Database {
   /** Where it is, without the password. */
   readonly address: string
-  readonly #options: Required<Omit<DatabaseOptions, 'onState' | 'connection'>>
+  readonly #options: Required<Omit<DatabaseOptions, 'onState' | 'onQuery' | 'onBusy' | 'connection'>>
   readonly #onState: ((state: DatabaseState, reason: string) => void) | undefined
+  readonly #onQuery: ((op: string, seconds: number) => void) | undefined
+  readonly #onBusy: (() => void) | undefined
   readonly #pool: pg.Pool
   readonly #counts = { queries: 0, repeats: 0, lost: 0, refused: 0 }
   #state: DatabaseState = 'up'
@@ -69,6 +75,8 @@ export class Database {
     const defaults = { size: 10, statementTimeout: 10_000, connectTimeout: 5000, waiting: 1000 }
     this.#options = { ...defaults, ...options }
     this.#onState = options.onState
+    this.#onQuery = options.onQuery
+    this.#onBusy = options.onBusy
     const config = this.#config(options.connection)
     this.address = addressOf(config)
     this.#pool = new pg.Pool(config)
@@ -104,10 +112,14 @@ export class Database {
     values: readonly unknown[] = [],
     { repeatable = /^\s*SELECT\b/i.test(sql) }: Repeat = {},
   ): Promise<R[]> {
-    return this.#repeated(async (client) => {
-      const { rows } = await client.query<R>({ name, text: sql, values: values as unknown[] })
-      return rows
-    }, repeatable)
+    return this.#repeated(
+      name,
+      async (client) => {
+        const { rows } = await client.query<R>({ name, text: sql, values: values as unknown[] })
+        return rows
+      },
+      repeatable,
+    )
   }
 
   /**
@@ -118,20 +130,24 @@ export class Database {
     run: (transaction: Transaction) => Promise<T>,
     { repeatable = false }: Repeat = {},
   ): Promise<T> {
-    return this.#repeated(async (client, stage) => {
-      stage.committing = false
-      await client.query('BEGIN')
-      let result: T
-      try {
-        result = await run(transactionOn(client))
-      } catch (error) {
-        if (classify(error) !== 'lost') await client.query('ROLLBACK')
-        throw error
-      }
-      stage.committing = true
-      await client.query('COMMIT')
-      return result
-    }, repeatable)
+    return this.#repeated(
+      'transaction',
+      async (client, stage) => {
+        stage.committing = false
+        await client.query('BEGIN')
+        let result: T
+        try {
+          result = await run(transactionOn(client))
+        } catch (error) {
+          if (classify(error) !== 'lost') await client.query('ROLLBACK')
+          throw error
+        }
+        stage.committing = true
+        await client.query('COMMIT')
+        return result
+      },
+      repeatable,
+    )
   }
 
   /**
@@ -176,9 +192,11 @@ export class Database {
   }
 
   async #repeated<T>(
+    op: string,
     work: (client: pg.PoolClient, stage: { committing: boolean }) => Promise<T>,
     repeatable: boolean,
   ): Promise<T> {
+    const began = this.#options.clock.now()
     for (let attempt = 1; ; attempt++) {
       const client = await this.#connect()
       const stage = { committing: true }
@@ -186,6 +204,7 @@ export class Database {
         this.#counts.queries++
         const result = await work(client, stage)
         client.release()
+        this.#onQuery?.(op, (this.#options.clock.now() - began) / 1000)
         return result
       } catch (error) {
         const failure = classify(error)
@@ -207,6 +226,7 @@ export class Database {
     }
     if (this.#pool.waitingCount >= this.#options.waiting) {
       this.#counts.refused++
+      this.#onBusy?.()
       throw new StorageUnavailable('too many queries wait for a connection')
     }
     try {
@@ -276,8 +296,9 @@ export class Database {
       types,
       max: size,
       connectionTimeoutMillis: connectTimeout,
-      statement_timeout: statementTimeout,
-      query_timeout: statementTimeout + silence,
+      // 0 is none, to the server.
+      statement_timeout: Number.isFinite(statementTimeout) ? statementTimeout : 0,
+      query_timeout: Math.min(statementTimeout + silence, unlimited),
       idle_in_transaction_session_timeout: 60_000,
       idleTimeoutMillis: 60_000,
       keepAlive: true,

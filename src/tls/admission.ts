@@ -20,16 +20,25 @@ export class Visitor {
 }
 
 export class Admission {
-  readonly #visitors = new Lru<string, Visitor>(100_000)
+  #visitors = new Lru<string, Visitor>(100_000)
+  #limits: AdmissionLimits
 
   constructor(
     private readonly clock: Clock,
-    public limits: AdmissionLimits = {},
-  ) {}
+    limits: AdmissionLimits = {},
+  ) {
+    this.#limits = limits
+  }
+
+  /** Everybody begins anew under new limits; who is there already is no longer counted. */
+  set limits(limits: AdmissionLimits) {
+    this.#limits = limits
+    this.#visitors = new Lru(100_000)
+  }
 
   /** Counts a connection from `address`, or says why it must go. To be undone by `open--` once, when it is no stranger any more. */
   admit(address: string): Visitor | 'too many open' | 'too many new' {
-    const { open = 50, rate = 20, burst = 100 } = this.limits
+    const { open = 50, rate = 20, burst = 100 } = this.#limits
     const key = networkOf(address)
     let visitor = this.#visitors.get(key)
     if (!visitor) {

@@ -6,7 +6,7 @@ import type { Server as TlsServer, TLSSocket } from 'node:tls'
 import type { Clock } from '../base/clock.js'
 import { LimitHits } from '../base/limit-hits.js'
 import type { Log } from '../base/log.js'
-import type { Counters, Metrics } from '../base/metrics.js'
+import type { Counter, Counters, Metrics } from '../base/metrics.js'
 import type { Admission } from './admission.js'
 import type { Certificates, KeyPair } from './certificates.js'
 import { readClientHello } from './client-hello.js'
@@ -53,6 +53,7 @@ export class Listener {
   readonly #share: TransportShare
   readonly #refused: Counters
   readonly #hits: LimitHits
+  readonly #accepted: { readonly ipv4: Counter; readonly ipv6: Counter }
 
   /** Rejects with `ListenError`. When IPv6 is off on this machine, `::` listens on 0.0.0.0 and the log says so. */
   static async open(options: ListenerOptions): Promise<Listener> {
@@ -90,6 +91,13 @@ export class Listener {
       closed: (transport) => this.#transports.delete(transport),
     }
     this.#hits = new LimitHits(metrics)
+    const accepted = metrics.counters('c2s_connections_total', 'Connections of clients', [
+      'transport',
+      'tls',
+      'family',
+    ])
+    const tls = kind === 'plain' ? 'none' : kind
+    this.#accepted = { ipv4: accepted.of('tcp', tls, 'ipv4'), ipv6: accepted.of('tcp', tls, 'ipv6') }
     this.#refused = metrics.counters(
       'connections_refused_total',
       'Connections closed at once because their address had too many.',
@@ -159,6 +167,7 @@ export class Listener {
       socket.destroy()
       return
     }
+    this.#accepted[address.includes(':') ? 'ipv6' : 'ipv4'].add()
     const Kind = certificates && kind !== 'direct' ? StartTlsTransport : TcpTransport
     const transport = new Kind(socket, this.#share, address, visitor)
     this.#transports.add(transport)

@@ -204,5 +204,22 @@ scene(
     await romeo.settled()
     assert.equal(hits(stage, 'memory_guard'), 2)
   },
-  { memoryUse: () => memory, set: ['limits.c2s_rate=off'] },
+  { memoryUse: () => memory, set: ['limits.c2s_rate=off'], wire: 'pipe' },
 )
+
+scene('metrics: what there is has a name and a figure', async ({ romeo, juliet, stage }) => {
+  await romeo.online()
+  await juliet.connects()
+  assert.equal(stage.metrics.valueOf('c2s_sessions', 'available'), 1)
+  assert.equal(stage.metrics.valueOf('c2s_sessions', 'connected'), 1)
+  const text = await stage.metrics.text()
+  for (const name of [
+    'auth_total',
+    'auth_ratelimited_total',
+    'stanzas_total',
+    'limit_hits_total',
+    'c2s_streams',
+  ])
+    assert.match(text, new RegExp(`^parley_${name}[ {]`, 'm'))
+  assert.doesNotMatch(text, /capulet|romeo|juliet/, 'no address is a label')
+})

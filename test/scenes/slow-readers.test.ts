@@ -30,7 +30,7 @@ scene(
     await receivesAll(juliet, 0, 100)
     assert.equal((await romeo.next()).attrs['id'], 'late')
   },
-  { set },
+  { set, wire: 'pipe' },
 )
 
 for (const wire of ['pipe', 'tcp', 'tls'] as const)
@@ -75,7 +75,7 @@ scene(
     assert.equal(hits(stage, 'write_timeout'), 1)
     assert.ok(stage.logged.some((line) => line.includes('stream.slow')))
   },
-  { set: [...set, 'limits.idle_ping=off'], logLevel: 'info' },
+  { set: [...set, 'limits.idle_ping=off'], logLevel: 'info', wire: 'pipe' },
 )
 
 scene(
@@ -98,5 +98,5 @@ scene(
     await juliet.hearsNothingMore()
     assert.equal(await stage.stores.offline.count(account!.id), 0)
   },
-  { set },
+  { set, wire: 'pipe' },
 )

@@ -58,3 +58,25 @@ test('a name has one kind and one set of labels', () => {
 test('the metrics of Node itself are there on demand', async () => {
   assert.match(await new Metrics({ node: true }).text(), /nodejs_eventloop_lag_p99_seconds/)
 })
+
+test('a histogram per value of a label', async () => {
+  const metrics = new Metrics()
+  const took = metrics.histograms('took_seconds', 'Time', [0.1, 1], 'op')
+  took.of('read').observe(0.05)
+  took.of('read').observe(5)
+  took.of('write').observe(0.5)
+  const lines = (await metrics.text()).split('\n')
+  for (const line of [
+    '# TYPE parley_took_seconds histogram',
+    'parley_took_seconds_bucket{op="read",le="0.1"} 1',
+    'parley_took_seconds_bucket{op="read",le="1"} 1',
+    'parley_took_seconds_bucket{op="read",le="+Inf"} 2',
+    'parley_took_seconds_sum{op="read"} 5.05',
+    'parley_took_seconds_count{op="read"} 2',
+    'parley_took_seconds_count{op="write"} 1',
+  ])
+    assert.ok(lines.includes(line), line)
+  for (let i = 0; i < 2000; i++) took.of(`op${i}`).observe(1)
+  const count = (await metrics.text()).match(/took_seconds_count/g)?.length
+  assert.equal(count, 1001)
+})
