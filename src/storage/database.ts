@@ -3,7 +3,7 @@ import pg from 'pg'
 import type { Clock } from '../base/clock.js'
 import { pause } from '../base/clock.js'
 import { StorageRefused, StorageUnavailable } from './errors.js'
-import { classify, isRefusal, reasonOf } from './failure.js'
+import { classify, isRefusal, isSilence, reasonOf } from './failure.js'
 
 export { StorageRefused, StorageUnavailable } from './errors.js'
 
@@ -211,6 +211,8 @@ export class Database {
         client.release(failure === 'lost' || failure === 'stale' || failure === 'busy')
         if (failure === 'ours') throw error
         if (failure === 'lost') this.#counts.lost++
+        // Not even its own time limit made it answer: nobody else need wait as long.
+        if (isSilence(error)) this.#down(error)
         const may = failure === 'lost' ? repeatable || !stage.committing : failure !== 'busy'
         if (!may || attempt === attempts) throw unavailable(error)
         this.#counts.repeats++
@@ -243,7 +245,16 @@ export class Database {
     if (this.#state === 'down' || this.#closed) return
     this.#state = 'down'
     this.#onState?.('down', reasonOf(error))
+    void this.#dropIdle()
     this.#lookAgain(0)
+  }
+
+  /** Connections from before are not worth a look: each would have to be waited for. */
+  async #dropIdle(): Promise<void> {
+    for (let left = this.#pool.idleCount; left > 0; left--) {
+      const client = await this.#pool.connect().catch(() => undefined)
+      client?.release(true)
+    }
   }
 
   #lookAgain(round: number): void {

@@ -44,6 +44,11 @@ export function classify(error: unknown): Failure {
   return systemCodes.has(code) || lostWords.test(error.message) ? 'lost' : 'ours'
 }
 
+/** The connection stands, but the server did not answer within its own time limit and some seconds. */
+export function isSilence(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('Query read timeout')
+}
+
 /** The cause in the admin's words, without secrets: the server's own sentence, or the system's. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
@@ -57,7 +62,7 @@ export function reasonOf(error: unknown): string {
     ENETUNREACH: 'no route to the network',
     ECONNRESET: 'connection reset',
   }
-  if (/connection timeout|timeout expired/.test(error.message)) return 'no answer'
+  if (/connection timeout|timeout expired|^Query read timeout/.test(error.message)) return 'no answer'
   return plain[codeOf(error)] ?? (error.message || codeOf(error))
 }
 
