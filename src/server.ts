@@ -78,7 +78,10 @@ export class Server {
       this.#router.addHost(host, new Presence(host, road))
     }
     this.hosts = hosts
-    this.passwords = new Passwords(random, { iterations: config.auth.iterations })
+    this.passwords = new Passwords(random, {
+      iterations: config.auth.iterations,
+      onBusy: () => hits.add('password_queue'),
+    })
     this.throttle = new Throttle(clock, throttleLimits(config))
     this.#c2s = new C2s({
       hosts,

@@ -4,6 +4,7 @@ import { IqTable } from './iq-table.js'
 import type { Contribution, Events, Identity, ServiceKey, StreamFeature } from './module.js'
 import type { Clock } from '../base/clock.js'
 import type { Log } from '../base/log.js'
+import { LimitHits } from '../base/limit-hits.js'
 import type { Counter, Metrics } from '../base/metrics.js'
 import type { Random } from '../base/random.js'
 import type { Roster } from '../session/roster.js'
@@ -72,6 +73,8 @@ export class Host {
   readonly stores: Stores
   readonly roster: Roster
   readonly sessionsPerAccount: () => number
+  /** Counts a limit that was met. */
+  readonly hits: LimitHits
   tables: Tables
   readonly #metrics: Metrics
   readonly #route: (stanza: Stanza) => void | Promise<void>
@@ -88,6 +91,7 @@ export class Host {
     this.random = parts.random
     this.log = parts.log
     this.#metrics = parts.metrics
+    this.hits = new LimitHits(parts.metrics)
     this.stores = parts.stores
     this.#route = parts.route
     this.sessionsPerAccount = parts.sessionsPerAccount

@@ -46,7 +46,9 @@ export default defineModule({
       storing.set(local, others.add(stored))
       try {
         // XEP-0160 §2: told, not silent, when there is no more room.
-        if ((await stored) !== 'stored') return new StanzaError('service-unavailable')
+        const outcome = await stored
+        if (outcome === 'full') host.hits.add('offline_messages')
+        if (outcome !== 'stored') return new StanzaError('service-unavailable')
         kept.add()
         return handled
       } catch (error) {

@@ -93,8 +93,9 @@ export default defineModule({
       const network = networkOf(remote)
       const bucket = attempts.get(network) ?? new TokenBucket((count * 1000) / per, count, host.clock)
       attempts.set(network, bucket)
-      if (!bucket.admit(1))
-        throw new StanzaError('resource-constraint', 'Too many attempts from your address; try again later.')
+      if (bucket.admit(1)) return
+      host.hits.add('registration')
+      throw new StanzaError('resource-constraint', 'Too many attempts from your address; try again later.')
     }
 
     /** After authentication. XEP-0077 §3.1: the account there is, without its password. */

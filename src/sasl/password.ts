@@ -13,6 +13,8 @@ export interface PasswordOptions {
   readonly inFlight?: number
   /** Derivations that may wait for their turn. Default 500, some seconds of work. */
   readonly waiting?: number
+  /** Told when one is refused because too many wait. */
+  readonly onBusy?: () => void
 }
 
 /** A password that cannot be one; the message says why and suits the user. */
@@ -40,6 +42,7 @@ export class Passwords implements PasswordCheck {
   readonly #random: Random
   readonly #inFlight: number
   readonly #waiting: number
+  readonly #onBusy: (() => void) | undefined
   readonly #queue: (() => void)[] = []
   #running = 0
 
@@ -48,6 +51,7 @@ export class Passwords implements PasswordCheck {
     this.iterations = options.iterations ?? 10_000
     this.#inFlight = options.inFlight ?? Math.max(1, Math.min(3, availableParallelism() - 1))
     this.#waiting = options.waiting ?? 500
+    this.#onBusy = options.onBusy
   }
 
   /**
@@ -82,9 +86,10 @@ export class Passwords implements PasswordCheck {
 
   async #stretch(password: string, salt: Buffer, rounds: number, hash: Hash): Promise<Buffer> {
     if (this.#running < this.#inFlight) this.#running++
-    else if (this.#queue.length >= this.#waiting)
+    else if (this.#queue.length >= this.#waiting) {
+      this.#onBusy?.()
       throw new PasswordsBusy('too many passwords wait to be checked')
-    else await new Promise<void>((turn) => this.#queue.push(turn))
+    } else await new Promise<void>((turn) => this.#queue.push(turn))
     try {
       return await stretch(password, salt, rounds, hashBytes[hash], digestName(hash))
     } finally {

@@ -13,6 +13,7 @@ import {
   type SubscriptionType,
   type Transition,
 } from './subscription.js'
+import type { LimitHits } from '../base/limit-hits.js'
 import type { Counter } from '../base/metrics.js'
 import type { Random } from '../base/random.js'
 import { StanzaError } from '../stanza/errors.js'
@@ -45,6 +46,7 @@ export interface RosterHost {
   readonly sessions: Sessions
   readonly accounts: Accounts
   readonly random: Random
+  readonly hits: LimitHits
   counter(name: string, help: string): Counter
   /** On the road, as said by an account of this host; not waited for. */
   send(stanza: Stanza): void
@@ -282,6 +284,7 @@ export class Roster {
 
   async #apply(contacts: Contacts, { jid, contact }: Change): Promise<void> {
     if (contact?.listed && !contacts.get(jid).listed && contacts.listed.length >= this.#size()) {
+      this.#host.hits.add('roster_size')
       throw new StanzaError('resource-constraint', 'The roster is full', { type: 'cancel' })
     }
     const version = contact

@@ -223,3 +223,48 @@ scene('metrics: what there is has a name and a figure', async ({ romeo, juliet, 
     assert.match(text, new RegExp(`^parley_${name}[ {]`, 'm'))
   assert.doesNotMatch(text, /capulet|romeo|juliet/, 'no address is a label')
 })
+
+scene(
+  'limits.offline_messages: what is over comes back, and takes no place',
+  async ({ romeo, juliet, stage }) => {
+    await romeo.online()
+    await stage.account('juliet', juliet.domain, 'wherefore')
+    const send = (id: number) =>
+      romeo.sends(`<message to='${juliet.bare}' type='chat' id='m${id}'><body>{any}</body></message>`)
+    for (let id = 0; id < 3; id++) send(id)
+    await romeo.hearsNothingMore()
+    for (let id = 3; id < 300; id++) send(id)
+    for (let id = 3; id < 300; id++)
+      await romeo.receives(
+        `<message type='error' id='m${id}'><error><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`,
+      )
+    assert.equal(hits(stage, 'offline_messages'), 297)
+    const account = await stage.stores.accounts.get(juliet.domain, 'juliet')
+    assert.equal(await stage.stores.offline.count(account!.id), 3)
+  },
+  { set: ['limits.offline_messages=3', 'limits.c2s_stanza_rate=off'] },
+)
+
+scene(
+  'limits.roster_size, registration attempts: what is over is refused and counted',
+  async ({ romeo, paris, stage }) => {
+    await romeo.online()
+    const item = (id: number) => `<query xmlns='jabber:iq:roster'><item jid='c${id}@x.example'/></query>`
+    for (let id = 0; id < 5; id++) assert.equal((await romeo.sets(item(id))).attrs['type'], 'result')
+    for (let id = 5; id < 100; id++) await romeo.isRefused('resource-constraint', 'set', item(id))
+    assert.equal(hits(stage, 'roster_size'), 95)
+
+    await paris.opens()
+    const account = (id: number) =>
+      `<iq type='set' id='r${id}'><query xmlns='jabber:iq:register'><username>p${id}</username><password>x</password></query></iq>`
+    for (let id = 0; id < 3; id++) assert.equal((await paris.asks(account(id))).attrs['type'], 'result')
+    for (let id = 3; id < 50; id++) {
+      const reply = await paris.asks(account(id))
+      assert.ok(reply.child('error', 'jabber:client')?.child('resource-constraint'))
+    }
+    assert.equal(hits(stage, 'registration'), 47)
+  },
+  {
+    set: ['limits.roster_size=5', 'modules.registration.enabled=true', 'modules.registration.attempts=3/h'],
+  },
+)

@@ -1,6 +1,7 @@
 // Rosters on the store in memory: requests and pushes (RFC 6121 §2), one writer at a time, and what stays in memory.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { LimitHits } from '../../../src/base/limit-hits.js'
 import { Metrics } from '../../../src/base/metrics.js'
 import { CountingRandom } from '../../../src/base/random.js'
 import { readRosterSet } from '../../../src/session/roster-query.js'
@@ -38,6 +39,7 @@ class Desk {
     })
   }
 
+  readonly hits = new LimitHits(new Metrics())
   counter(name: string, help: string) {
     return this.metrics.counter(name, help)
   }
