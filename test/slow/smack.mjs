@@ -23,6 +23,8 @@ const set = [
   'modules.registration.enabled=true',
   'modules.registration.attempts=off',
   'limits.login_timeout=off',
+  // Its clients question each other without sharing presence.
+  'modules.strangers.enabled=false',
 ]
 const server = await startServer(values.server, join(folder, 'server'), { address, port: 5222, set })
 try {
