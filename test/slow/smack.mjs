@@ -45,10 +45,7 @@ try {
   for (const name of first.succeeded)
     if (!mustPass.includes(name)) console.log(`  passes, and is not listed in passes.txt: ${name}`)
   for (const name of first.failed) if (!mustPass.includes(name)) console.log(`  skipped: ${name}`)
-  if (failed > 0)
-    console.log(
-      `--- ${tries.at(-1).tail}\n--- the server's last words\n${server.tail()}`,
-    )
+  if (failed > 0) console.log(`--- ${tries.at(-1).tail}\n--- the server's last words\n${server.tail()}`)
 } finally {
   await server.stop()
   rmSync(folder, { recursive: true, force: true })
