@@ -32,7 +32,7 @@ function inMemory(
   modes: Record<string, number> = {},
 ) {
   const access: FileAccess = {
-    folder: '/work',
+    folder: '/home/ana',
     uid: 10001,
     read(file) {
       const there = files[file]
@@ -72,14 +72,14 @@ test('with nothing at all: localhost, the embedded database, ./data', () => {
   const { config, warnings } = load()
   assert.deepEqual(warnings, [])
   assert.deepEqual(config.domains, ['localhost'])
-  assert.equal(config.dataDir, '/work/data')
+  assert.equal(config.dataDir, '/home/ana/data')
   assert.equal(config.database.url, undefined)
   assert.deepEqual(config.listen, {
     c2s: [{ host: '::', port: 5222 }],
     c2sTls: [{ host: '::', port: 5223 }],
     c2sPlain: [],
     management: [{ host: '127.0.0.1', port: 5280 }],
-    adminSocket: '/work/data/parley.sock',
+    adminSocket: '/home/ana/data/parley.sock',
   })
   assert.equal(config.limits.c2sStanzaSize, 262_144)
   assert.deepEqual(config.limits.c2sRate, { count: 20_000, per: 1000 })
@@ -191,7 +191,7 @@ test('names of the environment follow the path, with lists, modules and domains'
     { host: '127.0.0.1', port: 1 },
     { host: '::1', port: 2 },
   ])
-  assert.deepEqual(config.hosts.get('a.example')?.tls, { certificate: '/work/a.pem', key: '/a.key' })
+  assert.deepEqual(config.hosts.get('a.example')?.tls, { certificate: '/home/ana/a.pem', key: '/a.key' })
   assert.equal(config.hosts.get('b.example')?.modules.get('last-activity')?.options['tellStatus'], false)
 })
 
@@ -257,7 +257,7 @@ test('TOML that cannot be parsed: line, column and what stands there', () => {
 test('a file that is not there or may not be read', () => {
   assert.equal(
     report(undefined, { file: 'other.toml', files: inMemory({}) }),
-    `other.toml  no such file\n   create it, or correct the path (seen from /work)\n${oneError}`,
+    `other.toml  no such file\n   create it, or correct the path (seen from /home/ana)\n${oneError}`,
   )
   assert.equal(
     report(undefined, { file: 'x.toml', files: inMemory({ 'x.toml': { code: 'EACCES' } }) }),
@@ -321,7 +321,7 @@ test('a secret file that is missing, unreadable, empty, too long or open to all:
       ?.replaceAll(`/${file}`, file) ?? ''
   assert.equal(
     at('gone'),
-    'env PARLEY_DATABASE__PASSWORD_FILE  gone: no such file\n   create it, or correct the path (seen from /work)',
+    'env PARLEY_DATABASE__PASSWORD_FILE  gone: no such file\n   create it, or correct the path (seen from /home/ana)',
   )
   assert.equal(
     at('none'),
