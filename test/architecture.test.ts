@@ -23,8 +23,23 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   router: ['base', 'xml', 'stanza', 'storage', 'session', 'host'],
   modules: ['base', 'xml', 'stanza', 'storage', 'stream', 'session', 'host', 'sasl'],
   c2s: ['base', 'xml', 'sasl', 'stanza', 'storage', 'stream', 'tls', 'session', 'host', 'router'],
+  dns: ['base'],
+  s2s: [
+    'base',
+    'xml',
+    'sasl',
+    'stanza',
+    'config',
+    'storage',
+    'stream',
+    'tls',
+    'session',
+    'host',
+    'router',
+    'dns',
+  ],
   http: ['base', 'config', 'stanza', 'storage', 'session', 'host', 'router', 'c2s', 'stream'],
-  admin: ['base', 'config', 'stanza', 'storage', 'session', 'host', 'router'],
+  admin: ['base', 'config', 'stanza', 'storage', 'session', 'host', 'router', 'dns', 's2s'],
 }
 
 interface Source {

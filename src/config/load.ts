@@ -229,6 +229,15 @@ function finish(written: Written, reader: Reader): ServerConfig | undefined {
     )
   }
   checkListeners(written, reader)
+  const peers = byDomain(rest.s2s.domain, ['s2s', 'domain'], reader)
+  const components = byDomain(rest.component, ['component'], reader)
+  for (const name of components.keys())
+    if (domains.includes(name))
+      reader.problem(
+        ['component', name],
+        'is a domain of this server itself',
+        'give the component a domain of its own',
+      )
   const shared = tlsOf(rest.tls, ['tls'], reader)
   const hosts = new Map(
     domains.map((name): [string, HostConfig] => {
@@ -238,7 +247,27 @@ function finish(written: Written, reader: Reader): ServerConfig | undefined {
     }),
   )
   const adminSocket = rest.listen.adminSocket ?? join(rest.dataDir, socketName)
-  return { ...rest, listen: { ...rest.listen, adminSocket }, domains, hosts }
+  return {
+    ...rest,
+    s2s: { ...rest.s2s, domain: peers },
+    component: components,
+    listen: { ...rest.listen, adminSocket },
+    domains,
+    hosts,
+  }
+}
+
+/** A table of domains under their prepared names. */
+function byDomain<T>(table: ReadonlyMap<string, T>, path: Path, reader: Reader): ReadonlyMap<string, T> {
+  const prepared = new Map<string, T>()
+  for (const [key, value] of table) {
+    const [name] = domainOf(key)
+    if (name === undefined)
+      reader.problem([...path, key], 'is not a domain', 'write a name such as "example.net"')
+    else if (prepared.has(name)) reader.problem([...path, key], `is "${name}", which is there already`)
+    else prepared.set(name, value)
+  }
+  return prepared
 }
 
 function checkListeners({ listen }: Written, reader: Reader): void {
@@ -249,11 +278,21 @@ function checkListeners({ listen }: Written, reader: Reader): void {
         `= "${host}:${port}"  is not a loopback address: passwords would cross the network in clear text`,
         `write "127.0.0.1:${port}", or use listen.c2s, which has TLS`,
       )
+  for (const { host, port } of listen.component)
+    if (!isLoopback(host))
+      reader.problem(
+        ['listen', 'component'],
+        `= "${host}:${port}"  is not a loopback address: components connect without TLS`,
+        `write "127.0.0.1:${port}", and a tunnel for a component on another machine`,
+      )
   const seen = new Map<string, string>()
   const all: [string, readonly Address[]][] = [
     ['c2s', listen.c2s],
     ['c2s_tls', listen.c2sTls],
     ['c2s_plain', listen.c2sPlain],
+    ['s2s', listen.s2s],
+    ['s2s_tls', listen.s2sTls],
+    ['component', listen.component],
     ['management', listen.management],
   ]
   for (const [key, addresses] of all)

@@ -1,5 +1,5 @@
 /** Documents made from the option schemas: the annotated example and the reference. */
-import { isSecret, written } from '../base/schema.js'
+import { isSecret, required, written } from '../base/schema.js'
 import type { Node, Option, Path, Reload, Schema, Table } from '../base/schema.js'
 import { nameOf } from './layers.js'
 import { serverSchema } from './server.js'
@@ -57,7 +57,7 @@ function tablesOf(schema: Schema<unknown>, path: Path): string[] {
 
 function exampleLines(name: string, option: Option<unknown>): string[] {
   const key = written(name)
-  const value = option.fallback === undefined ? '"..."' : option.show(option.fallback)
+  const value = !hasDefault(option) ? '"..."' : option.show(option.fallback)
   const twin = isSecret(option) ? `#${key}_file = "..."\n` : ''
   return [`\n${comment(`${option.doc}${notes[option.reload]}`)}#${key} = ${value}\n${twin}`]
 }
@@ -65,7 +65,13 @@ function exampleLines(name: string, option: Option<unknown>): string[] {
 /** Tables of the admin's naming are shown for a name, wholly commented out. */
 function namedTable({ each, doc }: Table<unknown>, path: Path): string {
   const inner = (each as Schema<unknown>).fields
-  const tables = Object.entries(inner).map(([name, node]) => {
+  const fields = Object.entries(inner)
+  const keys = fields.flatMap(([name, node]) =>
+    node.shape === 'option' ? exampleLines(name, node as Option<unknown>) : [],
+  )
+  const own = keys.length > 0 ? `#[${nameOf([...path, 'example.net'])}]\n${keys.join('')}` : ''
+  const nested = fields.filter(([, node]) => node.shape !== 'option')
+  const tables = nested.map(([name, node]) => {
     const table = [...path, 'example.org', written(name)]
     const keys =
       written(name) === 'modules'
@@ -75,14 +81,19 @@ function namedTable({ each, doc }: Table<unknown>, path: Path): string {
             .join('')}`
     return keys
   })
-  return `\n${comment(doc)}${tables.join('')}`
+  return `\n${comment(doc)}${own}${tables.join('')}`
 }
 
 function sectionsOf(node: Node<unknown>, path: Path): string[] {
-  if (node.shape === 'table')
+  if (node.shape === 'table') {
+    const { each, doc } = node as Table<unknown>
+    const keys = Object.values((each as Schema<unknown>).fields)
+    if (keys.every(({ shape }) => shape === 'option'))
+      return sectionsOf({ ...each, doc } as Schema<unknown>, [...path, 'NAME'])
     return [
-      `\n## \`[${nameOf([...path, 'NAME'])}]\`\n\n${node.doc} The options are those of \`[tls]\` and \`[modules]\`.\n`,
+      `\n## \`[${nameOf([...path, 'NAME'])}]\`\n\n${doc} The options are those of \`[tls]\` and \`[modules]\`.\n`,
     ]
+  }
   if (node.shape !== 'options') return []
   const fields = Object.entries((node as Schema<unknown>).fields)
   const rows = fields.flatMap(([name, field]) =>
@@ -97,9 +108,13 @@ function sectionsOf(node: Node<unknown>, path: Path): string[] {
 }
 
 function row(key: string, option: Option<unknown>): string {
-  const fallback = option.fallback === undefined ? '' : `\`${option.show(option.fallback)}\``
+  const fallback = !hasDefault(option) ? '' : `\`${option.show(option.fallback)}\``
   const meaning = `${option.doc} Takes ${option.expects}.`
   return `| ${[`\`${key}\``, fallback, effect[option.reload], meaning.replaceAll('|', '\\|')].join(' | ')} |\n`
+}
+
+function hasDefault({ fallback }: Option<unknown>): boolean {
+  return fallback !== undefined && fallback !== required
 }
 
 /** Text as comment lines of at most 100 characters. */

@@ -1,5 +1,6 @@
 /** The server's own options, as schemas: names, meanings, defaults and limits in one place. */
 import {
+  address,
   choice,
   domain,
   duration,
@@ -89,6 +90,15 @@ export function serverSchema(modules: readonly ModuleDeclaration[]) {
     tls: tlsFiles('Certificate and key for every domain that has none of its own in [host."DOMAIN".tls].'),
     database,
     auth,
+    s2s,
+    component: table(
+      options(
+        { secret: secret(required, 'What the component proves to know (XEP-0114).', onConnect) },
+        'An external component, which serves this domain.',
+      ),
+      'External components: [component."irc.example.org"] with the secret that it shares with the server.',
+    ),
+    dns,
     limits,
     log,
     modules: moduleTables(modules, 'Options of the modules, for every domain.'),
@@ -139,6 +149,12 @@ const listen = options(
     c2sPlain: listeners(
       [],
       'Where clients connect without TLS, passwords readable by anyone on the way: loopback addresses only, for tests and for a proxy on this machine.',
+    ),
+    s2s: listeners('[::]:5269', 'Where other servers connect and then start TLS.'),
+    s2sTls: listeners('[::]:5270', 'Where other servers connect with TLS from the first byte.'),
+    component: listeners(
+      '127.0.0.1:5347',
+      'Where external components connect, without TLS: loopback addresses only. Open when there is a [component."DOMAIN"].',
     ),
     management: listeners(
       '127.0.0.1:5280',
@@ -206,6 +222,64 @@ const auth = options(
 )
 
 const off = { off: true } as const
+
+const policies = ['required', 'dialback-ok', 'blocked'] as const
+
+/** How sure we must be of another server before anything is exchanged with it. */
+export type S2sPolicy = (typeof policies)[number]
+
+const s2s = options(
+  {
+    policy: choice(
+      policies,
+      'required',
+      'How other servers prove who they are. required: by a certificate that we can verify, theirs or that of the server that we call back. dialback-ok: a call back by DNS is enough. blocked: no federation.',
+      onConnect,
+    ),
+    caFile: file(
+      undefined,
+      'Certificates of authorities of your own (PEM), trusted for other servers besides the public ones.',
+      onConnect,
+    ),
+    domain: table(
+      options(
+        {
+          policy: choice([...policies, 'default'], 'default', 'The policy for this domain.', onConnect),
+          address: address(
+            undefined,
+            'Where its server is, "HOST:PORT", instead of what DNS says.',
+            onConnect,
+          ),
+          tls: choice(
+            ['starttls', 'direct'],
+            'starttls',
+            'Whether TLS begins with STARTTLS or with the first byte at that address.',
+            onConnect,
+          ),
+        },
+        'What is different for one other domain.',
+      ),
+      'What is different for single other domains: [s2s.domain."example.net"].',
+    ),
+  },
+  'Federation: streams from and to the servers of other domains.',
+)
+
+const dns = options(
+  {
+    servers: list(
+      address(required, ''),
+      [],
+      'The DNS servers to ask, "ADDRESS:PORT". Empty: those of the system.',
+      onConnect,
+    ),
+    timeout: duration('5s', 'How long one question may take, over all servers.', {
+      min: '100ms',
+      ...onConnect,
+    }),
+  },
+  'How other servers are found.',
+)
 
 const limits = options(
   {
@@ -304,6 +378,74 @@ const limits = options(
       ...off,
       ...onConnect,
     }),
+    s2sStanzaSize: size('512KiB', 'The largest stanza another server may send.', {
+      min: '10000B',
+      ...off,
+      ...onConnect,
+    }),
+    s2sRate: rate('200KB/s', 'What one stream of another server may send in the long run.', {
+      bytes: true,
+      ...off,
+      ...onConnect,
+    }),
+    s2sBurst: size('2MB', 'What one stream of another server may send at once before s2s_rate holds.', {
+      min: '512KiB',
+      ...onConnect,
+    }),
+    s2sQueue: number(1000, 'Stanzas that wait for one other domain; more are refused.', {
+      min: 1,
+      ...onConnect,
+    }),
+    s2sQueueSize: size('4MiB', 'Size of the stanzas that wait for one other domain.', {
+      min: '64KiB',
+      ...onConnect,
+    }),
+    s2sRetryMax: duration(
+      '300s',
+      'The longest pause between attempts to reach another server; the first is 1 s.',
+      {
+        min: '1s',
+        ...onConnect,
+      },
+    ),
+    s2sMessageTimeout: duration(
+      '5min',
+      'How long a message waits for an unreachable server before its sender is told.',
+      {
+        min: '1s',
+        ...onConnect,
+      },
+    ),
+    s2sIqTimeout: duration(
+      '60s',
+      'How long an iq waits for an unreachable server before its sender is told.',
+      {
+        min: '1s',
+        ...onConnect,
+      },
+    ),
+    s2sConnectTimeout: duration(
+      '30s',
+      'Time for one attempt to reach another server, from DNS to authentication.',
+      {
+        min: '1s',
+        ...onConnect,
+      },
+    ),
+    s2sIdle: duration('10min', 'A stream to another server without stanzas for so long is closed.', {
+      min: '10s',
+      ...off,
+      ...onConnect,
+    }),
+    s2sDomains: number(100, 'Domains that may authenticate on one stream of another server.', {
+      min: 1,
+      ...onConnect,
+    }),
+    s2sDialbacks: number(10, 'Call backs under way at once for one stream of another server; more wait.', {
+      min: 1,
+      ...onConnect,
+    }),
+    s2sStreams: number(10_000, 'Streams from and to other servers.', { min: 1, ...off, ...onConnect }),
     memoryGuard: number(80, 'Percent of the memory limit of the process past which new logins are refused.', {
       min: 10,
       max: 100,

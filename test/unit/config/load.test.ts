@@ -78,6 +78,9 @@ test('with nothing at all: localhost, the embedded database, ./data', () => {
     c2s: [{ host: '::', port: 5222 }],
     c2sTls: [{ host: '::', port: 5223 }],
     c2sPlain: [],
+    s2s: [{ host: '::', port: 5269 }],
+    s2sTls: [{ host: '::', port: 5270 }],
+    component: [{ host: '127.0.0.1', port: 5347 }],
     management: [{ host: '127.0.0.1', port: 5280 }],
     adminSocket: '/home/ana/data/parley.sock',
   })
@@ -90,6 +93,34 @@ test('with nothing at all: localhost, the embedded database, ./data', () => {
   assert.equal(host?.tls, undefined)
   assert.deepEqual(host?.modules.get('ping'), { enabled: true, options: {} })
   assert.equal(host?.modules.get('registration')?.enabled, false)
+})
+
+test('other servers and components, under prepared names', () => {
+  const { config } = load(`
+[s2s.domain."Example.NET"]
+policy = "dialback-ok"
+address = "192.0.2.7:5269"
+[component."irc.localhost"]
+secret = "wherefore"
+`)
+  assert.equal(config.s2s.policy, 'required')
+  assert.deepEqual(config.s2s.domain.get('example.net'), {
+    policy: 'dialback-ok',
+    address: { host: '192.0.2.7', port: 5269 },
+    tls: 'starttls',
+  })
+  assert.equal(config.component.get('irc.localhost')?.secret, 'wherefore')
+})
+
+test('a component cannot serve a domain of this server, nor come from afar', () => {
+  const wrong = `
+[listen]
+component = "192.0.2.7:5347"
+[component.localhost]
+secret = "wherefore"
+`
+  assert.match(report(wrong), /component\.localhost is a domain of this server itself/)
+  assert.match(report(wrong), /is not a loopback address: components connect without TLS/)
 })
 
 test('a file for two domains, with its own folder for file names', () => {
