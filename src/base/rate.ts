@@ -58,12 +58,26 @@ export interface ThrottleOptions extends Partial<ThrottleLimits> {
 
 interface Failures {
   failures: number
+  /** Attempts under way, each of which may fail yet. */
+  pending: number
   until: number
 }
 
-/** Counts failures by key (default 20 in one hour) and closes the door on a key that fails too often. Bounded: the oldest key is forgotten first. */
+/** One attempt under way. Its first word on how it ended counts, later ones do nothing. */
+export interface Attempt {
+  failed(): void
+  /** Forgets the failures of its key. */
+  succeeded(): void
+  /** It ended without an answer to whether it was right. */
+  withdrawn(): void
+}
+
+/**
+ * Counts failures by key (default 20 in one hour) and closes the door on a key that fails too often: attempts at the
+ * same time are no more than could all fail. Bounded: the oldest key is forgotten first.
+ */
 export class Throttle {
-  /** May be replaced: they count from the next failure on. */
+  /** May be replaced: they count from the next attempt on. */
   limits: ThrottleLimits
   readonly #records: Lru<string, Failures>
 
@@ -75,25 +89,32 @@ export class Throttle {
     this.limits = { failures: options.failures ?? 20, ms: options.ms ?? 3_600_000 }
   }
 
-  /** Milliseconds until `key` may try again; 0 when it may now. */
-  wait(key: string): number {
-    const record = this.#live(key)
-    return record && record.failures >= this.limits.failures ? record.until - this.clock.now() : 0
-  }
-
-  /** Counts a failure of `key`. One while the door is closed does not keep it closed for longer. */
-  failed(key: string): void {
-    const record = this.#live(key)
-    if (!record) this.#records.set(key, { failures: 1, until: this.clock.now() + this.limits.ms })
-    else if (record.failures < this.limits.failures) {
-      record.failures++
-      record.until = this.clock.now() + this.limits.ms
+  /** Begins an attempt on `key`; undefined while the door is closed. */
+  attempt(key: string): Attempt | undefined {
+    const record = this.#live(key) ?? this.#remember(key)
+    if (record.failures + record.pending >= this.limits.failures) return undefined
+    record.pending++
+    let over = false
+    const end = (count: () => void) => () => {
+      if (over) return
+      over = true
+      record.pending--
+      count()
+    }
+    return {
+      failed: end(() => {
+        record.failures++
+        record.until = this.clock.now() + this.limits.ms
+      }),
+      succeeded: end(() => (record.failures = 0)),
+      withdrawn: end(() => {}),
     }
   }
 
-  /** Forgets the failures of `key`: it has succeeded, or the admin lets it in again. */
-  forgive(key: string): void {
-    this.#records.delete(key)
+  #remember(key: string): Failures {
+    const record = { failures: 0, pending: 0, until: this.clock.now() + this.limits.ms }
+    this.#records.set(key, record)
+    return record
   }
 
   #live(key: string): Failures | undefined {

@@ -57,14 +57,13 @@ function stepOf(element: Element, client: Client): Step | Promise<Step> {
     case 'response':
       return respond(element, client)
     default:
-      client.exchange = undefined
+      abandon(client)
       return failure('aborted') // RFC 6120 §6.4.4
   }
 }
 
 function begin(auth: Element, client: Client): Step | Promise<Step> {
-  // RFC 6120 §6.4.2: an exchange under way is over when another begins.
-  client.exchange = undefined
+  abandon(client) // RFC 6120 §6.4.2: an exchange under way is over when another begins.
   if (client.parts.overloaded()) {
     client.parts.hits.add('memory_guard')
     throw new StreamError('resource-constraint', 'Try again later')
@@ -79,6 +78,13 @@ function begin(auth: Element, client: Client): Step | Promise<Step> {
   if (auth.text === '') return { outcome: 'continue', data: Buffer.alloc(0) }
   const data = auth.text === '=' ? Buffer.alloc(0) : decodeBase64(auth.text)
   return data ? client.exchange.run.step(data) : failure('incorrect-encoding')
+}
+
+/** The exchange under way, if any, ends without a result. */
+export function abandon(client: Client): void {
+  client.exchange = undefined
+  client.attempt?.withdrawn()
+  client.attempt = undefined
 }
 
 function respond(response: Element, client: Client): Step | Promise<Step> {
@@ -107,7 +113,8 @@ function contextOf(client: Client): SaslContext {
     },
     async credentials(local) {
       client.claimed = local
-      if (parts.throttle.wait(keyOf(address, local, host.domain)) > 0) {
+      client.attempt = parts.throttle.attempt(`${networkOf(address)} ${local}@${host.domain}`)
+      if (!client.attempt) {
         parts.hits.add('lockout_failures')
         parts.ratelimited.add()
         throw new Throttled()
@@ -119,21 +126,17 @@ function contextOf(client: Client): SaslContext {
   }
 }
 
-function keyOf(address: string, local: string, domain: string): string {
-  return `${networkOf(address)} ${local}@${domain}`
-}
-
 function conclude(step: Step, client: Client): Next {
   const { stream, parts, host } = client
   if (step.outcome === 'continue') {
     stream.send(serialise(el('challenge', NS.sasl, {}, step.data.toString('base64')), 'jabber:client'))
     return 'stay'
   }
-  client.exchange = undefined
-  const { mechanism } = client
+  const { mechanism, attempt } = client
   const facts = { ip: stream.transport.remote, host: host.domain, mech: mechanism }
   if (step.outcome === 'success') {
-    parts.throttle.forgive(keyOf(facts.ip, step.local, host.domain))
+    attempt?.succeeded()
+    abandon(client)
     parts.authResults.of(mechanism, 'success').add()
     parts.log.debug('c2s.auth.succeeded', { ...facts, user: `${step.local}@${host.domain}` })
     stream.send(serialise(el('success', NS.sasl, {}, encoded(step.data)), 'jabber:client'))
@@ -144,8 +147,8 @@ function conclude(step: Step, client: Client): Next {
   const { claimed } = client
   // A mechanism that did not get as far as somebody's keys was no guess: the client goes on to its next one.
   if (claimed !== undefined) client.failures++
-  if (claimed !== undefined && step.condition === 'not-authorized')
-    parts.throttle.failed(keyOf(facts.ip, claimed, host.domain))
+  if (step.condition === 'not-authorized') attempt?.failed()
+  abandon(client)
   parts.authResults
     .of(client.offered.some(({ name }) => name === mechanism) ? mechanism : 'unknown', step.condition)
     .add()

@@ -1,12 +1,12 @@
 /** A client's stream, from header to bound session and to its end. */
-import { authentication, channelBindingTypes } from './authenticate.js'
+import { abandon, authentication, channelBindingTypes } from './authenticate.js'
 import { binding } from './bind.js'
 import { starttls } from './starttls.js'
 import type { Clock, Timer } from '../base/clock.js'
 import type { LimitHits } from '../base/limit-hits.js'
 import type { Log } from '../base/log.js'
 import type { Counter, Counters } from '../base/metrics.js'
-import { TokenBucket, type Throttle } from '../base/rate.js'
+import { TokenBucket, type Attempt, type Throttle } from '../base/rate.js'
 import type { Random } from '../base/random.js'
 import type { Host } from '../host/host.js'
 import type { Negotiation, Next, StreamFacts, StreamFeature } from '../host/module.js'
@@ -131,6 +131,8 @@ export class Client implements StreamOwner, Negotiation {
   /** State of the SASL negotiation: the mechanisms offered, the exchange under way, failures so far. */
   offered: readonly Mechanism[] = []
   exchange: { readonly mechanism: Mechanism; readonly run: Exchange } | undefined = undefined
+  /** That exchange as the throttle counts it, from when it names an account. */
+  attempt: Attempt | undefined = undefined
   failures = 0
   /** Bindings that were refused so far. */
   refusals = 0
@@ -222,7 +224,7 @@ export class Client implements StreamOwner, Negotiation {
 
   closed(_clean: boolean): void {
     this.#gone(this)
-    this.exchange = undefined
+    abandon(this)
     const { session } = this
     if (!session || !session.live) return
     this.parts.router.sessionGone(session)

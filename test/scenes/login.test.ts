@@ -131,6 +131,41 @@ scene(
   },
 )
 
+scene(
+  'Limits: guesses at the same time are no more than guesses one after the other',
+  async ({ romeo, stage }) => {
+    await accountOf(romeo)
+    stage.pipe = { remote: '192.0.2.66' }
+    const first = auth('SCRAM-SHA-1', Buffer.from('n,,n=romeo,r=abcdefghijkl').toString('base64'))
+    const guessers = Array.from({ length: 60 }, () => stage.twin(romeo))
+    const challenged: Actor[] = []
+    for (const guesser of guessers) {
+      await guesser.opens()
+      guesser.raw(first)
+      if ((await guesser.next()).local === 'challenge') challenged.push(guesser)
+    }
+    assert.equal(challenged.length, 20)
+    // Whoever gives up has learnt nothing, and gives its place back.
+    await challenged.pop()!.vanishes()
+    challenged.pop()!.raw(`<abort xmlns='${SASL}'/>`)
+    for (const guesser of challenged) {
+      const nonce = guesser.heard.match(/<challenge [^>]*>([^<]*)/)![1]!
+      const said = Buffer.from(nonce, 'base64').toString()
+      const proof = Buffer.alloc(20, 1).toString('base64')
+      const final = `c=biws,${/r=[^,]+/.exec(said)![0]},p=${proof}`
+      guesser.raw(`<response xmlns='${SASL}'>${Buffer.from(final).toString('base64')}</response>`)
+      await fails(guesser, 'not-authorized')
+    }
+    for (const guesser of guessers.slice(30, 33)) guesser.raw(auth('PLAIN', romeo.plain('swordfish')))
+    const answers: unknown[] = []
+    for (const guesser of guessers.slice(30, 33)) answers.push((await guesser.next()).childrenOf()[0]?.local)
+    assert.equal(answers.filter((answer) => answer === 'not-authorized').length, 2)
+    assert.equal(answers.filter((answer) => answer === 'temporary-auth-failure').length, 1)
+    stage.pipe = { remote: '192.0.2.1' }
+    await authenticates(romeo)
+  },
+)
+
 scene('RFC 6120 §6.3.8: acting as somebody else is invalid-authzid', async ({ romeo, juliet }) => {
   await accountOf(romeo)
   await accountOf(juliet)
