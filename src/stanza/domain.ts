@@ -31,6 +31,14 @@ export function canonicalDomain(text: string): string {
   return labels.map((label) => label.unicode).join('.')
 }
 
+/** A canonical domain as DNS and certificates have it: in A-labels (RFC 5890 §2.3.2.1). */
+export function asciiDomain(domain: string): string {
+  return domain
+    .split('.')
+    .map((label) => (/[^\x00-\x7f]/.test(label) ? domainToASCII(label) : label))
+    .join('.')
+}
+
 /** RFC 5895 §2: case, width, composition, and the ideographic full stop. Cherokee alone folds to its capitals. */
 function mapDomain(text: string): string {
   return mapCase(mapWidth(text))
