@@ -3,8 +3,9 @@ import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { getHeapStatistics } from 'node:v8'
 import { banner } from './admin/banner.js'
-import { adminCommands, type AdminServices, type SessionFacts } from './admin/commands.js'
+import type { AdminServices, SessionFacts } from './admin/commands.js'
 import { serveCommands } from './admin/socket.js'
+import { commandTable } from './admin/table.js'
 import type { Clock } from './base/clock.js'
 import { LimitHits } from './base/limit-hits.js'
 import type { Log } from './base/log.js'
@@ -306,11 +307,12 @@ async function serveAdmin(
       end: (jid, reason) => endSessions(server, jid, reason),
     },
     keeper: (domain) => server.hosts.get(domain)!,
+    moduleCommands: (domain) => server.hosts.get(domain)!.tables.commands,
     reload: () => settings.reload(),
     readiness,
   }
   const path = config.listen.adminSocket ?? join(config.dataDir, 'parley.sock')
-  const socket = await serveCommands({ path, commands: adminCommands(() => services), log, clock })
+  const socket = await serveCommands({ path, commands: commandTable(() => services), log, clock })
   closings.push(() => socket.close())
 }
 

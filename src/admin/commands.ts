@@ -4,7 +4,7 @@ import { flag, number, options, required, secret, text } from '../base/schema.js
 import { printReload } from '../config/settings.js'
 import type { ReloadReport } from '../config/settings.js'
 import { CommandError } from '../host/command.js'
-import type { Command, CommandResult } from '../host/command.js'
+import type { AnyCommand, Command, CommandResult } from '../host/command.js'
 import type { Host } from '../host/host.js'
 import { StanzaError } from '../stanza/errors.js'
 import { Jid } from '../stanza/jid.js'
@@ -21,6 +21,8 @@ export interface AdminServices {
   readonly accounts: Accounts
   /** What a served domain does with its accounts, so that its modules and the contacts hear of it. */
   keeper(domain: string): AccountKeeper
+  /** What the modules of a served domain contribute just now. */
+  moduleCommands(domain: string): readonly AnyCommand[]
   readonly sessions: {
     /** Of one account, or of all. */
     list(account?: Jid): readonly SessionFacts[]
@@ -54,10 +56,6 @@ export interface Readiness {
   readonly ready: boolean
   readonly reasons: readonly string[]
 }
-
-// Commands of all argument types stand in one table: each checks its own before `run` sees them.
-// oxlint-disable-next-line typescript/no-explicit-any
-export type AnyCommand = Command<any>
 
 /** All of them, for a server asked for only when one runs. */
 export function adminCommands(server: () => AdminServices): readonly AnyCommand[] {

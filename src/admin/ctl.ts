@@ -14,15 +14,16 @@ import { exampleConfig, optionReference } from '../config/reference.js'
 import type { ModuleDeclaration } from '../config/server.js'
 import type { Setting } from '../config/settings.js'
 import { CommandError } from '../host/command.js'
-import type { CommandResult } from '../host/command.js'
-import { parseWords, UsageError } from './arguments.js'
+import type { AnyCommand, CommandResult } from '../host/command.js'
+import { argumentsOf, parseWords, UsageError } from './arguments.js'
 import type { Parsed } from './arguments.js'
 import { adminCommands } from './commands.js'
-import type { AnyCommand } from './commands.js'
 import { init } from './init.js'
 import { choosePassword } from './password.js'
 import { printResult, printRows, usageOf } from './print.js'
 import { askServer, NotRunning, SocketError } from './socket.js'
+import { commandOf, HELP } from './table.js'
+import type { CommandFacts } from './table.js'
 
 /** What a run of `parley` needs of its process. */
 export interface CtlEnvironment {
@@ -46,13 +47,13 @@ export type ExitCode = number
 export async function ctl(words: readonly string[], at: CtlEnvironment): Promise<ExitCode> {
   try {
     const { rest, globals } = takeGlobals(words)
-    if (globals.flags.has('version')) return await run('version', [], globals, at)
+    if (globals.flags.has('version')) return await run(localCommand('version'), [], globals, at)
     if (rest.length === 0) {
-      at.terminal.out(helpText(at))
+      at.terminal.out(helpText(await moduleCommands(globals, at), at))
       return globals.flags.has('help') ? 0 : 2
     }
-    const { command, words: own } = findCommand(rest)
-    if (!globals.flags.has('help')) return await run(command.name, own, globals, at)
+    const { command, words: own } = await findCommand(rest, globals, at)
+    if (!globals.flags.has('help')) return await run(command, own, globals, at)
     at.terminal.out(helpOf(command, at))
     return 0
   } catch (error) {
@@ -146,12 +147,14 @@ const localCommands: readonly LocalCommand[] = [
     name: 'help',
     summary: 'Print this, or `help COMMAND`',
     args: nothing,
-    run: (_parsed, _globals, at) => {
-      at.terminal.out(helpText(at))
-      return Promise.resolve(0)
+    run: async (_parsed, globals, at) => {
+      at.terminal.out(helpText(await moduleCommands(globals, at), at))
+      return 0
     },
   },
 ]
+
+const localCommand = (name: string) => localCommands.find((command) => command.name === name)!
 
 // The words are checked here, the commands run over there.
 const serverCommands = adminCommands(() => {
@@ -160,22 +163,37 @@ const serverCommands = adminCommands(() => {
 
 const passwordWords = { flags: ['generate'], values: ['password-file'] }
 
+/** Those of the modules of a server that runs; none when no server runs. */
+async function moduleCommands(globals: Globals, at: CtlEnvironment): Promise<readonly AnyCommand[]> {
+  const known = new Set(serverCommands.map(({ name }) => name))
+  try {
+    const path = globals.socket ?? controlSocketOf(await sourceOf(globals, at))
+    const answer = await askServer(path, { command: HELP, args: {} }, { clock: at.clock, ms: 5000 })
+    if (!answer.ok) return []
+    const facts = answer.data as readonly CommandFacts[]
+    return facts.filter(({ name }) => !known.has(name)).map(commandOf)
+  } catch (error) {
+    if (error instanceof NotRunning || error instanceof SocketError || error instanceof ConfigError) return []
+    throw error
+  }
+}
+
 async function run(
-  name: string,
+  command: LocalCommand | AnyCommand,
   words: readonly string[],
   globals: Globals,
   at: CtlEnvironment,
 ): Promise<ExitCode> {
-  const local = localCommands.find((command) => command.name === name)
-  if (local?.name === 'help' && words.length > 0) {
-    at.terminal.out(helpOf(findCommand(words).command, at))
+  if (!isLocal(command)) return runInServer(command, words, globals, at)
+  if (command.name === 'help' && words.length > 0) {
+    at.terminal.out(helpOf((await findCommand(words, globals, at)).command, at))
     return 0
   }
-  if (local) return local.run(parseWords(words, local.args, { flags: [], values: [] }), globals, at)
-  const command = serverCommands.find((each) => each.name === name)
-  if (!command) throw new UsageError(`unknown command ${name}`)
-  return runInServer(command, words, globals, at)
+  return command.run(parseWords(words, command.args, { flags: [], values: [] }), globals, at)
 }
+
+const isLocal = (command: LocalCommand | AnyCommand): command is LocalCommand =>
+  localCommands.includes(command as LocalCommand)
 
 async function runInServer(
   command: AnyCommand,
@@ -202,11 +220,14 @@ async function runInServer(
     generated = choice.generated ? choice.password : undefined
     args = { ...args, password: choice.password }
   }
-  const answer = await askServer(
-    path,
-    { command: command.name, args },
-    { clock: at.clock, ms: command.reads ? 10_000 : 60_000 },
-  )
+  const patience = { clock: at.clock, ms: command.reads ? 10_000 : 60_000 }
+  const request = { command: command.name, args }
+  let answer = await askServer(path, { ...request, confirmed: loss !== undefined }, patience)
+  if (!answer.ok && answer.kind === 'confirm') {
+    // A command that only the server knows: it says what would be lost.
+    if (!globals.flags.has('yes') && !(await confirmed(answer.message, at.terminal))) return 1
+    answer = await askServer(path, { ...request, confirmed: true }, patience)
+  }
   if (!answer.ok) {
     if (answer.kind === 'usage') throw new UsageError(answer.message)
     throw new CommandError(answer.message, answer.hint)
@@ -307,16 +328,32 @@ function takeGlobals(words: readonly string[]): { rest: string[]; globals: Globa
   return { rest, globals: { flags, config: given.config[0], socket: given.socket.at(-1), set: given.set } }
 }
 
-function findCommand(words: readonly string[]): {
-  command: AnyCommand | LocalCommand
-  words: readonly string[]
-} {
+/** The command that words begin with. Throws `UsageError`. */
+async function findCommand(
+  words: readonly string[],
+  globals: Globals,
+  at: CtlEnvironment,
+): Promise<{ command: AnyCommand | LocalCommand; words: readonly string[] }> {
+  const own = [...localCommands, ...serverCommands]
+  const known = beginning(words, own)
+  if (known) return known
+  const all = [...own, ...(await moduleCommands(globals, at))]
+  return beginning(words, all) ?? notFound(words, all)
+}
+
+function beginning<C extends AnyCommand | LocalCommand>(
+  words: readonly string[],
+  commands: readonly C[],
+): { command: C; words: readonly string[] } | undefined {
+  for (const length of [2, 1]) {
+    const command = commands.find(({ name }) => name === words.slice(0, length).join(' '))
+    if (command) return { command, words: words.slice(length) }
+  }
+  return undefined
+}
+
+function notFound(words: readonly string[], commands: readonly (AnyCommand | LocalCommand)[]): never {
   const [first = '', second = ''] = words
-  const commands: (AnyCommand | LocalCommand)[] = [...localCommands, ...serverCommands]
-  const two = commands.find(({ name }) => name === `${first} ${second}`)
-  if (two) return { command: two, words: words.slice(2) }
-  const one = commands.find(({ name }) => name === first)
-  if (one) return { command: one, words: words.slice(1) }
   const names = commands.map(({ name }) => name)
   const group = names.filter((name) => name.startsWith(`${first} `))
   if (group.length > 0 && (second === '' || second.startsWith('-')))
@@ -327,7 +364,7 @@ function findCommand(words: readonly string[]): {
   )
   throw new UsageError(
     `unknown command ${group.length > 0 ? `${first} ${second}` : first}`,
-    close ? `did you mean ${close} ?` : 'parley help lists them',
+    close ? `did you mean ${close} ?` : 'parley help lists them; those of modules only while the server runs',
   )
 }
 
@@ -362,8 +399,11 @@ function complain(error: unknown, { terminal, parley }: CtlEnvironment): ExitCod
   return 1
 }
 
-function helpText({ version, parley }: CtlEnvironment): string {
-  const rows = [...localCommands, ...serverCommands].map(({ name, summary }) => [`  ${name}`, summary])
+function helpText(ofModules: readonly AnyCommand[], { version, parley }: CtlEnvironment): string {
+  const rows = [...localCommands, ...serverCommands, ...ofModules].map(({ name, summary }) => [
+    `  ${name}`,
+    summary,
+  ])
   return `parley ${version}
 
 ${parley} COMMAND [--config FILE] [--set KEY=VALUE] ...
@@ -377,10 +417,7 @@ or /etc/parley/parley.toml. Exit codes: 0 ok, 1 problem found, 2 wrong usage, 3 
 
 function helpOf(command: AnyCommand | LocalCommand, { parley }: CtlEnvironment): string {
   const usage = usageOf({ ...command, role: 'admin', run: () => Promise.reject(new Error('not to be run')) })
-  const rows = Object.entries(command.args.fields).map(([name, { doc }]) => [
-    `  ${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
-    doc,
-  ])
+  const rows = argumentsOf(command.args).map(({ flag, option }) => [`  ${flag}`, option.doc])
   return [
     `${parley} ${usage}`,
     `  ${command.summary}`,

@@ -5,28 +5,9 @@ import type { Server, Socket } from 'node:net'
 import { dirname, basename, relative } from 'node:path'
 import type { Clock } from '../base/clock.js'
 import type { Log } from '../base/log.js'
-import { Misfit } from '../base/schema.js'
-import { ConfigError } from '../config/problems.js'
-import { CommandError } from '../host/command.js'
-import type { CommandResult } from '../host/command.js'
-import { StorageUnavailable } from '../storage/errors.js'
-import { argumentsOf } from './arguments.js'
-import type { AnyCommand } from './commands.js'
-
-export interface Request {
-  readonly command: string
-  /** With snake_case keys. */
-  readonly args: Readonly<Record<string, unknown>>
-}
-
-export type Answer =
-  | ({ readonly ok: true } & CommandResult)
-  | {
-      readonly ok: false
-      readonly kind: 'problem' | 'usage'
-      readonly message: string
-      readonly hint?: string
-    }
+import type { AnyCommand } from '../host/command.js'
+import { answerTo } from './answer.js'
+import type { Answer, Request } from './answer.js'
 
 /** A socket that cannot be listened on; one line and its fix. */
 export class SocketError extends Error {
@@ -45,10 +26,10 @@ const maxLine = 1024 * 1024
 const maxConnections = 32
 const idleMs = 60_000
 
-/** Serves `commands` on the Unix socket `path`. Rejects with `SocketError`; a socket left by a dead server is replaced. */
+/** Serves `commands`, as they are at each request, on the Unix socket `path`. Rejects with `SocketError`; a socket left by a dead server is replaced. */
 export async function serveCommands(settings: {
   path: string
-  commands: readonly AnyCommand[]
+  commands: () => readonly AnyCommand[]
   log: Log
   clock: Clock
 }): Promise<{ close(): Promise<void> }> {
@@ -127,7 +108,7 @@ function whyNot(path: string, error: NodeJS.ErrnoException): string {
 /** One request at a time; the connection ends with the first answer. */
 function converse(
   socket: Socket,
-  { commands, log, clock }: { commands: readonly AnyCommand[]; log: Log; clock: Clock },
+  { commands, log, clock }: { commands: () => readonly AnyCommand[]; log: Log; clock: Clock },
 ): void {
   const timer = clock.after(idleMs, () => socket.destroy())
   let text = ''
@@ -146,57 +127,21 @@ function converse(
     if (end < 0) return
     asked = true
     timer.cancel()
-    void answerLine(text.slice(0, end), commands, log).then((answer) =>
+    void answerLine(text.slice(0, end), commands(), log).then((answer) =>
       socket.end(`${JSON.stringify(answer)}\n`),
     )
   })
 }
 
 async function answerLine(line: string, commands: readonly AnyCommand[], log: Log): Promise<Answer> {
-  let request: Partial<Request>
+  let request: Partial<Request> | null
   try {
-    request = JSON.parse(line) as Partial<Request>
+    request = JSON.parse(line) as Partial<Request> | null
   } catch {
     return { ok: false, kind: 'usage', message: 'the request is not JSON' }
   }
-  const command = commands.find(({ name }) => name === request?.command)
-  if (!command)
-    return { ok: false, kind: 'usage', message: `the server knows no command "${String(request?.command)}"` }
-  return run(command, request.args ?? {}, log)
-}
-
-async function run(command: AnyCommand, raw: unknown, log: Log): Promise<Answer> {
-  try {
-    const result = await command.run(command.args.parse(raw) as unknown, { by: 'local socket' })
-    if (!command.reads)
-      log.info('admin.command', { command: command.name, args: openArgs(command, raw), by: 'local socket' })
-    return { ok: true, ...result }
-  } catch (error) {
-    if (error instanceof Misfit) return { ok: false, kind: 'usage', message: error.message }
-    if (error instanceof ConfigError) return { ok: false, kind: 'problem', message: error.message }
-    if (error instanceof CommandError)
-      return {
-        ok: false,
-        kind: 'problem',
-        message: error.message,
-        ...(error.hint ? { hint: error.hint } : {}),
-      }
-    if (error instanceof StorageUnavailable)
-      return {
-        ok: false,
-        kind: 'problem',
-        message: 'the database cannot be reached right now',
-        hint: 'parley health tells more',
-      }
-    log.error('admin.command.failed', { command: command.name, error })
-    return { ok: false, kind: 'problem', message: 'the server made a mistake; its log has the details' }
-  }
-}
-
-/** What was asked, without the secrets. */
-function openArgs({ args }: AnyCommand, raw: unknown): Record<string, unknown> {
-  const secrets = argumentsOf(args).flatMap(({ key, option }) => (option.kind === 'secret' ? [key] : []))
-  return Object.fromEntries(Object.entries(raw as object).filter(([key]) => !secrets.includes(key)))
+  // Who may open the socket may do everything.
+  return answerTo(request ?? {}, { by: 'local socket', role: 'admin' }, commands, log)
 }
 
 /** A socket file whose server is gone is removed; one that answers, or something else of that name, is an error. */

@@ -1,5 +1,7 @@
 /** A declared command: from one declaration come the command line, later the ad-hoc form and the HTTP route. */
-import type { Schema } from '../base/schema.js'
+import { Misfit, option, required } from '../base/schema.js'
+import type { Option, Schema } from '../base/schema.js'
+import { Jid, JidError } from '../stanza/jid.js'
 
 /** Who may run it: an operator reads, an admin changes. */
 export type Role = 'operator' | 'admin'
@@ -18,6 +20,56 @@ export interface Command<A> {
   readonly destroys?: (args: A) => string
   /** Throws `CommandError` for what the caller can put right. */
   run(args: A, at: CommandContext): Promise<CommandResult>
+}
+
+// Commands of all argument types stand in one table: each checks its own before `run` sees them.
+// oxlint-disable-next-line typescript/no-explicit-any
+export type AnyCommand = Command<any>
+
+/**
+ * A command of a module, which runs on its host: the one of the domain of its `accountArg`, or else of `--domain`. An
+ * operator's changes nothing. `run` hands back words for people, or a whole result.
+ */
+export function command<A>(
+  name: string,
+  role: Role,
+  summary: string,
+  args: Schema<A>,
+  run: (args: A, at: CommandContext) => Promise<CommandResult | string>,
+  destroys?: (args: A) => string,
+): Command<A> {
+  return {
+    name,
+    role,
+    summary,
+    args,
+    reads: role === 'operator',
+    ...(destroys ? { destroys } : {}),
+    async run(given, at) {
+      const result = await run(given, at)
+      return typeof result === 'string' ? { data: result, text: result } : result
+    },
+  }
+}
+
+/** The required argument that names an account of the host: NAME@DOMAIN, or NAME of the first domain. */
+export function accountArg(doc: string): Option<Jid> {
+  return option<Jid>({
+    kind: 'account',
+    doc,
+    fallback: required,
+    reload: 'applied',
+    expects: 'NAME or NAME@DOMAIN',
+    parse(raw) {
+      try {
+        const jid = Jid.parse(String(raw))
+        if (jid.local === '' || !jid.isBare) throw new Misfit('is not the address of an account')
+        return jid
+      } catch (error) {
+        throw error instanceof JidError ? new Misfit('is not an address') : error
+      }
+    },
+  })
 }
 
 export interface CommandContext {

@@ -1,4 +1,5 @@
 /** A served domain: its sessions, stores, tables, and all that a module is given. */
+import type { AnyCommand } from './command.js'
 import { compile, type Crash, type GateTable, type OwnedHook } from './hooks.js'
 import { IqTable } from './iq-table.js'
 import type { Contribution, Events, Identity, ServiceKey, StreamFeature } from './module.js'
@@ -29,6 +30,7 @@ export interface Tables {
   readonly info: readonly Element[]
   readonly streamFeatures: readonly StreamFeature[]
   readonly events: { readonly [E in keyof Events]: readonly Events[E][] }
+  readonly commands: readonly AnyCommand[]
   readonly services: ReadonlyMap<string, unknown>
 }
 
@@ -273,6 +275,7 @@ export function tablesOf(parts: readonly Contributed[], crash: Crash): Tables {
       accountCreated: listeners('accountCreated'),
       accountDeleted: listeners('accountDeleted'),
     }),
+    commands: Object.freeze(all((c) => c.commands)),
     services: new Map(all((c) => c.provides).map(({ key, value }) => [key.name, value])),
   })
 }

@@ -1,4 +1,5 @@
 /** A module is a value: metadata, options, and a `setup` that returns what it contributes. */
+import type { AnyCommand } from './command.js'
 import type { AnyHook } from './hooks.js'
 import type { Host } from './host.js'
 import type { IqHandler } from './iq-table.js'
@@ -89,6 +90,8 @@ export interface Contribution {
   readonly hooks?: readonly AnyHook[]
   readonly events?: Partial<Events>
   readonly streamFeatures?: readonly StreamFeature[]
+  /** For the command line; later also ad-hoc commands and HTTP. */
+  readonly commands?: readonly AnyCommand[]
   readonly provides?: readonly Service[]
   stop?(): void | Promise<void>
 }

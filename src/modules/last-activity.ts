@@ -1,11 +1,13 @@
 /** XEP-0012: Last Activity. How long an account has been away, and how long this host has been up. */
 import type { Timer } from '../base/clock.js'
 import { flag, options } from '../base/schema.js'
+import { accountArg, command } from '../host/command.js'
 import { hook } from '../host/hooks.js'
 import { iq, type IqRequest } from '../host/iq-table.js'
 import { defineModule } from '../host/module.js'
 import type { Session } from '../session/session.js'
 import { StanzaError } from '../stanza/errors.js'
+import type { Jid } from '../stanza/jid.js'
 import { Slot } from '../session/slot.js'
 import type { Stanza } from '../stanza/stanza.js'
 import { el } from '../xml/element.js'
@@ -45,11 +47,13 @@ export default defineModule({
     // that does not exist: *forbidden*, as §3 has it, would tell that it does.
     const strangersAnswer = () => new StanzaError('service-unavailable')
 
+    const departureOf = async ({ local }: Jid) => leaving.get(local) ?? departures.get(local)
+
     async function accountLast({ from, to }: IqRequest) {
       if (!(await host.roster.sharesPresence(to, from))) throw strangersAnswer()
       // XEP-0012 §3: zero while there is a connected resource.
       if (host.sessions.of(to).length > 0) return last(0)
-      const left = leaving.get(to.local) ?? (await departures.get(to.local))
+      const left = await departureOf(to)
       if (!left) throw new StanzaError('item-not-found')
       return last(secondsSince(left.at), tellStatus ? left.status : '')
     }
@@ -58,6 +62,12 @@ export default defineModule({
     async function mayAsk(stanza: Stanza) {
       if (await host.roster.sharesPresence(stanza.to!.bare, stanza.from)) return undefined
       return strangersAnswer()
+    }
+
+    async function lastSeen({ account }: { account: Jid }) {
+      if (host.sessions.of(account).length > 0) return 'connected now'
+      const left = await departureOf(account)
+      return left ? new Date(left.at).toISOString() : 'never seen'
     }
 
     function noteStatus(stanza: Stanza, { session }: { session: Session }) {
@@ -100,6 +110,15 @@ export default defineModule({
           stanza.type === 'get' && !stanza.to!.isBare && stanza.has('query', NS.lastActivity)
             ? mayAsk(stanza)
             : undefined,
+        ),
+      ],
+      commands: [
+        command(
+          'last-seen',
+          'operator',
+          'When an account was last connected',
+          options({ account: accountArg('NAME, or NAME@DOMAIN when there are several domains') }),
+          lastSeen,
         ),
       ],
       events: { sessionGone: remember, accountDeleted: ({ local }) => void leaving.delete(local) },

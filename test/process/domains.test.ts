@@ -101,6 +101,14 @@ test('user list, show: for people, and for programs', async () => {
   )
 })
 
+test('the command of a module, and where help knows it', async () => {
+  const seen = await server.cli(['last-seen', 'romeo@chat.example'])
+  assert.deepEqual([seen.code, seen.error], [0, ''])
+  assert.match(seen.out, /^\d{4}-\d\d-\d\dT\S+Z\n$/)
+  assert.equal((await server.cli(['last-seen', 'nobody'])).out, 'never seen\n')
+  assert.match((await server.cli(['help'])).out, /\n {2}last-seen +When an account was last connected\n/)
+})
+
 test('user passwd: the new password holds, the old one no longer', async () => {
   const romeo = await login('romeo@example.org')
   const { code, out } = await server.cli(

@@ -3,14 +3,17 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { adminCommands } from '../../../src/admin/commands.js'
 import type { AdminServices } from '../../../src/admin/commands.js'
 import { ctl } from '../../../src/admin/ctl.js'
 import type { CtlEnvironment } from '../../../src/admin/ctl.js'
 import { serveCommands } from '../../../src/admin/socket.js'
+import { commandTable } from '../../../src/admin/table.js'
 import { silentLog } from '../../../src/base/log.js'
+import { flag, number, options, required, text } from '../../../src/base/schema.js'
 import type { ConfigSource } from '../../../src/config/load.js'
 import { ConfigError } from '../../../src/config/problems.js'
+import { accountArg, command } from '../../../src/host/command.js'
+import type { AnyCommand } from '../../../src/host/command.js'
 import { StorageUnavailable } from '../../../src/storage/errors.js'
 import { environment, FakeTerminal, fakeServices, inMemory, keysFor } from './stage.js'
 
@@ -40,7 +43,7 @@ async function serving(change: Partial<AdminServices> = {}) {
   const path = join(folder, `${++count}.sock`)
   const listener = await serveCommands({
     path,
-    commands: adminCommands(() => server.services),
+    commands: commandTable(() => server.services),
     log: silentLog,
     clock: server.clock,
   })
@@ -71,7 +74,10 @@ const misused: [string, RegExp][] = [
   ['usr add ana', /unknown command usr\n {3}did you mean user \?/],
   ['user ad ana', /unknown command user ad\n {3}did you mean user add \?/],
   ['user', /user what\?\n {3}user add, user passwd/],
-  ['xyzzyxyzzy', /unknown command xyzzyxyzzy\n {3}parley help lists them/],
+  [
+    'xyzzyxyzzy',
+    /unknown command xyzzyxyzzy\n {3}parley help lists them; those of modules only while the server runs/,
+  ],
   ['user add', /ACCOUNT is missing/],
   ['user add ana --password pencil', /a password is never an argument/],
   ['user list --limit 0', /limit = 0 {2}is not from 1/],
@@ -377,4 +383,103 @@ test('start hands on where the configuration comes from', async () => {
       { file: 'mine.toml', set: [] },
     ],
   )
+})
+
+/** Commands as modules declare them, on two domains of a server. */
+function withModules() {
+  const ran: string[] = []
+  const on = (domain: string): AnyCommand[] => [
+    command(
+      'last-seen',
+      'operator',
+      'When an account was last connected',
+      options({ account: accountArg('whose'), zone: text('UTC', 'The time zone') }),
+      async ({ account, zone }) => `${account.toString()} on ${domain} in ${zone}`,
+    ),
+    command(
+      'count',
+      'operator',
+      'How many there are',
+      options({ least: number(1, 'At least') }),
+      async ({ least }) => ({
+        data: { least, domain },
+        text: `${least} on ${domain}`,
+      }),
+    ),
+    command(
+      'wipe',
+      'admin',
+      'Forget everything',
+      options({ what: text(required, 'Of what'), hard: flag(false, 'Also the copies') }),
+      async ({ what, hard }) => {
+        ran.push(`${what} ${hard}`)
+        return 'done'
+      },
+      ({ what }) => `all ${what}`,
+    ),
+  ]
+  return { ran, moduleCommands: on }
+}
+
+test('commands of modules: known while the server runs, to help as well', async () => {
+  const { moduleCommands } = withModules()
+  const { parley, close } = await serving({ moduleCommands })
+  const help = await parley('help')
+  assert.match(help.out, /\n {2}last-seen +When an account was last connected\n/)
+  assert.match(help.out, /\n {2}health /)
+  assert.equal(help.out.split('\n').filter((line) => line.startsWith('  help ')).length, 1)
+  assert.equal(
+    (await parley('last-seen --help')).out,
+    `parley last-seen ACCOUNT [--zone ZONE] [--json]
+  When an account was last connected
+
+  account  whose
+  zone     The time zone`,
+  )
+  assert.equal((await parley('help last-seen')).out, (await parley('last-seen --help')).out)
+  await close()
+})
+
+test('commands of modules: words are sorted and checked as those of the server', async () => {
+  const { moduleCommands } = withModules()
+  const { parley, close } = await serving({ moduleCommands })
+  for (const [line, out] of [
+    ['last-seen ana', 'ana@example.org on example.org in UTC'],
+    ['last-seen Ben@Chat.Example --zone CET', 'ben@chat.example on chat.example in CET'],
+    ['count --least 7', '7 on example.org'],
+    ['count --domain chat.example', '1 on chat.example'],
+    ['last-seen ana --json', '"ana@example.org on example.org in UTC"'],
+  ] as const)
+    assert.deepEqual(await parley(line), { code: 0, out, error: '', questions: [] })
+  for (const [line, code, complaint] of [
+    ['last-seen', 2, /ACCOUNT is missing: whose/],
+    ['last-seen ana ben', 2, /"ben" is one argument too many/],
+    ['last-seen a@b@c', 2, /account = "a@b@c" {2}is not an address \(write NAME or NAME@DOMAIN\)/],
+    [
+      'last-seen ana@other.example',
+      1,
+      /there is no last-seen on other\.example\n {3}domains: example\.org, chat/,
+    ],
+    ['count --least many', 2, /least = "many" {2}is not a whole number/],
+    ['count --most 3', 2, /unknown option --most/],
+    ['last-sen ana', 2, /unknown command last-sen\n {3}did you mean last-seen \?/],
+  ] as const) {
+    const { code: told, out, error } = await parley(line)
+    assert.match(error, complaint)
+    assert.deepEqual([told, out], [code, ''])
+  }
+  await close()
+})
+
+test('commands of modules: what would be lost is asked, or taken with --yes', async () => {
+  const { moduleCommands, ran } = withModules()
+  const { parley, close } = await serving({ moduleCommands })
+  const no = await parley('wipe notes', new FakeTerminal(['n']))
+  assert.deepEqual([no.code, no.questions], [1, ['This removes all notes. Go on? [y/N] ']])
+  assert.equal((await parley('wipe notes')).code, 2)
+  assert.deepEqual(ran, [])
+  assert.equal((await parley('wipe notes --hard', new FakeTerminal(['y']))).out, 'done')
+  assert.equal((await parley('wipe copies --yes')).out, 'done')
+  assert.deepEqual(ran, ['notes true', 'copies false'])
+  await close()
 })

@@ -4,8 +4,8 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { adminCommands } from '../../../src/admin/commands.js'
 import { askServer, NotRunning, serveCommands, SocketError } from '../../../src/admin/socket.js'
+import { commandTable } from '../../../src/admin/table.js'
 import { HandClock } from '../../../src/base/clock.js'
 import { silentLog } from '../../../src/base/log.js'
 import { fakeServices } from './stage.js'
@@ -18,7 +18,7 @@ after(() => rmSync(folder, { recursive: true }))
 
 const clock = new HandClock()
 const serve = (path: string) =>
-  serveCommands({ path, commands: adminCommands(() => fakeServices().services), log: silentLog, clock })
+  serveCommands({ path, commands: commandTable(() => fakeServices().services), log: silentLog, clock })
 const health = (path: string) => askServer(path, { command: 'health', args: {} }, { clock, ms: 1000 })
 
 test('only the owner may open it, and it is gone after closing', async () => {

@@ -120,6 +120,7 @@ export function fakeServices(change: Partial<AdminServices> = {}) {
       },
     },
     keeper,
+    moduleCommands: () => [],
     reload: () => Promise.resolve({ changes: [], notes: [] }),
     readiness: () => ({ ready: true, reasons: [] }),
     ...change,

@@ -39,6 +39,21 @@ test('XEP-0012 §3: a friend learns how long the account has been away, and what
   assert.equal(payloadOf(await ask())?.attrs['seconds'], '0')
 })
 
+test('last-seen tells the admin when an account was last connected', async () => {
+  const stage = await Stage.with(lastActivity)
+  const [lastSeen] = stage.host.tables.commands
+  const ask = async () =>
+    (await lastSeen!.run(lastSeen!.args.parse({ account: 'juliet@capulet.example' }), { by: 'a test' })).text
+  assert.deepEqual([lastSeen!.name, lastSeen!.role, lastSeen!.reads], ['last-seen', 'operator', true])
+  assert.equal(await ask(), 'never seen')
+  const client = await stage.client(juliet)
+  assert.equal(await ask(), 'connected now')
+  const left = stage.clock.now()
+  await client.leaves()
+  stage.clock.advance(5_000)
+  assert.equal(await ask(), new Date(left).toISOString())
+})
+
 test('XEP-0012: who has just left is remembered when the module ends', async () => {
   const stage = await Stage.with(lastActivity)
   await stage.befriend('juliet', 'romeo@montague.example')
