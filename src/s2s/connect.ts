@@ -116,12 +116,11 @@ async function addressesOf(
 ): Promise<readonly AddressRecord[] | DnsError> {
   const family = isIP(host)
   if (family !== 0) return [{ address: host, family: family as 4 | 6 }]
-  let stop = () => {}
+  const listening = new AbortController()
   const stopped = new Promise<readonly AddressRecord[]>((resolve) => {
-    stop = () => resolve([])
-    over.addEventListener('abort', stop, { once: true })
-    if (over.aborted) stop()
+    over.addEventListener('abort', () => resolve([]), { once: true, signal: listening.signal })
   })
+  if (over.aborted) return []
   try {
     const found = resolver.addresses(host).then(({ records }) => records)
     return await Promise.race([found, stopped])
@@ -129,7 +128,7 @@ async function addressesOf(
     if (error instanceof DnsError) return error
     throw error
   } finally {
-    over.removeEventListener('abort', stop)
+    listening.abort()
   }
 }
 

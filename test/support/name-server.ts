@@ -214,6 +214,7 @@ function replyTo(
   for (let step = 0; step < 20 && fate === undefined; step++) {
     const entry = zone[name]
     if (entry === undefined) {
+      validated = false
       // RFC 8020: a name with others below it exists.
       const above = Object.keys(zone).some((other) => other.endsWith(`.${name}`))
       fate = above ? 'NODATA' : 'NXDOMAIN'
