@@ -7,6 +7,11 @@ export interface TlsFacts {
   readonly cipher: string
   /** Server name that the client asked for (SNI). */
   readonly serverName: string | undefined
+  /**
+   * The certificates that the peer sent, in DER, its own first; empty when it sent none. Nothing is checked but that
+   * the peer holds the key of the first. Made anew at each reading: keep it no longer than it is needed.
+   */
+  readonly peerChain: readonly Buffer[]
   /** Channel binding (RFC 5056): the types it has, strongest first (XEP-0440), and their data. */
   readonly bindings: { readonly types: readonly string[]; data(type: string): Buffer | undefined } | undefined
 }
@@ -21,8 +26,9 @@ export interface Transport {
   /** Closes at once. */
   destroy(): void
   /**
-   * Server side of STARTTLS: writes `proceed` as the last plain text, resolves when the handshake is done. Absent
-   * where the transport cannot (already secure, WebSocket, no certificate).
+   * STARTTLS. On an accepted connection it writes `proceed` as the last plain text; on one that we opened, it is called
+   * when `<proceed/>` has come, and writes nothing. Resolves when the handshake is done. Absent where the transport
+   * cannot (already secure, WebSocket, no certificate).
    */
   secure?(proceed: string): Promise<void>
   /** Undefined while plain. */

@@ -1,8 +1,9 @@
-/** Accepts clients' connections on one address and hands each over as a transport, after TLS where it comes first. */
+/** Accepts connections of clients or servers on one address and hands each over as a transport, after TLS where it comes first. */
+import { constants } from 'node:crypto'
 import { BlockList, createServer as createTcpServer, isIP } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
-import type { Server as TlsServer, TLSSocket } from 'node:tls'
+import type { SecureContextOptions, Server as TlsServer, TlsOptions, TLSSocket } from 'node:tls'
 import type { Clock } from '../base/clock.js'
 import { LimitHits } from '../base/limit-hits.js'
 import type { Log } from '../base/log.js'
@@ -10,17 +11,22 @@ import type { Counter, Counters, Metrics } from '../base/metrics.js'
 import type { Admission } from './admission.js'
 import type { Certificates, KeyPair } from './certificates.js'
 import { readClientHello } from './client-hello.js'
-import { Flusher, StartTlsTransport, TcpTransport } from './tcp-transport.js'
+import { Flusher, HandshakeError, StartTlsTransport, TcpTransport } from './tcp-transport.js'
 import type { Secured, TransportShare } from './tcp-transport.js'
 
 /**
- * `starttls`: plain until the client asks for TLS (RFC 6120 §5). `direct`: TLS from the first byte (XEP-0368).
+ * `starttls`: plain until the peer asks for TLS (RFC 6120 §5). `direct`: TLS from the first byte (XEP-0368).
  * `plain`: trusted without TLS, on loopback addresses only; with certificates TLS can be asked for all the same.
  */
 export type ListenerKind = 'starttls' | 'direct' | 'plain'
 
+/** Who connects. Servers are asked for their certificate; it is for the reader of `TlsFacts.peerChain` to verify. */
+export type ListenerSide = 'client' | 'server'
+
 export interface ListenerOptions {
   readonly kind: ListenerKind
+  /** Default `client`. */
+  readonly side?: ListenerSide
   /** Port 0 takes a free one. */
   readonly address: { readonly host: string; readonly port: number }
   /** Needed for `starttls` and `direct`. */
@@ -79,7 +85,7 @@ export class Listener {
   }
 
   private constructor(private readonly options: ListenerOptions) {
-    const { kind, certificates, clock, metrics, highWater = defaultHighWater } = options
+    const { kind, side = 'client', certificates, clock, metrics, highWater = defaultHighWater } = options
     if (kind !== 'plain' && !certificates) throw new Error(`a ${kind} listener needs certificates`)
     this.#handshakes = certificates && new Handshakes(certificates, options)
     this.#share = {
@@ -87,15 +93,17 @@ export class Listener {
       highWater,
       flusher: new Flusher(),
       trusted: kind === 'plain',
-      secure: (raw) => this.#handshakes!.run(raw),
       closed: (transport) => this.#transports.delete(transport),
     }
     this.#hits = new LimitHits(metrics)
-    const accepted = metrics.counters('c2s_connections_total', 'Connections of clients', [
-      'transport',
-      'tls',
-      'family',
-    ])
+    const accepted =
+      side === 'client'
+        ? metrics.counters('c2s_connections_total', 'Connections of clients', ['transport', 'tls', 'family'])
+        : metrics.counters('s2s_connections_total', 'Connections from other servers', [
+            'transport',
+            'tls',
+            'family',
+          ])
     const tls = kind === 'plain' ? 'none' : kind
     this.#accepted = { ipv4: accepted.of('tcp', tls, 'ipv4'), ipv6: accepted.of('tcp', tls, 'ipv6') }
     this.#refused = metrics.counters(
@@ -152,7 +160,8 @@ export class Listener {
   }
 
   #accept(socket: Socket): void {
-    const { admission, certificates, kind } = this.options
+    const { admission, kind } = this.options
+    const handshakes = this.#handshakes
     const address = socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '')
     if (address === undefined) {
       socket.destroy()
@@ -168,17 +177,19 @@ export class Listener {
       return
     }
     this.#accepted[address.includes(':') ? 'ipv6' : 'ipv4'].add()
-    const Kind = certificates && kind !== 'direct' ? StartTlsTransport : TcpTransport
-    const transport = new Kind(socket, this.#share, address, visitor)
+    const transport =
+      handshakes && kind !== 'direct'
+        ? new StartTlsTransport(socket, this.#share, address, visitor, (raw) => handshakes.run(raw))
+        : new TcpTransport(socket, this.#share, address, visitor)
     this.#transports.add(transport)
-    if (kind === 'direct') void this.#handshakeFirst(transport)
+    if (handshakes && kind === 'direct') void this.#handshakeFirst(transport, handshakes)
     else this.options.onConnection(transport)
   }
 
   /** Resolves in every case: a failed handshake has closed the connection, and nobody was told of it. */
-  async #handshakeFirst(transport: TcpTransport): Promise<void> {
+  async #handshakeFirst(transport: TcpTransport, handshakes: Handshakes): Promise<void> {
     try {
-      transport.secured(await this.#share.secure(transport.release()))
+      transport.secured(await handshakes.run(transport.release()))
     } catch {
       return
     }
@@ -233,12 +244,13 @@ class Handshakes {
       const read = (chunk: Buffer) => {
         bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk])
         const hello = readClientHello(bytes)
-        if (hello === 'not TLS') settle(handshakeError('NOT_TLS', 'what the client sent is not TLS'))
+        if (hello === 'not TLS') settle(new HandshakeError('what the peer sent is not TLS', 'NOT_TLS'))
         else if (hello !== 'more') settle(hello.serverName)
       }
-      const ended = () => settle(handshakeError('CLOSED', 'the connection closed before the TLS handshake'))
+      const ended = () =>
+        settle(new HandshakeError('the connection closed before the TLS handshake', 'CLOSED'))
       const timer = this.options.clock.after(this.options.handshakeMs ?? defaultHandshakeMs, () =>
-        settle(handshakeError('TIMEOUT', 'the client did not begin the TLS handshake')),
+        settle(new HandshakeError('the peer did not begin the TLS handshake', 'TIMEOUT')),
       )
       if (raw.destroyed) ended()
       else raw.on('data', read).on('end', ended).on('close', ended).resume()
@@ -254,7 +266,8 @@ class Handshakes {
         if (result instanceof Error) reject(result)
         else resolve(result)
       }
-      const closed = () => settle(handshakeError('CLOSED', 'the connection closed during the TLS handshake'))
+      const closed = () =>
+        settle(new HandshakeError('the connection closed during the TLS handshake', 'CLOSED'))
       this.#running.set(key, settle)
       raw.on('close', closed)
       // A client that leaves now has nothing to be answered.
@@ -266,12 +279,13 @@ class Handshakes {
   #serverFor(pair: KeyPair): TlsServer {
     const there = this.#servers.get(pair)
     if (there) return there
-    const { kind, handshakeMs = defaultHandshakeMs } = this.options
+    const { kind, side = 'client', handshakeMs = defaultHandshakeMs } = this.options
     const server = createTlsServer({
       ...pair.options,
+      ...(side === 'server' ? askingServers(pair.options) : {}),
       handshakeTimeout: handshakeMs,
       // XEP-0368 §3: who negotiates an application protocol must negotiate this one; who does not is welcome.
-      ...(kind === 'direct' ? { ALPNProtocols: ['xmpp-client'] } : {}),
+      ...(kind === 'direct' ? { ALPNProtocols: [`xmpp-${side}`] } : {}),
     })
     server.on('secureConnection', (socket) => {
       socket.allowHalfOpen = true
@@ -289,8 +303,19 @@ class Handshakes {
   }
 }
 
-function handshakeError(code: string, message: string): Error {
-  return Object.assign(new Error(message), { code })
+/**
+ * RFC 6120 §13.7.1.2: other servers prove their domain by a certificate. It is asked for, without naming authorities,
+ * and not verified here: who has none, or one that is no good, may still be called back. Sessions are not resumed: the
+ * chain would be missing then.
+ */
+function askingServers({ secureOptions = 0 }: SecureContextOptions): TlsOptions {
+  return {
+    requestCert: true,
+    rejectUnauthorized: false,
+    // Nothing to verify with: OpenSSL's own look at the chain counts for nothing and should cost nothing.
+    ca: [],
+    secureOptions: secureOptions | constants.SSL_OP_NO_TICKET,
+  }
 }
 
 /** Both ends of a connection: no two have the same. The socket under TLS and the one above have them alike. */

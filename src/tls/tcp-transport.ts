@@ -1,6 +1,6 @@
-/** A client's TCP connection, plain or under TLS, as a stream sees it. Thousands are idle at any time, so it is kept small. */
+/** A TCP connection, plain or under TLS, as a stream sees it. Thousands are idle at any time, so it is kept small. */
 import type { Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
+import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
 import type { Clock, Timer } from '../base/clock.js'
 import { channelBindings } from '../sasl/channel-binding.js'
 import type { ChannelBindings } from '../sasl/mechanism.js'
@@ -13,15 +13,13 @@ export interface Secured {
   readonly endPoint: Buffer | undefined
 }
 
-/** What all connections of a listener share. */
+/** What all connections of a listener share, or those that we open. */
 export interface TransportShare {
   readonly clock: Clock
   readonly flusher: Flusher
   /** Bytes waiting for the peer past which `write` returns false. */
   highWater: number
   readonly trusted: boolean
-  /** Puts TLS onto a plain connection. */
-  secure(raw: Socket): Promise<Secured>
   /** The connection is gone. */
   closed(transport: TcpTransport): void
 }
@@ -48,7 +46,7 @@ export class TcpTransport implements Transport {
 
   constructor(
     socket: Socket,
-    protected readonly share: TransportShare,
+    private readonly share: TransportShare,
     /** Address of the peer. */
     readonly remote: string,
     visitor: Visitor | undefined,
@@ -163,8 +161,34 @@ export class TcpTransport implements Transport {
   }
 }
 
-/** A plain connection that can be put under TLS (RFC 6120 §5). */
+/** The handshake failed; the connection is closed. `code` is OpenSSL's or Node's, or TIMEOUT, CLOSED, NOT_TLS or ALPN. */
+export class HandshakeError extends Error {
+  override readonly name = 'HandshakeError'
+
+  constructor(
+    message: string,
+    readonly code: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
+}
+
+/** Puts TLS onto a plain connection; has closed it when it rejects. */
+export type Handshake = (raw: Socket) => Promise<Secured>
+
+/** An accepted connection that can be put under TLS (RFC 6120 §5). */
 export class StartTlsTransport extends TcpTransport {
+  constructor(
+    socket: Socket,
+    share: TransportShare,
+    remote: string,
+    visitor: Visitor | undefined,
+    private readonly handshake: Handshake,
+  ) {
+    super(socket, share, remote, visitor)
+  }
+
   /**
    * Writes `proceed` as the last plain text and resolves when the handshake is done. What the client sent in plain
    * before it is taken for the handshake, which then fails. Rejects when it fails; the connection is closed then.
@@ -173,7 +197,7 @@ export class StartTlsTransport extends TcpTransport {
     const raw = this.release()
     // Nothing of ours may still wait in the plain socket when TLS begins to write under it.
     await new Promise<unknown>((written) => raw.write(proceed, written))
-    this.secured(await this.share.secure(raw))
+    this.secured(await this.handshake(raw))
   }
 }
 
@@ -214,6 +238,10 @@ class SocketFacts implements TlsFacts {
     return servername || undefined
   }
 
+  get peerChain(): readonly Buffer[] {
+    return chainOf(this.socket)
+  }
+
   get bindings(): ChannelBindings | undefined {
     this.#bindings ??= channelBindings(this.socket, this.endPoint) ?? 'none'
     return this.#bindings === 'none' ? undefined : this.#bindings
@@ -223,6 +251,21 @@ class SocketFacts implements TlsFacts {
   forget(): void {
     this.#bindings = undefined
   }
+}
+
+/**
+ * Node links the certificates by who issued whom, whatever their order was; those outside of the line are left out. A
+ * self-signed one is linked to itself.
+ */
+function chainOf(socket: TLSSocket): Buffer[] {
+  const chain: Buffer[] = []
+  // Typed as always there; null after the connection is closed, and an empty object when no certificate came.
+  let next = socket.getPeerCertificate(true) as Partial<DetailedPeerCertificate> | null | undefined
+  while (next?.raw && !chain.some((one) => one.equals(next!.raw!))) {
+    chain.push(next.raw)
+    next = next.issuerCertificate
+  }
+  return chain
 }
 
 const owner = Symbol('transport of a socket')

@@ -52,7 +52,13 @@ export class PipeTransport implements Transport {
     if (starttls) {
       this.secure = (proceed) => {
         this.write(proceed)
-        this.tls = { protocol: 'TLSv1.3', cipher: 'none', serverName: undefined, bindings: undefined }
+        this.tls = {
+          protocol: 'TLSv1.3',
+          cipher: 'none',
+          serverName: undefined,
+          peerChain: [],
+          bindings: undefined,
+        }
         return Promise.resolve()
       }
     }
