@@ -13,6 +13,7 @@ import { modules } from './modules/index.js'
 import { Presence } from './router/presence.js'
 import { Router, type Elsewhere } from './router/router.js'
 import { PasswordError, Passwords, PasswordsBusy } from './sasl/password.js'
+import { BlockList } from './s2s/blocks.js'
 import { StanzaError } from './stanza/errors.js'
 import type { AccountKeys } from './storage/accounts.js'
 import { Roster } from './session/roster.js'
@@ -41,6 +42,8 @@ export class Server {
   readonly hosts: ReadonlyMap<string, Host>
   readonly passwords: Passwords
   readonly throttle: Throttle
+  /** Domains that nothing is exchanged with. */
+  readonly blocks: BlockList
   readonly #router: Router
   readonly #c2s: C2s
   readonly #modules = new Map<string, Modules>()
@@ -48,7 +51,8 @@ export class Server {
   #config: ServerConfig
   #settings: C2sSettings
 
-  private constructor(parts: ServerParts) {
+  private constructor(parts: ServerParts, blocks: BlockList) {
+    this.blocks = blocks
     const { config, clock, random, log, metrics, stores } = parts
     this.#config = config
     this.#arrange = parts.arrange ?? ((chosen) => chosen)
@@ -102,9 +106,10 @@ export class Server {
     metrics.watch('c2s_streams', 'Streams of clients, bound or not', () => this.#c2s.size)
   }
 
-  /** @throws Error when a module cannot be set up */
+  /** @throws Error when a module cannot be set up; StorageUnavailable */
   static async create(parts: ServerParts): Promise<Server> {
-    const server = new Server(parts)
+    const { stores, clock, metrics } = parts
+    const server = new Server(parts, await BlockList.open({ store: stores.blocks, clock, metrics }))
     await server.#loadModules(parts.config)
     return server
   }

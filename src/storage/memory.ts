@@ -1,5 +1,6 @@
 /** The stores in memory, for tests: the same contracts, gone with the process. */
 import type { Account, AccountKeys, Accounts } from './accounts.js'
+import type { Block, BlockStore } from './blocks.js'
 import type { MapStore } from './map.js'
 import { splitKey } from './map.js'
 import type { OfflineLimits, OfflineMessage, OfflineStore } from './offline.js'
@@ -21,6 +22,7 @@ export function memoryStores(options: { offline?: OfflineLimits } = {}): Stores 
     accounts: new MemoryAccounts(shelves, maps),
     rosters: new MemoryRosters(shelves),
     offline: new MemoryOffline(shelves, options.offline ?? offlineLimits),
+    blocks: new MemoryBlocks(),
     map: <T>(domain: string, name: string) => maps.map<T>(domain, name),
     close: async () => {},
   }
@@ -166,6 +168,27 @@ class MemoryOffline implements OfflineStore {
 
   #of(account: number): readonly OfflineMessage[] {
     return this.#shelves.get(account)?.offline ?? []
+  }
+}
+
+class MemoryBlocks implements BlockStore {
+  readonly #blocks = new Map<string, Block>()
+
+  async all(): Promise<Block[]> {
+    return [...this.#blocks.values()].sort((a, b) => byCodePoint(a.domain, b.domain))
+  }
+
+  async put(block: Block): Promise<void> {
+    this.#blocks.set(block.domain, { ...block })
+  }
+
+  async remove(domain: string): Promise<boolean> {
+    return this.#blocks.delete(domain)
+  }
+
+  async removeExpired(now: number): Promise<void> {
+    for (const { domain, expires } of this.#blocks.values())
+      if (expires !== undefined && expires <= now) this.#blocks.delete(domain)
   }
 }
 

@@ -8,6 +8,7 @@ import type { Database } from './database.js'
 import type { OfflineLimits } from './offline.js'
 import { offlineLimits } from './offline.js'
 import { PostgresAccounts } from './postgres-accounts.js'
+import { PostgresBlocks } from './postgres-blocks.js'
 import { PostgresMap } from './postgres-map.js'
 import { PostgresOffline } from './postgres-offline.js'
 import { PostgresRosters } from './postgres-rosters.js'
@@ -27,6 +28,7 @@ export function openPostgresStores(database: Database, options: PostgresStoresOp
     accounts: new CachedAccounts(new PostgresAccounts(database)),
     rosters: new PostgresRosters(database),
     offline,
+    blocks: new PostgresBlocks(database),
     map: <T>(domain: string, name: string) => new PostgresMap<T>(database, domain, name),
     close: () => offline.close(),
   }

@@ -1,5 +1,6 @@
 /** All stores of a server behind one door: on PostgreSQL (`openPostgresStores`) or in memory for tests (`memoryStores`). */
 import type { Accounts } from './accounts.js'
+import type { BlockStore } from './blocks.js'
 import type { MapStore } from './map.js'
 import type { OfflineStore } from './offline.js'
 import type { RosterStore } from './rosters.js'
@@ -10,6 +11,7 @@ export interface Stores {
   readonly accounts: Accounts
   readonly rosters: RosterStore
   readonly offline: OfflineStore
+  readonly blocks: BlockStore
   /** Small values of the accounts of `domain`; `name` is the module's. */
   map<T>(domain: string, name: string): MapStore<T>
   /** Writes what still waits to be written. The stores refuse work afterwards; the database stays open. */

@@ -8,6 +8,7 @@ import { migrate, readMigrations } from '../../src/storage/migrate.js'
 import { openPostgresStores } from '../../src/storage/postgres.js'
 import type { Stores } from '../../src/storage/stores.js'
 import { accountsContract } from './accounts.js'
+import { blocksContract } from './blocks.js'
 import type { TestDatabase } from './database.js'
 import { embeddedDatabase, freshDatabase } from './database.js'
 import { mapsContract } from './maps.js'
@@ -20,6 +21,7 @@ function contracts(open: () => Stores): void {
   suite('accounts', () => accountsContract(open, domainOf))
   suite('rosters', () => rostersContract(open, domainOf))
   suite('offline', () => offlineContract(open, domainOf))
+  suite('blocks', () => blocksContract(open, domainOf))
   suite('maps', () => mapsContract(open, domainOf))
 }
 
