@@ -216,6 +216,7 @@ function c2sSettings({ limits, auth }: ServerConfig): C2sSettings {
       ? { rate: perSecond(limits.c2sStanzaRate), burst: limits.c2sStanzaBurst }
       : undefined,
     failuresPerStream: limits.loginFailures,
+    window: { count: limits.smQueue, bytes: limits.smQueueSize },
     mechanisms: auth.anonymous ? [...auth.mechanisms, 'ANONYMOUS'] : auth.mechanisms,
     pingAfter: limits.idlePing,
     pingTimeout: 60_000,

@@ -23,6 +23,7 @@ export const bounds = [
   'write_pause',
   'write_queue',
   'write_timeout',
+  'sm_queue',
   'idle_ping',
   'memory_guard',
   'registration',

@@ -1,6 +1,7 @@
 /** A client's stream, from header to bound session and to its end. */
 import { abandon, authentication, channelBindingTypes } from './authenticate.js'
 import { binding } from './bind.js'
+import { manage, management, Patience, type Managing } from './management.js'
 import { starttls } from './starttls.js'
 import type { Clock, Timer } from '../base/clock.js'
 import type { LimitHits } from '../base/limit-hits.js'
@@ -17,6 +18,7 @@ import type { Session } from '../session/session.js'
 import { StanzaError } from '../stanza/errors.js'
 import { Jid, JidError } from '../stanza/jid.js'
 import { CONTENT, Stanza, type Kind } from '../stanza/stanza.js'
+import { Asker, type Window } from '../stream/acks.js'
 import { StreamError } from '../stream/errors.js'
 import { Stream, type StreamLimits, type StreamOwner } from '../stream/stream.js'
 import type { Transport } from '../stream/transport.js'
@@ -38,6 +40,8 @@ export interface C2sSettings {
   readonly stanzaPace: Pace | undefined
   /** Failed authentications until the stream ends (RFC 6120 §6.4.5). */
   readonly failuresPerStream: number
+  /** What may be sent to a client that acknowledges stanzas until it does (XEP-0198). */
+  readonly window: Window
   /** Names of the mechanisms in use. */
   readonly mechanisms: readonly string[]
   /** Milliseconds of silence until a client is pinged, and until it is given up after that. */
@@ -67,9 +71,17 @@ export interface C2sParts {
   readonly overloaded: () => boolean
 }
 
-const FEATURES: readonly StreamFeature<Client>[] = [starttls, authentication, channelBindingTypes, binding]
+const FEATURES: readonly StreamFeature<Client>[] = [
+  starttls,
+  authentication,
+  channelBindingTypes,
+  binding,
+  management,
+]
 const STANZAS = new Set(['message', 'presence', 'iq'])
 const SWEEP_EVERY = 15_000
+/** Milliseconds until a client is asked how far it is with what it got. */
+const ASK_AFTER = 1000
 /** Under the memory guard, at each sweep, this many at most lose their connection: those that read the least. */
 const SHED_AT_ONCE = 100
 
@@ -77,10 +89,12 @@ const SHED_AT_ONCE = 100
 export class C2s {
   readonly parts: C2sParts
   readonly #clients = new Set<Client>()
+  readonly #asker: Asker
   #sweeper: Timer | undefined
 
   constructor(parts: C2sParts) {
     this.parts = parts
+    this.#asker = new Asker(parts.clock, ASK_AFTER)
     this.#sweep()
   }
 
@@ -89,7 +103,7 @@ export class C2s {
   }
 
   accept(transport: Transport): void {
-    const client = new Client(this.parts, transport, (gone) => this.#clients.delete(gone))
+    const client = new Client(this.parts, transport, this.#asker, (gone) => this.#clients.delete(gone))
     this.#clients.add(client)
   }
 
@@ -139,10 +153,13 @@ export class Client implements StreamOwner, Negotiation {
   #host: Host | undefined = undefined
   #features: readonly StreamFeature<Client>[] = []
   #probedAt = 0
+  readonly #patience = new Patience()
+  readonly #asker: Asker
   readonly #gone: (client: Client) => void
 
-  constructor(parts: C2sParts, transport: Transport, gone: (client: Client) => void) {
+  constructor(parts: C2sParts, transport: Transport, asker: Asker, gone: (client: Client) => void) {
     this.parts = parts
+    this.#asker = asker
     this.settings = parts.settings()
     this.#gone = gone
     const { limits, bytePace, stanzaPace } = this.settings
@@ -163,6 +180,10 @@ export class Client implements StreamOwner, Negotiation {
   get host(): Host {
     if (!this.#host) throw new StreamError('host-unknown')
     return this.#host
+  }
+
+  get managing(): Managing {
+    return { window: this.settings.window, asker: this.#asker }
   }
 
   get idleAfter(): number {
@@ -202,7 +223,9 @@ export class Client implements StreamOwner, Negotiation {
 
   element(raw: RawElement): void | Promise<void> {
     const { session } = this
-    if (session && raw.ns === CONTENT && STANZAS.has(raw.name)) return this.#stanza(raw, session)
+    if (session && raw.ns === CONTENT && STANZAS.has(raw.name))
+      return this.#counted(this.#stanza(raw, session), session)
+    if (raw.ns === NS.streamManagement) return manage(raw, this)
     return this.#negotiate(raw)
   }
 
@@ -211,11 +234,8 @@ export class Client implements StreamOwner, Negotiation {
       throw new StreamError('policy-violation', `Over the limit of ${limit}`)
     }
     const application = el('stanza-too-big', 'urn:xmpp:errors')
-    return this.#refuse(
-      raw,
-      new StanzaError('policy-violation', `Over the limit of ${limit}`, { application }),
-      this.session,
-    )
+    const error = new StanzaError('policy-violation', `Over the limit of ${limit}`, { application })
+    return this.#counted(this.#refuse(raw, error, this.session), this.session)
   }
 
   drained(): void {
@@ -242,6 +262,7 @@ export class Client implements StreamOwner, Negotiation {
     const { session, stream } = this
     if (!session) return
     const now = this.parts.clock.now()
+    if (this.#patience.isOver(this, now, this.settings.limits.writeStall)) return stream.drop('sm_queue')
     if (now - stream.lastHeard < pingAfter) {
       this.#probedAt = 0
     } else if (this.#probedAt === 0) {
@@ -337,6 +358,12 @@ export class Client implements StreamOwner, Negotiation {
       return this.#refuse(raw, stanzaErrorOf(error), session)
     }
     return this.parts.router.send(stanza, session)
+  }
+
+  /** A stanza counts as handled when the road is done with it and what it was promised is kept (XEP-0198 §4). */
+  #counted(handling: void | Promise<void>, session: Session): void | Promise<void> {
+    if (handling) return handling.then(() => session.acks?.received(session.takePledge()))
+    session.acks?.received(session.takePledge())
   }
 
   /** RFC 6120 §8.1.2.1: its own full or bare JID or none; anything else ends the stream. */

@@ -373,6 +373,18 @@ const limits = options(
         ...onConnect,
       },
     ),
+    smQueue: number(
+      1000,
+      'Stanzas that a client may leave unacknowledged; more wait until it acknowledges.',
+      {
+        min: 50,
+        ...onConnect,
+      },
+    ),
+    smQueueSize: size('4MiB', 'Size of the stanzas that a client may leave unacknowledged.', {
+      min: '256KiB',
+      ...onConnect,
+    }),
     idlePing: duration('5min', 'A client silent for so long is asked whether it is still there.', {
       min: '10s',
       ...off,

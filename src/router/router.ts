@@ -15,6 +15,10 @@ import type { Element } from '../xml/element.js'
 
 /** Takes stanzas for domains that are not ours. */
 export interface Elsewhere {
+  /**
+   * A promise is a pledge: it resolves when the other server has acknowledged the stanza, or it is stored here, or its
+   * sender was told. The road and the sender's stream go on before; only an acknowledgement to the sender waits.
+   */
   send(stanza: Stanza): void | Promise<void>
 }
 
@@ -166,7 +170,8 @@ export class Router {
     if (host) return this.#arrive(stanza, to, host, session)
     if (!this.#elsewhere) return this.#bounce(stanza, new StanzaError('remote-server-not-found'))
     this.#end('elsewhere')
-    return this.#elsewhere.send(stanza)
+    const pledge = this.#elsewhere.send(stanza)
+    if (pledge) session?.pledge(pledge)
   }
 
   #arrive(stanza: Stanza, to: Jid, host: Host, session: Session | undefined): void | Promise<void> {

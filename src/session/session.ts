@@ -3,6 +3,7 @@ import type { Slot } from './slot.js'
 import type { Jid } from '../stanza/jid.js'
 import type { Stanza } from '../stanza/stanza.js'
 import type { StreamError } from '../stream/errors.js'
+import type { Acks } from '../stream/acks.js'
 import type { Stream } from '../stream/stream.js'
 
 /** What a session asks on its way out: the outbound gate of its host. Undefined: nothing is to be sent now. */
@@ -11,9 +12,15 @@ export type OutboundGate = (stanza: Stanza, session: Session) => Stanza | undefi
 /** What a stanza costs beside its text, in bytes and roughly: many small ones are worth a large one. */
 const HELD_OVERHEAD = 512
 
-interface Held {
+/** A stanza that is kept for a session, and all sessions that get it. */
+export interface Held {
   readonly stanza: Stanza
   readonly among: readonly Session[]
+}
+
+/** Roughly the bytes that a kept stanza takes. */
+export function sizeOfHeld({ stanza }: Held): number {
+  return stanza.toXml().length + HELD_OVERHEAD
 }
 
 const alone: readonly Session[] = Object.freeze([])
@@ -37,10 +44,15 @@ export class Session {
   readonly mechanism: string
   /** Still the registered one of its resource. */
   live = true
+  /** What was sent and is not acknowledged; undefined unless the client asked for it (XEP-0198). */
+  acks: Acks<Held> | undefined = undefined
+  #pledge: Promise<unknown> | undefined = undefined
   readonly #outbound: OutboundGate
   #slots: Map<Slot<unknown>, unknown> | undefined = undefined
   /** What waits behind the reasons to hold, in order. */
   #held: Held[] | undefined = undefined
+  /** How many of these have gone out just now. */
+  #passed = 0
   #holds = 0
   #heldBytes = 0
   #waiters: (() => void)[] | undefined = undefined
@@ -78,23 +90,55 @@ export class Session {
    */
   deliver(stanza: Stanza, among: readonly Session[] = alone): boolean {
     if (!this.live) return false
-    if (this.#holds === 0 && !this.#held && !this.stream.slow) return this.deliverNow(stanza)
-    const bytes = stanza.toXml().length + HELD_OVERHEAD
+    if (this.#holds === 0 && !this.#held && !this.#behind) return this.deliverNow(stanza, among)
+    const held = { stanza, among }
+    const bytes = sizeOfHeld(held)
     if (!this.stream.fits(this.#heldBytes + bytes)) {
-      this.stream.drop('write_queue')
+      this.stream.drop(this.acks?.full ? 'sm_queue' : 'write_queue')
       return false
     }
-    ;(this.#held ??= []).push({ stanza, among })
+    ;(this.#held ??= []).push(held)
     this.#heldBytes += bytes
     return true
   }
 
   /** Past the hold: for what must come before everything that is held. False: the session is gone and did not get it. */
-  deliverNow(stanza: Stanza): boolean {
+  deliverNow(stanza: Stanza, among: readonly Session[] = alone): boolean {
     if (!this.live) return false
     const passed = this.#outbound(stanza, this)
-    if (passed) this.stream.send(passed.toXml())
-    return this.live
+    if (!passed) return true
+    this.stream.send(passed.toXml())
+    // A stream that broke over it has ended the session: then it was not taken, and is nothing to acknowledge.
+    if (!this.live) return false
+    this.acks?.sent({ stanza, among })
+    return true
+  }
+
+  /** The client does not read, or does not acknowledge. */
+  get #behind(): boolean {
+    return this.stream.slow || this.acks?.full === true
+  }
+
+  /**
+   * The client has handled `h` of our stanzas (XEP-0198 §4); what was held back meanwhile goes out.
+   * @throws StreamError as `Acks.acknowledge`
+   */
+  acknowledge(h: string | undefined): void {
+    if (!this.acks) return
+    this.acks.acknowledge(h)
+    if (!this.#behind) this.drained()
+  }
+
+  /** The stanza of this session that is being handled is settled only with `pledge`; its stream goes on before. */
+  pledge(pledge: Promise<unknown>): void {
+    if (this.acks) this.#pledge = pledge
+  }
+
+  /** What the stanza that was just handled waits for. */
+  takePledge(): Promise<unknown> | undefined {
+    const pledge = this.#pledge
+    this.#pledge = undefined
+    return pledge
   }
 
   /** Keeps what is delivered from now on, in order, until `release` is called as often as this. */
@@ -109,7 +153,7 @@ export class Session {
 
   /** Before more than a few stanzas go past the hold: resolves when the peer keeps up, or is gone. */
   get ready(): Promise<void> | undefined {
-    if (!this.live || !this.stream.slow) return undefined
+    if (!this.live || !this.#behind) return undefined
     return new Promise((resolve) => (this.#waiters ??= []).push(resolve))
   }
 
@@ -126,9 +170,9 @@ export class Session {
     return this.#heldBytes
   }
 
-  /** What was held when the session ended, and no other that got it is there. */
+  /** What was held or not acknowledged when the session ended, and no other that got it is there. In order. */
   takeHeld(): readonly Stanza[] {
-    const held = this.#held ?? []
+    const held = [...(this.acks?.take() ?? []), ...(this.#held?.slice(this.#passed) ?? [])]
     this.#held = undefined
     this.#heldBytes = 0
     const elsewhere = (other: Session) => other !== this && other.live
@@ -138,14 +182,14 @@ export class Session {
   /** Sends what is held, until there is a new reason to hold. */
   #pass(): void {
     if (this.#holds > 0 || !this.#held || !this.live) return
-    let sent = 0
-    for (const { stanza } of this.#held) {
-      if (this.stream.slow || !this.deliverNow(stanza)) break
-      this.#heldBytes -= stanza.toXml().length + HELD_OVERHEAD
-      sent++
+    for (const held of this.#held) {
+      if (this.#behind || !this.deliverNow(held.stanza, held.among)) break
+      this.#heldBytes -= sizeOfHeld(held)
+      this.#passed++
     }
-    if (!this.#held) return
-    this.#held = sent === this.#held.length ? undefined : this.#held.slice(sent)
+    if (this.#held)
+      this.#held = this.#passed === this.#held.length ? undefined : this.#held.slice(this.#passed)
+    this.#passed = 0
   }
 
   close(error?: StreamError): void {

@@ -142,7 +142,7 @@ export class Stream {
   }
 
   /** Ends a stream whose peer does not read. It cannot be told: the error is queued for form and the connection cut. */
-  drop(bound: 'write_queue' | 'write_timeout' | 'memory_guard'): void {
+  drop(bound: 'write_queue' | 'write_timeout' | 'sm_queue' | 'memory_guard'): void {
     if (!this.open) return
     const { hits, log } = this.options
     hits.add(bound)
