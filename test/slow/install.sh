@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install.sh FOLDER: fetches the clients of the slow suites into FOLDER (npm, Python, Maven) and onto the system (apt).
+# install.sh FOLDER: fetches the clients and peers of the slow suites into FOLDER (npm, Python, Maven) and onto the system (apt).
 set -u
 folder=$1 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$folder" && cd "$folder" || exit 1
@@ -25,10 +25,16 @@ need java default-jre-headless
 need keytool default-jre-headless
 need mvn maven
 need python3 python3
+need prosody prosody
+[ -x /usr/sbin/ejabberdctl ] || missing="$missing ejabberd"
+compgen -G '/usr/lib/*/lua/5.4/lunbound.so' > /dev/null || missing="$missing lua-unbound"
 [ -x /usr/lib/postgresql/15/bin/initdb ] || missing="$missing postgresql-15"
 python3 -c 'import venv, ensurepip' 2> /dev/null || missing="$missing python3-venv"
 failed=0
 if [ -n "$missing" ]; then
+  # The packages of servers start them: not here, where every check starts its own.
+  policy=/usr/sbin/policy-rc.d
+  [ -e "$policy" ] || { trap 'rm -f "$policy"' EXIT; printf '#!/bin/sh\nexit 101\n' > "$policy"; chmod 755 "$policy"; }
   # shellcheck disable=SC2086
   retry apt-update apt-get update -q &&
     DEBIAN_FRONTEND=noninteractive retry apt apt-get install -q -y --no-install-recommends $missing || failed=1

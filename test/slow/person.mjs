@@ -22,7 +22,10 @@ export class Person {
   constructor(account, { service, password }) {
     this.bare = account
     const [username, domain] = account.split('@')
-    this.xmpp = client({ service, domain, username, password })
+    // Other names than ASCII it would write in Latin-1, and SCRAM would hash them so: it gets the bytes of UTF-8, for PLAIN.
+    const plain = (login) => login({ username: Buffer.from(username).toString('latin1'), password }, 'PLAIN')
+    const strange = Buffer.byteLength(username) > username.length
+    this.xmpp = client({ service, domain, ...(strange ? { credentials: plain } : { username, password }) })
     this.xmpp.timeout = 30_000 // 2 s by itself: too short beside a busy build
     this.xmpp.reconnect.stop()
     this.xmpp.on('error', () => {}) // `start` rejects with it
@@ -73,6 +76,13 @@ export class Person {
   /** What was heard so far and nobody took. */
   all(fits) {
     return this.#heard.filter(fits)
+  }
+
+  /** The same, taken. */
+  take(fits) {
+    const taken = this.all(fits)
+    this.#heard = this.#heard.filter((it) => !taken.includes(it))
+    return taken
   }
 
   stop() {

@@ -1,6 +1,6 @@
 /** A real server in a folder of its own, on free loopback ports: Parley as an administrator starts it, or Prosody to compare with. */
 import { execFile, spawn } from 'node:child_process'
-import { mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -24,20 +24,25 @@ export async function until(what, seconds, ask) {
 /**
  * Starts `kind` ('parley' or 'prosody') for the domain localhost. `url`: the database, else the embedded one; `set`: further
  * settings; `address` and `port`: where clients connect, else a free port of 127.0.0.1.
- * The result has { port, tlsPort, ca (file of the certificate to trust), addUser, kill, start, stop, tail }.
+ * The result is that of `run`, and has { tlsPort }.
  */
 export async function startServer(kind, folder, { url, set = [], address = '127.0.0.1', port: fixed } = {}) {
-  mkdirSync(folder, { recursive: true })
   const [tlsPort, management, free] = await freePorts(3)
-  const port = fixed ?? free
-  const at = { folder, address, port, tlsPort, management, url, set }
+  const at = { folder, domain: 'localhost', address, port: fixed ?? free, tlsPort, management, url, set }
   const how = kind === 'prosody' ? await prosody(at) : parley(at)
+  return Object.assign(await run(how, at), { tlsPort })
+}
+
+/**
+ * Starts the process that `how` describes and waits until clients can connect.
+ * The result has { domain, port, ca (file of the certificate to trust), addUser, kill, start, stop, tail, text }.
+ */
+export async function run(how, { folder, domain, address = '127.0.0.1', port }) {
   const log = join(folder, 'server.log')
   let child
   const server = {
-    domain: 'localhost',
+    domain,
     port,
-    tlsPort,
     ca: undefined,
     async start() {
       const output = openSync(log, 'a')
@@ -46,12 +51,14 @@ export async function startServer(kind, folder, { url, set = [], address = '127.
         cwd: folder,
         env: { ...process.env, ...how.env },
         stdio: ['ignore', output, output],
+        ...how.user,
       })
+      closeSync(output)
       const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)))
       Object.assign(child, { ended })
       await until(`server on port ${port}`, 90, async () => {
         if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`)
-        return (await accepts(address, port)) && (await accepts(address, tlsPort)) && (await how.ready())
+        return (await accepts(address, port)) && (await how.ready())
       }).catch((error) => {
         child.kill('SIGKILL')
         throw new Error(`${error.message}\n${server.tail()}`)
@@ -71,19 +78,37 @@ export async function startServer(kind, folder, { url, set = [], address = '127.
       return code
     },
     addUser: (name, password) => how.addUser(name, password),
-    tail: (lines = 60) => readFileSync(log, 'utf8').split('\n').slice(-lines).join('\n'),
+    text: () => readFileSync(log, 'utf8'),
+    tail: (lines = 60) => server.text().split('\n').slice(-lines).join('\n'),
   }
   await server.start()
   return server
 }
 
-function parley({ folder, address, port, tlsPort, management, url, set }) {
+/** Parley as an administrator starts it: how `run` does that. It listens on the ports that are given. */
+export function parley(at) {
+  const {
+    folder,
+    domain,
+    address = '127.0.0.1',
+    port,
+    tlsPort,
+    s2sPort,
+    s2sTlsPort,
+    management,
+    url,
+    set,
+  } = at
+  mkdirSync(folder, { recursive: true })
   const data = join(folder, 'data')
   const settings = [
+    `domain=${domain}`,
     `data_dir=${data}`,
     `listen.c2s=${address}:${port}`,
-    `listen.c2s_tls=${address}:${tlsPort}`,
+    `listen.c2s_tls=${tlsPort ? `${address}:${tlsPort}` : 'off'}`,
     `listen.management=127.0.0.1:${management}`,
+    `listen.s2s=${s2sPort ? `${address}:${s2sPort}` : 'off'}`,
+    `listen.s2s_tls=${s2sTlsPort ? `${address}:${s2sTlsPort}` : 'off'}`,
     'log.format=text',
     ...set,
   ].flatMap((setting) => ['--set', setting])
@@ -97,10 +122,12 @@ function parley({ folder, address, port, tlsPort, management, url, set }) {
     ready: async () => (await fetch(`http://127.0.0.1:${management}/readyz`).catch(() => undefined))?.ok,
     /** The file that the start prints. */
     certificate(output) {
-      const file = /certificate\s+localhost: (.*) \(self-signed/.exec(output)?.[1]
-      if (!file) throw new Error('the start prints no self-signed certificate of localhost')
+      const file = new RegExp(`certificate\\s+${domain}: (.*) \\(`).exec(output)?.[1]
+      if (!file) throw new Error(`the start prints no certificate of ${domain}`)
       return file
     },
+    /** A command of the running server: what it prints. */
+    call: async (...args) => (await call(...args)).stdout,
     async addUser(name, password) {
       const file = join(folder, `${name}.password`)
       writeFileSync(file, `${password}\n`, { mode: 0o600 })
@@ -110,6 +137,7 @@ function parley({ folder, address, port, tlsPort, management, url, set }) {
 }
 
 async function prosody({ folder, address, port, tlsPort }) {
+  mkdirSync(folder, { recursive: true })
   const config = join(folder, 'prosody.cfg.lua')
   const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
   const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost']
@@ -143,7 +171,7 @@ VirtualHost "localhost"
     command: 'prosody',
     args: ['-F', '--config', config],
     env: {},
-    ready: async () => true,
+    ready: () => accepts(address, tlsPort),
     certificate: () => certificate,
     addUser: (name, password) =>
       execute('prosodyctl', ['--config', config, 'register', name, 'localhost', password], {
@@ -152,7 +180,7 @@ VirtualHost "localhost"
   }
 }
 
-function accepts(host, port) {
+export function accepts(host, port) {
   return new Promise((resolve) => {
     const socket = connect({ host, port })
     socket.once('connect', () => resolve(true) || socket.destroy())
