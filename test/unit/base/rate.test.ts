@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { HandClock } from '../../../src/base/clock.js'
+import { memoryInUse } from '../../support/memory.js'
 import { Lru } from '../../../src/base/lru.js'
 import { Throttle, TokenBucket } from '../../../src/base/rate.js'
 
@@ -84,6 +85,17 @@ test('failures are forgotten on success, after an hour and beyond the bound', ()
   late.failed()
   throttle.attempt('a')!.failed()
   assert.ok(throttle.attempt('a'), 'it was forgotten for the others, and what was under way with it')
+})
+
+test('a hundred times more keys than are remembered cost no more memory', async () => {
+  const throttle = new Throttle(new HandClock(), { keys: 10_000 })
+  const guess = (from: number, to: number) => {
+    for (let i = from; i < to; i++) throttle.attempt(`192.0.2.1 guess${i}`)!.failed()
+  }
+  guess(0, 10_000)
+  const before = await memoryInUse()
+  guess(10_000, 1_000_000)
+  assert.ok((await memoryInUse()) - before < 2_000_000)
 })
 
 test('the entry unused for longest is dropped', () => {
