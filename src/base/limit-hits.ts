@@ -27,6 +27,8 @@ export const bounds = [
   'idle_ping',
   'memory_guard',
   'registration',
+  'registered_accounts',
+  'private_xml',
   'password_queue',
   'database_queue',
 ] as const

@@ -41,8 +41,10 @@ export default defineModule({
       await turns.take(from.local, async () => {
         const before = await stored.get(from.local)
         const after = { ...before, ...Object.fromEntries(given.map((one) => [keyOf(one), one.toString()])) }
-        if (bytesOf(after) > quota && bytesOf(after) > bytesOf(before ?? {}))
+        if (bytesOf(after) > quota && bytesOf(after) > bytesOf(before ?? {})) {
+          host.hits.add('private_xml')
           throw new StanzaError('resource-constraint', 'The private storage of this account is full.')
+        }
         await stored.set(from.local, after)
       })
     }

@@ -78,8 +78,13 @@ export default defineModule({
       const { username, password } = filledIn(query)
       if (!username || !password) throw new StanzaError('not-acceptable', 'Name and password are needed.')
       const local = localOf(username)
-      if (Number.isFinite(settings.accounts) && (await host.accounts.count(host.domain)) >= settings.accounts)
+      if (
+        Number.isFinite(settings.accounts) &&
+        (await host.accounts.count(host.domain)) >= settings.accounts
+      ) {
+        host.hits.add('registered_accounts')
         throw new StanzaError('not-allowed', 'This server takes no more accounts.')
+      }
       if ((await host.createAccount(local, password)) === 'exists') throw new StanzaError('conflict')
       made.add()
       host.log.info('account.registered', { user: `${local}@${host.domain}`, ip: remote })

@@ -76,13 +76,19 @@ scene(
     const to = `to='${juliet.full}' type='headline'`
     const many = (count: number, make: (i: number) => string) =>
       Array.from({ length: count }, (_, i) => make(i)).join('')
+    const before = await memoryInUse()
     const shapes = {
       depth: (n: number) =>
         `<message ${to}>${'<a xmlns="x">'.repeat(n - 1)}${'</a>'.repeat(n - 1)}</message>`,
       elements: (n: number) => `<message ${to}>${'<a xmlns="x"/>'.repeat(n - 1)}</message>`,
       attributes: (n: number) => `<message ${to}><a xmlns='x' ${many(n - 1, (i) => ` a${i}=''`)}/></message>`,
-      namespaces: (n: number) =>
-        `<message ${to}><a xmlns='x' ${many(n - 1, (i) => ` xmlns:p${i}='p'`)}/></message>`,
+      // Three hundred on each element, so that it is no matter of attributes.
+      namespaces: (n: number) => {
+        const elements = Math.ceil(n / 300)
+        const declared = (at: number) =>
+          many(Math.min(300, n - 1 - at * 300), (i) => ` xmlns:p${at}-${i}='p'`)
+        return `<message ${to}>${many(elements, (at) => `<a xmlns='x'${declared(at)}>`)}${'</a>'.repeat(elements)}</message>`
+      },
     }
     const limits = { depth: 20, elements: 200, attributes: 400, namespaces: 30 }
     for (const [name, limit] of Object.entries(limits)) {
@@ -92,10 +98,11 @@ scene(
       romeo.sends(shape(limit + 1))
       const error = await romeo.next(`an error for ${name}`)
       assert.equal(error.child('error', 'jabber:client')?.child('text')?.text, `Over the limit of ${name}`)
-      romeo.sends(shape(limit * 13))
+      romeo.sends(shape(limit * 100))
       assert.equal((await romeo.next(`an error for ${name}`)).attrs['type'], 'error')
       assert.equal(hits(stage, name), 2)
     }
+    assert.ok((await memoryInUse()) - before < 10_000_000, 'the transcript, and no more')
     await juliet.hearsNothingMore()
   },
   {
@@ -104,6 +111,7 @@ scene(
       'limits.elements=200',
       'limits.attributes=400',
       'limits.namespaces=30',
+      'limits.c2s_stanza_size=1MiB',
       'limits.c2s_rate=off',
     ],
   },
@@ -251,20 +259,26 @@ scene(
     await romeo.online()
     const item = (id: number) => `<query xmlns='jabber:iq:roster'><item jid='c${id}@x.example'/></query>`
     for (let id = 0; id < 5; id++) assert.equal((await romeo.sets(item(id))).attrs['type'], 'result')
-    for (let id = 5; id < 100; id++) await romeo.isRefused('resource-constraint', 'set', item(id))
-    assert.equal(hits(stage, 'roster_size'), 95)
+    for (let id = 5; id < 505; id++) await romeo.isRefused('resource-constraint', 'set', item(id))
+    assert.equal(hits(stage, 'roster_size'), 500)
 
     await paris.opens()
     const account = (id: number) =>
       `<iq type='set' id='r${id}'><query xmlns='jabber:iq:register'><username>p${id}</username><password>x</password></query></iq>`
     for (let id = 0; id < 3; id++) assert.equal((await paris.asks(account(id))).attrs['type'], 'result')
-    for (let id = 3; id < 50; id++) {
+    for (let id = 3; id < 303; id++) {
       const reply = await paris.asks(account(id))
       assert.ok(reply.child('error', 'jabber:client')?.child('resource-constraint'))
     }
-    assert.equal(hits(stage, 'registration'), 47)
+    assert.equal(hits(stage, 'registration'), 300)
   },
   {
-    set: ['limits.roster_size=5', 'modules.registration.enabled=true', 'modules.registration.attempts=3/h'],
+    set: [
+      'limits.roster_size=5',
+      'limits.c2s_stanza_rate=off',
+      'limits.preauth_elements=off',
+      'modules.registration.enabled=true',
+      'modules.registration.attempts=3/h',
+    ],
   },
 )

@@ -172,6 +172,9 @@ test('private XML over the quota is refused; making room is not', async () => {
   assert.equal((await kept(client, "<b xmlns='x'/>")).text, '')
   assert.equal((await client.asks('set', big('a', 10))).attrs['type'], 'result')
   assert.equal((await client.asks('set', big('b', 200))).attrs['type'], 'result')
+  for (let i = 0; i < 100; i++)
+    assert.equal(conditionOf(await client.asks('set', big(`c${i}`, 1024))), 'resource-constraint')
+  assert.equal(stage.metrics.valueOf('limit_hits_total', 'private_xml'), 101)
 })
 
 const card = "<vCard xmlns='vcard-temp'><FN>Juliet</FN><PHOTO><BINVAL>AA==</BINVAL></PHOTO></vCard>"

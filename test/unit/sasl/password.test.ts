@@ -81,10 +81,13 @@ test('a forbidden password is refused with a reason', async () => {
 })
 
 test('no more derivations wait than may, the others are refused at once', async () => {
-  const passwords = new Passwords(systemRandom, { iterations: 16, inFlight: 1, waiting: 2 })
-  const answers = await Promise.allSettled(Array.from({ length: 5 }, () => passwords.verify('pencil', {})))
+  let told = 0
+  const settings = { iterations: 16, inFlight: 1, waiting: 2, onBusy: () => told++ }
+  const passwords = new Passwords(systemRandom, settings)
+  const answers = await Promise.allSettled(Array.from({ length: 300 }, () => passwords.verify('pencil', {})))
   const refused = answers.filter((one) => one.status === 'rejected')
-  assert.equal(refused.length, 2)
+  assert.equal(refused.length, 297)
+  assert.equal(told, 297)
   for (const one of refused) assert.ok(one.reason instanceof PasswordsBusy)
   assert.equal(await passwords.verify('pencil', {}), false, 'all places are free again')
 })
