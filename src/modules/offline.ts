@@ -4,6 +4,7 @@ import { handled, hook } from '../host/hooks.js'
 import { defineModule } from '../host/module.js'
 import type { Session } from '../session/session.js'
 import { Slot } from '../session/slot.js'
+import { arrivalOf } from '../stanza/arrival.js'
 import { delay } from '../stanza/delay.js'
 import { StanzaError } from '../stanza/errors.js'
 import { Stanza } from '../stanza/stanza.js'
@@ -33,6 +34,7 @@ export default defineModule({
   setup(host) {
     const store = host.stores.offline
     const kept = host.counter('offline_kept_total', 'Messages kept for accounts that were not connected')
+    const repeated = host.counter('offline_repeated_total', 'Messages sent again that had been kept before')
     /** Stores under way, by account: a delivery waits for them, so that none is left behind. */
     const storing = new Map<string, Set<Promise<unknown>>>()
     /** The last delivery begun, by account: one at a time, so that no message is delivered twice. */
@@ -48,8 +50,9 @@ export default defineModule({
         // XEP-0160 §2: told, not silent, when there is no more room.
         const outcome = await stored
         if (outcome === 'full') host.hits.add('offline_messages')
-        if (outcome !== 'stored') return new StanzaError('service-unavailable')
-        kept.add()
+        if (outcome === 'full' || outcome === 'nobody') return new StanzaError('service-unavailable')
+        if (outcome === 'known') repeated.add()
+        else kept.add()
         return handled
       } catch (error) {
         host.log.warn('offline.failed', { error })
@@ -60,10 +63,12 @@ export default defineModule({
       }
     }
 
-    async function append(local: string, stanza: Stanza): Promise<'stored' | 'full' | 'nobody'> {
+    async function append(local: string, stanza: Stanza): Promise<'stored' | 'full' | 'known' | 'nobody'> {
       const account = await host.account(local)
       if (!account) return 'nobody'
-      return store.append(account.id, stanza.toStandaloneXml(), host.clock.now())
+      // Another server that did not hear of its arrival sends a message again.
+      const arrival = stanza.from.domain === host.domain ? undefined : arrivalOf(stanza)
+      return store.append(account.id, stanza.toStandaloneXml(), host.clock.now(), arrival)
     }
 
     /** XEP-0160 §2: when a resource becomes able to take messages, by its first presence or a later priority. */

@@ -2,7 +2,7 @@
 import { StanzaError } from './errors.js'
 import { Jid, JidError } from './jid.js'
 import type { Element } from '../xml/element.js'
-import { parseElement, type ChildSpan, type RawElement } from '../xml/parser.js'
+import { parseDocument, parseElement, type ChildSpan, type RawElement } from '../xml/parser.js'
 import { escapeAttribute, serialise } from '../xml/write.js'
 
 export type Kind = 'message' | 'presence' | 'iq'
@@ -108,24 +108,24 @@ export class Stanza {
   }
 
   /**
-   * A stanza kept as text by a store.
+   * A stanza kept as text by a store; its payload is the same text again.
    * @throws XmlFault or StanzaError when the text is no stanza any more
    */
   static parse(text: string): Stanza {
-    const tree = parseElement(text)
-    if (tree.name !== 'message' && tree.name !== 'presence' && tree.name !== 'iq')
+    const raw = parseDocument(text)
+    if (raw.name !== 'message' && raw.name !== 'presence' && raw.name !== 'iq')
       throw new StanzaError('bad-request')
-    const from = tree.attrs['from']
+    const from = raw.attrs['from']
     if (from === undefined) throw new StanzaError('bad-request', 'A kept stanza needs its sender')
-    const to = tree.attrs['to']
-    const { type, id } = tree.attrs
-    const lang = tree.attrs['xml:lang']
+    const to = raw.attrs['to']
+    const { type, id } = raw.attrs
+    const lang = raw.attrs['xml:lang']
     const envelope = {
-      kind: tree.name as Kind,
+      kind: raw.name as Kind,
       from: Jid.parse(from),
       to: to === undefined ? undefined : Jid.parse(to),
     }
-    return new Stanza({ ...envelope, type, id, lang }, payloadOfTree(tree), extraOf(tree.attrs))
+    return new Stanza({ ...envelope, type, id, lang }, payloadOf(raw), extraOf(raw.attrs))
   }
 
   /** The type that rules of delivery go by: `normal` for a message without or with an unknown one. */
@@ -218,12 +218,6 @@ function payloadOf(raw: RawElement): Payload {
   // jabber:server: what is in the content namespace there is in it here.
   const spans = raw.children.map((span) => (span.ns === raw.ns ? { ...span, ns: CONTENT } : span))
   return { text: raw.inner, spans }
-}
-
-function payloadOfTree(tree: Element): Payload {
-  let payload = EMPTY
-  for (const child of tree.childrenOf()) payload = appended(payload, child)
-  return payload
 }
 
 function appended(payload: Payload, child: Element): Payload {

@@ -4,15 +4,19 @@ import type { Block, BlockStore } from './blocks.js'
 import type { MapStore } from './map.js'
 import { splitKey } from './map.js'
 import type { OfflineLimits, OfflineMessage, OfflineStore } from './offline.js'
-import { offlineLimits } from './offline.js'
+import { arrivalsKept, offlineLimits } from './offline.js'
+import type { OutboundMessage, OutboundStore, StoredOutbound } from './outbound.js'
 import type { RosterItem, RosterStore } from './rosters.js'
 import type { Stores } from './stores.js'
+import type { Arrival } from '../stanza/arrival.js'
 
 interface Shelf {
   account: Account
   rosterVersion: number
   readonly roster: Map<string, RosterItem>
   offline: (OfflineMessage & { readonly bytes: number })[]
+  /** When messages of other servers arrived, by their keys. */
+  readonly arrivals: Map<string, number>
 }
 
 export function memoryStores(options: { offline?: OfflineLimits } = {}): Stores {
@@ -23,6 +27,7 @@ export function memoryStores(options: { offline?: OfflineLimits } = {}): Stores 
     rosters: new MemoryRosters(shelves),
     offline: new MemoryOffline(shelves, options.offline ?? offlineLimits),
     blocks: new MemoryBlocks(),
+    outbound: new MemoryOutbound(),
     map: <T>(domain: string, name: string) => maps.map<T>(domain, name),
     close: async () => {},
   }
@@ -50,7 +55,7 @@ class MemoryAccounts implements Accounts {
     const id = ++this.#lastId
     const account: Account = { id, domain, local, keys: { ...keys }, disabled: undefined, createdAt: at }
     this.#ids.set(`${local}@${domain}`, id)
-    this.#shelves.set(id, { account, rosterVersion: 0, roster: new Map(), offline: [] })
+    this.#shelves.set(id, { account, rosterVersion: 0, roster: new Map(), offline: [], arrivals: new Map() })
     return account
   }
 
@@ -135,13 +140,22 @@ class MemoryOffline implements OfflineStore {
     this.#limits = limits
   }
 
-  async append(account: number, stanza: string, at: number): Promise<'stored' | 'full'> {
+  async append(
+    account: number,
+    stanza: string,
+    at: number,
+    arrival?: Arrival,
+  ): Promise<'stored' | 'full' | 'known'> {
     const shelf = this.#shelves.get(account)
     if (!shelf) return 'full'
+    const key = arrival?.key.toString('hex')
+    const known = key === undefined ? undefined : shelf.arrivals.get(key)
+    if (arrival?.resent && known !== undefined && at - known < arrivalsKept) return 'known'
     const bytes = Buffer.byteLength(stanza)
     const used = shelf.offline.reduce((sum, message) => sum + message.bytes, 0)
     if (shelf.offline.length >= this.#limits.messages || used + bytes > this.#limits.bytes) return 'full'
     shelf.offline.push({ id: ++this.#lastId, stanza, at, bytes })
+    if (key !== undefined) shelf.arrivals.set(key, at)
     return 'stored'
   }
 
@@ -189,6 +203,25 @@ class MemoryBlocks implements BlockStore {
   async removeExpired(now: number): Promise<void> {
     for (const { domain, expires } of this.#blocks.values())
       if (expires !== undefined && expires <= now) this.#blocks.delete(domain)
+  }
+}
+
+class MemoryOutbound implements OutboundStore {
+  readonly #messages = new Map<number, StoredOutbound>()
+  #lastId = 0
+
+  async append(message: OutboundMessage): Promise<number> {
+    const id = ++this.#lastId
+    this.#messages.set(id, { ...message, id })
+    return id
+  }
+
+  async remove(id: number): Promise<void> {
+    this.#messages.delete(id)
+  }
+
+  async read(after: number, limit: number): Promise<StoredOutbound[]> {
+    return [...this.#messages.values()].filter(({ id }) => id > after).slice(0, limit)
   }
 }
 

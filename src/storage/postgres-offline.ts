@@ -3,8 +3,10 @@ import { Batcher } from '../base/batch.js'
 import type { Clock } from '../base/clock.js'
 import { Lru } from '../base/lru.js'
 import type { Random } from '../base/random.js'
+import type { Arrival } from '../stanza/arrival.js'
 import type { Database, Transaction } from './database.js'
 import { StorageUnavailable } from './errors.js'
+import { arrivalsKept } from './offline.js'
 import type { OfflineLimits, OfflineMessage, OfflineStore } from './offline.js'
 
 interface NewMessage {
@@ -14,9 +16,10 @@ interface NewMessage {
   readonly at: number
   /** Tells after a broken connection whether the message had been written. */
   readonly tag: number
+  readonly arrival: Arrival | undefined
 }
 
-type Outcome = 'stored' | 'full'
+type Outcome = 'stored' | 'full' | 'known'
 
 /** What an account has stored and has on the way; loaded at its first message. */
 class Usage {
@@ -37,6 +40,9 @@ class Usage {
 
 /** Accounts whose figures are remembered; more than the batcher holds rows. */
 const remembered = 50_000
+/** Milliseconds after which arrivals of other days are looked for, and how many are removed then: 500 a second. */
+const tidyEvery = 60_000
+const tidyAtOnce = 30_000
 /** Milliseconds before "full" is checked against the database again. */
 const recheckAfter = 1000
 
@@ -54,12 +60,14 @@ export class PostgresOffline implements OfflineStore {
   readonly #batcher: Batcher<NewMessage, Outcome>
   readonly #usages = new Lru<number, Usage>(remembered)
   #nextTag: number
+  #tidiedAt: number
   #closed = false
 
   constructor(database: Database, { clock, random, limits }: PostgresOfflineOptions) {
     this.#database = database
     this.#clock = clock
     this.#limits = limits
+    this.#tidiedAt = clock.now()
     // 48 random bits and then one by one: below 2^53, and never the tag of another process.
     this.#nextTag = random.bytes(6).readUIntBE(0, 6)
     this.#batcher = new Batcher<NewMessage, Outcome>({
@@ -74,7 +82,7 @@ export class PostgresOffline implements OfflineStore {
     })
   }
 
-  async append(account: number, stanza: string, at: number): Promise<Outcome> {
+  async append(account: number, stanza: string, at: number, arrival?: Arrival): Promise<Outcome> {
     if (this.#closed) throw new StorageUnavailable('the offline store is closed')
     // One such text would make PostgreSQL refuse the whole batch. XML cannot hold it.
     if (stanza.includes('\0')) throw new RangeError('a stanza cannot hold U+0000')
@@ -87,7 +95,8 @@ export class PostgresOffline implements OfflineStore {
       while (!usage.loaded) await this.#load(usage)
       if (!this.#fits(usage, bytes)) return 'full'
     }
-    return this.#enqueue(usage, { account, stanza, bytes, at, tag: this.#nextTag++ })
+    if (arrival) this.#tidy()
+    return this.#enqueue(usage, { account, stanza, bytes, at, tag: this.#nextTag++, arrival })
   }
 
   async read(account: number, after: number, limit: number): Promise<OfflineMessage[]> {
@@ -138,8 +147,8 @@ export class PostgresOffline implements OfflineStore {
         usage.messages--
         usage.bytes -= message.bytes
       }
-      // It failed without saying how far it came: only the database knows.
-      if (outcome === undefined) usage.loaded = false
+      // It failed without saying how far it came, or was there before: only the database knows.
+      if (outcome === undefined || outcome === 'known') usage.loaded = false
       if (--usage.pending === 0) for (const resume of usage.idle.splice(0)) resume()
     }
   }
@@ -193,6 +202,16 @@ export class PostgresOffline implements OfflineStore {
     })
   }
 
+  /** Now and then forgets what arrived long ago; a failure leaves it to the next time. */
+  #tidy(): void {
+    const now = this.#clock.now()
+    if (now - this.#tidiedAt < tidyEvery) return
+    this.#tidiedAt = now
+    const old = `DELETE FROM arrivals WHERE ctid = ANY(ARRAY(
+      SELECT ctid FROM arrivals WHERE at < to_timestamp($1::float8 / 1000) ORDER BY at LIMIT ${tidyAtOnce}))`
+    this.#database.query('arrivals.tidy', old, [now - arrivalsKept]).catch(() => undefined)
+  }
+
   #inTurn(usage: Usage, work: () => Promise<void>): Promise<void> {
     const turn = usage.turn.then(work)
     usage.turn = turn.catch(() => {})
@@ -203,25 +222,52 @@ export class PostgresOffline implements OfflineStore {
 /**
  * The accounts are locked until the commit: a removal waits for us or we do not see the account; and ids of one
  * account, drawn after the lock, become visible in their order, whichever process writes them. So nobody who has read
- * up to an id can remove an unread message below it. Returned are the accounts that no longer exist.
+ * up to an id can remove an unread message below it.
  */
 const lockAccounts = `SELECT id FROM accounts WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE`
-const insert = `
-  INSERT INTO offline (account, tag, at, stanza)
-    SELECT new.account, new.tag, to_timestamp(new.at / 1000), new.stanza
-      FROM unnest($1::bigint[], $2::bigint[], $3::float8[], $4::text[])
-        WITH ORDINALITY AS new (account, tag, at, stanza, place)
-      JOIN held ON held.id = new.account`
-const gone = `SELECT DISTINCT account FROM unnest($1::bigint[]) AS new (account)
-  WHERE account NOT IN (SELECT id FROM held)`
+
+/**
+ * The rows as `new`, those of accounts that are there as `kept`. `isNew` says of a row of `kept` whether it is to be
+ * written. A message that was sent again is written only when its key is. Returned are the rows that were not written
+ * by their place, and why.
+ */
+const statement = (held: string, isNew: string) => `
+  WITH held AS MATERIALIZED (${held}),
+  kept AS (
+    SELECT new.* FROM unnest($1::bigint[], $2::bigint[], $3::float8[], $4::text[], $5::bytea[], $6::boolean[])
+        WITH ORDINALITY AS new (account, tag, at, stanza, key, resent, place)
+      JOIN held ON held.id = new.account),
+  fresh AS (
+    INSERT INTO arrivals (account, key, at)
+      SELECT DISTINCT ON (account, key) account, key, to_timestamp(at / 1000) FROM kept
+        WHERE key IS NOT NULL ORDER BY account, key
+      ON CONFLICT (account, key) DO NOTHING RETURNING account, key),
+  known AS (
+    SELECT place, tag FROM kept WHERE resent AND NOT EXISTS (
+      SELECT FROM fresh WHERE fresh.account = kept.account AND fresh.key = kept.key)),
+  stored AS (
+    INSERT INTO offline (account, tag, at, stanza)
+      SELECT account, tag, to_timestamp(at / 1000), stanza FROM kept
+        WHERE ${isNew} AND NOT (resent AND place IN (SELECT place FROM known)) ORDER BY place)
+  SELECT place, 'known' AS outcome FROM known
+  UNION ALL
+  SELECT place, 'full' FROM unnest($1::bigint[]) WITH ORDINALITY AS new (account, place)
+    WHERE account NOT IN (SELECT id FROM held)`
+
+const append = statement(lockAccounts, 'true')
+const appendAgain = statement(
+  'SELECT id FROM accounts WHERE id = ANY($1::bigint[])',
+  'NOT EXISTS (SELECT FROM offline o WHERE o.account = kept.account AND o.tag = kept.tag)',
+)
+
+interface Refused extends Record<string, unknown> {
+  /** From 1. */
+  readonly place: number
+  readonly outcome: Outcome
+}
 
 async function write(database: Database, rows: readonly NewMessage[]): Promise<Outcome[]> {
-  const missing = await database.query<{ account: number }>(
-    'offline.append',
-    `WITH held AS MATERIALIZED (${lockAccounts}), stored AS (${insert} ORDER BY place) ${gone}`,
-    columnsOf(rows),
-  )
-  return outcomes(rows, missing)
+  return outcomes(rows, (columns) => database.query<Refused>('offline.append', append, columns))
 }
 
 /**
@@ -229,16 +275,29 @@ async function write(database: Database, rows: readonly NewMessage[]): Promise<O
  * it, and only then is it visible which messages are there.
  */
 async function writeAgain(transaction: Transaction, rows: readonly NewMessage[]): Promise<Outcome[]> {
-  const columns = columnsOf(rows)
-  await transaction.query('offline.lock', lockAccounts, [columns[0]])
-  const missing = await transaction.query<{ account: number }>(
-    'offline.append-again',
-    `WITH held AS MATERIALIZED (SELECT id FROM accounts WHERE id = ANY($1::bigint[])), stored AS (${insert}
-      WHERE NOT EXISTS (SELECT FROM offline o WHERE o.account = new.account AND o.tag = new.tag)
-      ORDER BY place) ${gone}`,
-    columns,
-  )
-  return outcomes(rows, missing)
+  return outcomes(rows, async (columns) => {
+    await transaction.query('offline.lock', lockAccounts, [columns[0]])
+    return transaction.query<Refused>('offline.append-again', appendAgain, columns)
+  })
+}
+
+/** Writes the rows but those that repeat one of the same batch. */
+async function outcomes(
+  rows: readonly NewMessage[],
+  run: (columns: unknown[]) => Promise<readonly Refused[]>,
+): Promise<Outcome[]> {
+  const keys = new Set<string>()
+  const repeats = rows.map(({ account, arrival }) => {
+    if (!arrival) return false
+    const key = `${account} ${arrival.key.toString('latin1')}`
+    const isKnown = keys.has(key)
+    keys.add(key)
+    return isKnown && arrival.resent
+  })
+  const written = rows.filter((_, i) => !repeats[i])
+  const refused = new Map((await run(columnsOf(written))).map(({ place, outcome }) => [place, outcome]))
+  let place = 0
+  return repeats.map((isRepeat) => (isRepeat ? 'known' : (refused.get(++place) ?? 'stored')))
 }
 
 function columnsOf(rows: readonly NewMessage[]): unknown[] {
@@ -247,10 +306,7 @@ function columnsOf(rows: readonly NewMessage[]): unknown[] {
     rows.map(({ tag }) => tag),
     rows.map(({ at }) => at),
     rows.map(({ stanza }) => stanza),
+    rows.map(({ arrival }) => arrival?.key ?? null),
+    rows.map(({ arrival }) => arrival?.resent ?? false),
   ]
-}
-
-function outcomes(rows: readonly NewMessage[], missing: readonly { account: number }[]): Outcome[] {
-  const absent = new Set(missing.map(({ account }) => account))
-  return rows.map(({ account }) => (absent.has(account) ? 'full' : 'stored'))
 }

@@ -11,6 +11,7 @@ import { PostgresAccounts } from './postgres-accounts.js'
 import { PostgresBlocks } from './postgres-blocks.js'
 import { PostgresMap } from './postgres-map.js'
 import { PostgresOffline } from './postgres-offline.js'
+import { PostgresOutbound } from './postgres-outbound.js'
 import { PostgresRosters } from './postgres-rosters.js'
 import type { Stores } from './stores.js'
 
@@ -24,12 +25,16 @@ export interface PostgresStoresOptions {
 export function openPostgresStores(database: Database, options: PostgresStoresOptions = {}): Stores {
   const { clock = realClock, random = systemRandom, offline: limits = offlineLimits } = options
   const offline = new PostgresOffline(database, { clock, random, limits })
+  const outbound = new PostgresOutbound(database, { clock, random })
   return {
     accounts: new CachedAccounts(new PostgresAccounts(database)),
     rosters: new PostgresRosters(database),
     offline,
+    outbound,
     blocks: new PostgresBlocks(database),
     map: <T>(domain: string, name: string) => new PostgresMap<T>(database, domain, name),
-    close: () => offline.close(),
+    close: async () => {
+      await Promise.all([offline.close(), outbound.close()])
+    },
   }
 }

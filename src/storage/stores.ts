@@ -3,6 +3,7 @@ import type { Accounts } from './accounts.js'
 import type { BlockStore } from './blocks.js'
 import type { MapStore } from './map.js'
 import type { OfflineStore } from './offline.js'
+import type { OutboundStore } from './outbound.js'
 import type { RosterStore } from './rosters.js'
 
 export type { MapStore } from './map.js'
@@ -11,6 +12,7 @@ export interface Stores {
   readonly accounts: Accounts
   readonly rosters: RosterStore
   readonly offline: OfflineStore
+  readonly outbound: OutboundStore
   readonly blocks: BlockStore
   /** Small values of the accounts of `domain`; `name` is the module's. */
   map<T>(domain: string, name: string): MapStore<T>

@@ -366,6 +366,14 @@ export class Parser extends Scanner {
  * @throws XmlFault
  */
 export function parseElement(text: string | Buffer, limits: Partial<ParserLimits> = {}): Element {
+  return parseDocument(text, limits).toElement()
+}
+
+/**
+ * The same without building a tree: its content stays as it was written.
+ * @throws XmlFault
+ */
+export function parseDocument(text: string | Buffer, limits: Partial<ParserLimits> = {}): RawElement {
   const bytes = typeof text === 'string' ? Buffer.from(text) : text
   const parser = new Parser({ ...textLimits, bytes: bytes.length, ...limits }, 'document')
   parser.push(bytes)
@@ -374,7 +382,7 @@ export function parseElement(text: string | Buffer, limits: Partial<ParserLimits
   if (parsed?.what !== 'element') throw malformed('An element without end')
   if (parser.next() !== undefined || parser.pending > 0)
     throw malformed('Something after the end of the element')
-  return parsed.element.toElement()
+  return parsed.element
 }
 
 function twins(): XmlFault {

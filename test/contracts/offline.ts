@@ -134,4 +134,52 @@ export function offlineContract(open: () => Stores, domainOf: () => string): voi
       )
     }
   })
+
+  test('a message that another server sends again is kept once, within a day of its arrival', async () => {
+    const { offline } = open()
+    const account = await created(open(), domainOf(), 'romeo')
+    const key = Buffer.from('0123456789abcdef')
+    const first = { key, resent: false }
+    const again = { key, resent: true }
+    const day = 24 * 60 * 60 * 1000
+    assert.equal(await offline.append(account, '<message id="a"/>', at, first), 'stored')
+    assert.equal(await offline.append(account, '<message id="a"/>', at + 1, again), 'known')
+    const [message] = await offline.read(account, 0, 1)
+    await offline.removeThrough(account, message!.id)
+    assert.equal(await offline.append(account, '<message id="a"/>', at + day - 1, again), 'known')
+    assert.equal(await offline.count(account), 0)
+    // Nobody said that it is the same.
+    assert.equal(await offline.append(account, '<message id="a"/>', at + 2, first), 'stored')
+    // That of another account is another message.
+    const other = await created(open(), domainOf(), 'juliet')
+    assert.equal(await offline.append(other, '<message id="a"/>', at, again), 'stored')
+    assert.equal(await offline.append(other, '<message id="a"/>', at, again), 'known')
+    assert.equal(await offline.count(other), 1)
+    assert.equal((await offline.read(other, 0, 10)).length, 1)
+  })
+
+  test('first and repeated arrivals in any mixture leave each message once', async () => {
+    const { offline } = open()
+    const account = await created(open(), domainOf(), 'romeo')
+    const sent = Array.from({ length: 10 }, (_, i) => ({
+      text: `<message id='${i}'/>`,
+      key: Buffer.alloc(16, i),
+    }))
+    const first = await Promise.all(
+      sent.map(({ text, key }) => offline.append(account, text, at, { key, resent: false })),
+    )
+    assert.deepEqual(new Set(first), new Set(['stored']))
+    const outcomes = await Promise.all([
+      ...sent.slice(5).map(({ text, key }) => offline.append(account, text, at, { key, resent: true })),
+      offline.append(account, 'new', at, { key: Buffer.alloc(16, 77), resent: true }),
+      offline.append(account, 'new', at, { key: Buffer.alloc(16, 77), resent: true }),
+      offline.append(account, 'local', at),
+    ])
+    assert.deepEqual(outcomes, [...sent.slice(5).map(() => 'known'), 'stored', 'known', 'stored'])
+    const read = await offline.read(account, 0, 100)
+    assert.deepEqual(
+      read.map(({ stanza }) => stanza),
+      [...sent.map(({ text }) => text), 'new', 'local'],
+    )
+  })
 }

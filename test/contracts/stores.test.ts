@@ -12,6 +12,7 @@ import { blocksContract } from './blocks.js'
 import type { TestDatabase } from './database.js'
 import { embeddedDatabase, freshDatabase } from './database.js'
 import { mapsContract } from './maps.js'
+import { outboundContract } from './outbound.js'
 import { offlineContract, small } from './offline.js'
 import { rostersContract } from './rosters.js'
 
@@ -21,6 +22,7 @@ function contracts(open: () => Stores): void {
   suite('accounts', () => accountsContract(open, domainOf))
   suite('rosters', () => rostersContract(open, domainOf))
   suite('offline', () => offlineContract(open, domainOf))
+  suite('outbound', () => outboundContract(open, domainOf))
   suite('blocks', () => blocksContract(open, domainOf))
   suite('maps', () => mapsContract(open, domainOf))
 }
