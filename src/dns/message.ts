@@ -1,4 +1,5 @@
 /** DNS messages (RFC 1035 §4): a question as bytes, and what the bytes that come back say about it. */
+import { isIP } from 'node:net'
 import * as packet from 'dns-packet'
 import { DnsError } from './records.js'
 import type { AddressRecord, CaaRecord, SrvRecord, TlsaRecord } from './records.js'
@@ -156,8 +157,10 @@ function find<T extends keyof Kinds>(
 }
 
 function readRecord(record: packet.Answer): Kinds[keyof Kinds] | undefined {
-  if (record.type === 'A') return { address: record.data, family: 4 }
-  if (record.type === 'AAAA') return { address: record.data, family: 6 }
+  if (record.type === 'A' || record.type === 'AAAA') {
+    const family = record.type === 'A' ? 4 : 6
+    return isIP(record.data) === family ? { address: record.data, family } : undefined
+  }
   if (record.type === 'SRV') {
     const { priority = 0, weight = 0, port, target } = record.data
     return { priority, weight, port, target: plain(target) }

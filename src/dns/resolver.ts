@@ -51,6 +51,7 @@ export class Resolver implements Lookups {
   readonly #shared = new Map<string, Promise<Answer<unknown>>>()
   readonly #running = new Set<{ cancel(): void }>()
   readonly #waiting = new Set<Waiting>()
+  #underWay = 0
 
   constructor(options: ResolverOptions) {
     this.#options = options
@@ -190,13 +191,17 @@ export class Resolver implements Lookups {
     } finally {
       this.#running.delete(inquiry)
       const [next] = this.#waiting
-      next?.give(true)
+      if (next) next.give(true)
+      else this.#underWay--
     }
   }
 
-  /** Resolves when one more question may be under way. */
+  /** Resolves when this question may be under way, and counts as that. */
   async #turn({ name, type }: Query, deadline: number): Promise<void> {
-    if (this.#running.size < mostAtOnce) return
+    if (this.#underWay < mostAtOnce) {
+      this.#underWay++
+      return
+    }
     const busy = { text: 'too many questions are under way' }
     if (this.#waiting.size >= mostWaiting) throw new DnsError('TIMEOUT', name, type, busy)
     const { clock } = this.#options

@@ -66,6 +66,7 @@ export class NameServer {
   readonly #udp: UdpSocket
   readonly #tcp: Server
   readonly #open = new Set<Socket>()
+  readonly #expected: { readonly count: number; arrived(): void }[] = []
   readonly #losses = new Map<string, number>()
   #held: (() => void)[] = []
 
@@ -111,6 +112,12 @@ export class NameServer {
     return this.asked.filter((one) => one.name === name && (type ?? one.type) === one.type).length
   }
 
+  /** Resolves when so many questions have arrived, ever. */
+  async heard(count: number): Promise<void> {
+    if (this.asked.length < count)
+      await new Promise<void>((arrived) => this.#expected.push({ count, arrived }))
+  }
+
   /** Sends the answers that are held. */
   release(): void {
     const held = this.#held
@@ -127,9 +134,9 @@ export class NameServer {
 
   #overUdp(message: Buffer, from: RemoteInfo): void {
     const send = (bytes: Buffer) => this.#udp.send(bytes, from.port, from.address, () => {})
-    this.#answer(message, 'udp', from.port, send, (bytes) => {
+    this.#answer(message, 'udp', from.port, send, (bytes, then) => {
       const other = createSocket(this.address.host.includes(':') ? 'udp6' : 'udp4')
-      other.send(bytes, from.port, from.address, () => other.close())
+      other.send(bytes, from.port, from.address, () => other.close(then))
     })
   }
 
@@ -160,7 +167,7 @@ export class NameServer {
     over: 'udp' | 'tcp',
     port: number,
     send: (bytes: Buffer) => void,
-    sendFromElsewhere?: (bytes: Buffer) => void,
+    sendFromElsewhere?: (bytes: Buffer, then: () => void) => void,
   ): void {
     const query = packet.decode(message)
     const question = query.questions?.[0]
@@ -168,23 +175,29 @@ export class NameServer {
     const name = question.name.toLowerCase()
     const { type } = question
     this.asked.push({ name, type, over, port, id: query.id ?? 0 })
+    for (const { count, arrived } of this.#expected) if (this.asked.length >= count) arrived()
     const zone = typeof this.zone === 'function' ? this.zone() : this.zone
     const entry = zone[name]
     const options: Entry = typeof entry === 'object' ? entry : {}
     if (this.#loses(`${name} ${type}`, options.lost ?? 0)) return
     const reply = replyTo(query, question, zone)
     if (!reply) return
+    const lies = over === 'udp' ? (options.lies ?? []) : []
     const respond = () => {
-      if (over === 'udp') {
-        for (const lie of options.lies ?? []) {
-          if (lie === 'id') send(packet.encode({ ...reply, id: ((reply.id ?? 0) + 1) % 65536 }))
-          if (lie === 'question')
-            send(packet.encode({ ...reply, questions: [{ ...question, name: `x.${name}` }] }))
-          if (lie === 'port') sendFromElsewhere?.(packet.encode(reply))
-          if (lie === 'garbage') send(Buffer.from('not DNS at all'))
-        }
+      // Every lie says that there is nothing.
+      const lie = { ...reply, answers: [] }
+      for (const one of lies) {
+        if (one === 'id') send(packet.encode({ ...lie, id: ((reply.id ?? 0) + 1) % 65536 }))
+        if (one === 'question')
+          send(packet.encode({ ...lie, questions: [{ ...question, name: `x.${name}` }] }))
+        if (one === 'garbage') send(Buffer.from('not DNS at all'))
       }
-      send(fitted(reply, over === 'tcp' ? 65535 : room(query), over === 'udp' && options.truncated === true))
+      const truth = () =>
+        send(
+          fitted(reply, over === 'tcp' ? 65535 : room(query), over === 'udp' && options.truncated === true),
+        )
+      if (lies.includes('port')) sendFromElsewhere?.(packet.encode(lie), truth)
+      else truth()
     }
     if (options.held) this.#held.push(respond)
     else if (options.delay === undefined) respond()
