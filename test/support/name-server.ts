@@ -66,7 +66,7 @@ export class NameServer {
   readonly #udp: UdpSocket
   readonly #tcp: Server
   readonly #open = new Set<Socket>()
-  readonly #expected: { readonly count: number; arrived(): void }[] = []
+  readonly #expected: { readonly count: number; readonly arrived: () => void }[] = []
   readonly #losses = new Map<string, number>()
   #held: (() => void)[] = []
 
