@@ -1,4 +1,5 @@
 /** Puts the parts together: hosts, rosters, modules, the road and the client streams, on stores that are already open. */
+import { createHmac } from 'node:crypto'
 import type { Clock } from './base/clock.js'
 import { LimitHits } from './base/limit-hits.js'
 import type { Log } from './base/log.js'
@@ -16,8 +17,13 @@ import { PasswordError, Passwords, PasswordsBusy } from './sasl/password.js'
 import { BlockList } from './s2s/blocks.js'
 import { StanzaError } from './stanza/errors.js'
 import type { AccountKeys } from './storage/accounts.js'
+import { DialbackKeys } from './s2s/dialback.js'
+import type { Federation } from './s2s/facts.js'
+import type { Certified, Reach, S2sSettings } from './s2s/parts.js'
+import { S2s } from './s2s/s2s.js'
 import { Roster } from './session/roster.js'
 import type { StreamError } from './stream/errors.js'
+import type { StreamLimits } from './stream/stream.js'
 import type { Transport } from './stream/transport.js'
 import { Jid } from './stanza/jid.js'
 import type { Stanza } from './stanza/stanza.js'
@@ -34,8 +40,18 @@ export interface ServerParts {
   readonly secret: Buffer
   /** Bytes of heap in use by the limit of the process, 0 to 1. */
   readonly memoryUse: () => number
+  /** How other servers are reached and known; without it there is no federation. */
+  readonly peers?: Peers | undefined
   /** The modules to run, under other names for instance: what no order among them should depend on. */
   readonly arrange?: (chosen: readonly Chosen[]) => readonly Chosen[]
+}
+
+/** The way to other servers. */
+export interface Peers {
+  readonly reach: Reach
+  certified(transport: Transport, domain: string): Certified
+  /** Why nothing is exchanged with a domain, if that is so. */
+  blocked(remote: string): string | undefined
 }
 
 export class Server {
@@ -46,10 +62,12 @@ export class Server {
   readonly blocks: BlockList
   readonly #router: Router
   readonly #c2s: C2s
+  readonly #s2s: S2s | undefined
   readonly #modules = new Map<string, Modules>()
   readonly #arrange: NonNullable<ServerParts['arrange']>
   #config: ServerConfig
   #settings: C2sSettings
+  #s2sSettings: S2sSettings
 
   private constructor(parts: ServerParts, blocks: BlockList) {
     this.blocks = blocks
@@ -57,6 +75,7 @@ export class Server {
     this.#config = config
     this.#arrange = parts.arrange ?? ((chosen) => chosen)
     this.#settings = c2sSettings(config)
+    this.#s2sSettings = s2sSettings(config)
     this.#router = new Router(log, metrics)
     const hits = new LimitHits(metrics)
     const hosts = new Map<string, Host>()
@@ -102,6 +121,8 @@ export class Server {
       throttle: this.throttle,
       overloaded: () => parts.memoryUse() * 100 > this.#config.limits.memoryGuard,
     })
+    this.#s2s = parts.peers && this.#federate(parts, parts.peers, hits)
+    this.#router.elsewhere = this.#s2s
     metrics.watch('c2s_sessions', 'Sessions of clients', () => this.#sessionsByState(), ['state'])
     metrics.watch('c2s_streams', 'Streams of clients, bound or not', () => this.#c2s.size)
   }
@@ -141,11 +162,23 @@ export class Server {
     this.#c2s.accept(transport)
   }
 
+  /** Another server's connection. */
+  acceptServer(transport: Transport): void {
+    if (this.#s2s) this.#s2s.accept(transport)
+    else transport.destroy()
+  }
+
+  /** The links to other servers. */
+  get federation(): Federation | undefined {
+    return this.#s2s
+  }
+
   /** Takes over what can change while running; the caller has refused what cannot. */
   async reload(config: ServerConfig): Promise<void> {
     await this.#loadModules(config)
     this.#config = config
     this.#settings = c2sSettings(config)
+    this.#s2sSettings = s2sSettings(config)
     this.throttle.limits = throttleLimits(config)
     this.passwords.iterations = config.auth.iterations
   }
@@ -160,9 +193,27 @@ export class Server {
 
   /** Tells every stream `system-shutdown` and stops the modules. Stores stay open. */
   async stop(): Promise<void> {
+    this.#s2s?.drain()
     this.#c2s.stop()
     await this.#router.settled()
+    // What sessions said when they ended is on its way.
+    this.#s2s?.stop()
     for (const loaded of this.#modules.values()) await loaded.stop()
+  }
+
+  #federate({ clock, random, log, metrics, secret }: ServerParts, peers: Peers, hits: LimitHits): S2s {
+    return new S2s({
+      ...peers,
+      hosts: this.hosts,
+      router: this.#router,
+      clock,
+      random,
+      log,
+      metrics,
+      hits,
+      keys: new DialbackKeys(createHmac('sha256', secret).update('dialback').digest()),
+      settings: () => this.#s2sSettings,
+    })
   }
 
   async #loadModules(config: ServerConfig): Promise<void> {
@@ -193,22 +244,48 @@ function throttleLimits({ limits }: ServerConfig): ThrottleLimits {
   return { failures: limits.lockoutFailures, ms: limits.lockoutTime }
 }
 
-function c2sSettings({ limits, auth }: ServerConfig): C2sSettings {
-  const shared = {
-    depth: limits.depth,
-    elements: limits.elements,
-    attributes: limits.attributes,
-    namespaces: limits.namespaces,
-  }
+/** Of streams whose peers may send stanzas of so many bytes. */
+function streamLimits({ limits }: ServerConfig, bytes: number): StreamLimits {
+  const { depth, elements, attributes, namespaces } = limits
+  const shared = { depth, elements, attributes, namespaces }
   return {
-    limits: {
-      before: { ...shared, bytes: limits.preauthSize },
-      after: { ...shared, bytes: limits.c2sStanzaSize },
-      elementsBefore: limits.preauthElements,
-      loginTimeout: limits.loginTimeout,
-      writeMax: limits.writeQueue,
-      writeStall: limits.writeTimeout,
+    before: { ...shared, bytes: limits.preauthSize },
+    after: { ...shared, bytes },
+    elementsBefore: limits.preauthElements,
+    loginTimeout: limits.loginTimeout,
+    writeMax: limits.writeQueue,
+    writeStall: limits.writeTimeout,
+  }
+}
+
+function s2sSettings(config: ServerConfig): S2sSettings {
+  const { limits, s2s } = config
+  return {
+    limits: streamLimits(config, limits.s2sStanzaSize),
+    pace: Number.isFinite(limits.s2sRate.count)
+      ? { rate: perSecond(limits.s2sRate), burst: limits.s2sBurst }
+      : undefined,
+    domains: limits.s2sDomains,
+    dialbacks: limits.s2sDialbacks,
+    streams: limits.s2sStreams,
+    queue: limits.s2sQueue,
+    queueBytes: limits.s2sQueueSize,
+    retryMax: limits.s2sRetryMax,
+    messageTimeout: limits.s2sMessageTimeout,
+    iqTimeout: limits.s2sIqTimeout,
+    connectTimeout: limits.s2sConnectTimeout,
+    idle: limits.s2sIdle,
+    policy(remote) {
+      const own = s2s.domain.get(remote)?.policy ?? 'default'
+      return own === 'default' ? s2s.policy : own
     },
+  }
+}
+
+function c2sSettings(config: ServerConfig): C2sSettings {
+  const { limits, auth } = config
+  return {
+    limits: streamLimits(config, limits.c2sStanzaSize),
     bytePace: Number.isFinite(limits.c2sRate.count)
       ? { rate: perSecond(limits.c2sRate), burst: limits.c2sBurst }
       : undefined,

@@ -138,8 +138,16 @@ export class Router {
     return this.#sent(outcome, stanza, session, host)
   }
 
-  /** A local session said something that is not to go on; `stanza` is what could be read of it. */
-  refused(stanza: Stanza, error: StanzaError, session: Session): void | Promise<void> {
+  /** Another server says this, of a domain that it has proved to be its own, to one of ours. */
+  receive(stanza: Stanza): void | Promise<void> {
+    this.#taken.in[stanza.kind].add()
+    return this.onward(stanza)
+  }
+
+  /**
+   * A local session, or another server, said something that is not to go on; `stanza` is what could be read of it.
+   */
+  refused(stanza: Stanza, error: StanzaError, session?: Session): void | Promise<void> {
     this.#taken.in[stanza.kind].add()
     return this.#refuse(stanza, error, session)
   }

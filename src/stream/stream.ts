@@ -14,6 +14,7 @@ import {
   type RawElement,
   type StreamHeader,
 } from '../xml/parser.js'
+import { NS } from '../xml/namespaces.js'
 import { escapeAttribute } from '../xml/write.js'
 
 const EMPTY = Buffer.alloc(0)
@@ -57,11 +58,16 @@ export interface StreamOptions {
   readonly log: Log
   readonly hits: LimitHits
   readonly contentNs: 'jabber:client' | 'jabber:server'
+  /** We opened the connection: our header comes first (`begin`), and the id of the stream is the peer's to give. */
+  readonly initiates?: boolean
   /** What our header is from until the peer has named a domain of ours (RFC 6120 §4.9.1.3). */
   readonly domain: string
   readonly byteRate?: TokenBucket | undefined
   readonly stanzaRate?: TokenBucket | undefined
 }
+
+const clientBounds = { rate: 'c2s_rate', stanza_rate: 'c2s_stanza_rate', stanza_size: 'c2s_stanza_size' } as const
+const serverBounds = { rate: 's2s_rate', stanza_rate: 's2s_rate', stanza_size: 's2s_stanza_size' } as const
 
 type State = 'awaiting header' | 'open' | 'closing' | 'closed'
 
@@ -69,7 +75,7 @@ export class Stream {
   readonly transport: Transport
   readonly options: StreamOptions
   owner: StreamOwner
-  /** Of the header we answered last; fresh at each restart (RFC 6120 §4.7.3). */
+  /** Of the receiving side's last header; fresh at each restart (RFC 6120 §4.7.3). */
   id = ''
   /** xml:lang of the peer's header: the default of its stanzas (RFC 6120 §4.7.4). */
   lang: string | undefined = undefined
@@ -117,7 +123,14 @@ export class Stream {
   answer(from: string, to?: string): void {
     this.#answered = true
     this.id = this.options.random.id()
-    this.transport.write(this.#header(from, to))
+    this.transport.write(this.#header(from, to, ` id='${this.id}'`))
+  }
+
+  /** Opens the stream, anew after each restart, as the initiating side (RFC 6120 §4.7). */
+  begin(from: string, to: string): void {
+    if (!this.open) return
+    this.#answered = true
+    this.transport.write(this.#header(from, to, ''))
   }
 
   /** More waits for the peer than it should: `send` is still taken, but better kept back until `drained`. */
@@ -178,29 +191,41 @@ export class Stream {
   /** The one way to end with an error (RFC 6120 §4.9): our header first when the peer has not seen it. */
   fail(error: StreamError): void {
     if (this.#state === 'closed' || this.#state === 'closing') return
-    if (!this.#answered) this.answer(this.options.domain)
+    this.#introduce()
     this.options.log.debug('stream.error', { condition: error.condition, reason: error.text ?? '' })
-    this.transport.write(error.toXml())
+    if (this.#answered) this.transport.write(error.toXml())
     this.#finish(false)
   }
 
   /** Ends without an error (RFC 6120 §4.4). */
   close(): void {
     if (this.#state === 'closed' || this.#state === 'closing') return
-    if (!this.#answered) this.answer(this.options.domain)
+    this.#introduce()
     this.#finish(false)
+  }
+
+  /** RFC 6120 §4.9.1.2: our header goes before our last words. A stream that we opened has begun with it, or has not begun. */
+  #introduce(): void {
+    if (!this.#answered && !this.options.initiates) this.answer(this.options.domain)
+  }
+
+  /** What the limits are called that differ between clients and servers. */
+  get #bounds(): typeof clientBounds | typeof serverBounds {
+    return this.options.contentNs === NS.server ? serverBounds : clientBounds
   }
 
   #limits(): ParserLimits {
     return this.authenticated ? this.options.limits.after : this.options.limits.before
   }
 
-  #header(from: string, to: string | undefined): string {
+  #header(from: string, to: string | undefined, id: string): string {
     const receiver = to === undefined ? '' : ` to='${escapeAttribute(to)}'`
+    // XEP-0220 §2.4.1: what an older server looks for.
+    const dialback = this.options.contentNs === NS.server ? ` xmlns:db='${NS.dialback}'` : ''
     // RFC 6120 §4.7.4: the language of our own words, whatever the peer prefers.
     return (
-      `<?xml version='1.0'?><stream:stream xmlns='${this.options.contentNs}' xmlns:stream='${STREAMS}'` +
-      ` id='${this.id}' from='${escapeAttribute(from)}'${receiver} version='1.0' xml:lang='en'>`
+      `<?xml version='1.0'?><stream:stream xmlns='${this.options.contentNs}' xmlns:stream='${STREAMS}'${dialback}` +
+      `${id} from='${escapeAttribute(from)}'${receiver} version='1.0' xml:lang='en'>`
     )
   }
 
@@ -225,7 +250,7 @@ export class Stream {
     this.lastHeard = this.options.clock.now()
     this.#push(chunk)
     const { byteRate } = this.options
-    if (byteRate) this.#throttle(byteRate.take(chunk.length), 'c2s_rate')
+    if (byteRate) this.#throttle(byteRate.take(chunk.length), 'rate')
     if (!this.#busy) this.#pump()
     else this.#regulate()
   }
@@ -311,6 +336,7 @@ export class Stream {
     if (header.contentNs !== this.options.contentNs) {
       throw new StreamError('invalid-namespace', `The content namespace is ${this.options.contentNs}`)
     }
+    if (this.options.initiates) this.id = header.attrs['id'] ?? ''
     this.owner.header(header)
   }
 
@@ -320,7 +346,7 @@ export class Stream {
       this.options.hits.add('preauth_elements')
       throw new StreamError('policy-violation', 'Too many elements before authentication')
     }
-    if (stanzaRate) this.#throttle(stanzaRate.take(1), 'c2s_stanza_rate')
+    if (stanzaRate) this.#throttle(stanzaRate.take(1), 'stanza_rate')
   }
 
   #broken(error: unknown): void {
@@ -335,7 +361,7 @@ export class Stream {
   }
 
   #over(limit: LimitName): void {
-    const bytes = this.authenticated ? 'c2s_stanza_size' : 'preauth_size'
+    const bytes = this.authenticated ? this.#bounds.stanza_size : 'preauth_size'
     this.options.hits.add(limit === 'bytes' ? bytes : limit)
   }
 
@@ -345,9 +371,9 @@ export class Stream {
   }
 
   /** Over its rate: nothing more is read for `ms`; the peer's TCP window fills. */
-  #throttle(ms: number, bound: 'c2s_rate' | 'c2s_stanza_rate'): void {
+  #throttle(ms: number, bound: 'rate' | 'stanza_rate'): void {
     if (ms <= 0 || this.#throttled) return
-    this.options.hits.add(bound)
+    this.options.hits.add(this.#bounds[bound])
     this.#throttled = this.options.clock.after(ms, () => {
       this.#throttled = undefined
       if (this.open && !this.#busy) this.#pump()

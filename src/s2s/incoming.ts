@@ -1,0 +1,416 @@
+/** One stream that another server opened to us: what it proves, and the stanzas that it may then bring. */
+import { dialbackFeature, resultAnswer, verdictOf, verifyAnswer, type Pair, type Verdict } from './dialback.js'
+import { Failure, type LinkAuth } from './facts.js'
+import { refusalOf, type Certified, type S2sParts, type S2sSettings } from './parts.js'
+import { TokenBucket } from '../base/rate.js'
+import { stanzaErrorOf } from '../router/bounce.js'
+import { decodeBase64 } from '../sasl/base64.js'
+import { StanzaError } from '../stanza/errors.js'
+import { Jid, JidError, prepareDomain } from '../stanza/jid.js'
+import { Stanza, type Kind } from '../stanza/stanza.js'
+import { StreamError } from '../stream/errors.js'
+import { Stream, type StreamOwner } from '../stream/stream.js'
+import type { Transport } from '../stream/transport.js'
+import { el } from '../xml/element.js'
+import { NS } from '../xml/namespaces.js'
+import type { RawElement, StreamHeader } from '../xml/parser.js'
+import { serialise } from '../xml/write.js'
+
+const STANZAS = new Set(['message', 'presence', 'iq'])
+const PROCEED = `<proceed xmlns='${NS.tls}'/>`
+
+/** What an incoming stream needs of the side that opens streams. */
+export interface CallBack {
+  /**
+   * Asks the server of the sender's domain whether the key is its own. `certified`: it showed a certificate for that
+   * domain. Rejects with `Failure`.
+   */
+  verify(pair: Pair, id: string, key: string): Promise<{ verdict: Verdict; certified: boolean }>
+  /** A stream of this domain was proved: its server is there. */
+  heard(remote: string): void
+}
+
+export class Incoming implements StreamOwner {
+  readonly stream: Stream
+  readonly since: number
+  /** Who it says it is, and to whom, in the header. */
+  remote: string | undefined = undefined
+  local: string | undefined = undefined
+  readonly #parts: S2sParts
+  readonly #settings: S2sSettings
+  readonly #callBack: CallBack
+  readonly #gone: (incoming: Incoming) => void
+  /** Sender domains that were proved, and for which targets. */
+  readonly #proved = new Map<string, Map<string, LinkAuth>>()
+  /** Pairs that are proved or being proved. */
+  #pairs = 0
+  /** Call backs under way, and those that wait for their turn. */
+  #calling = 0
+  readonly #waiting: (() => void)[] = []
+  readonly #certified = new Map<string, Certified>()
+  /** SASL: `offered`, then `asked` when the client's first words are still to come. */
+  #external: 'no' | 'offered' | 'asked' = 'no'
+
+  constructor(parts: S2sParts, transport: Transport, callBack: CallBack, gone: (incoming: Incoming) => void) {
+    const { clock, random, log, hits } = parts
+    this.#parts = parts
+    this.#settings = parts.settings()
+    this.#callBack = callBack
+    this.#gone = gone
+    this.since = clock.now()
+    const { limits, pace } = this.#settings
+    this.stream = new Stream(transport, this, {
+      limits,
+      clock,
+      random,
+      log,
+      hits,
+      contentNs: NS.server,
+      domain: parts.hosts.keys().next().value ?? '',
+      byteRate: pace && new TokenBucket(pace.rate, pace.burst, clock),
+    })
+  }
+
+  /** The pairs that were proved. */
+  *pairs(): Iterable<Pair & { readonly auth: LinkAuth }> {
+    for (const [sender, targets] of this.#proved)
+      for (const [target, auth] of targets) yield { sender, target, auth }
+  }
+
+  /** Whether this stream is proved, or is being proved, to be of that domain. */
+  concerns(remote: string): boolean {
+    return this.remote === remote || this.#proved.has(remote)
+  }
+
+  header({ attrs }: StreamHeader): void {
+    const remote = attrs['from'] === undefined ? undefined : domainOf(attrs['from'])
+    const local = attrs['to'] === undefined ? undefined : domainOf(attrs['to'])
+    const host = local === undefined ? undefined : this.#parts.hosts.get(local)
+    this.stream.answer(this.local ?? host?.domain ?? this.stream.options.domain, remote)
+    // RFC 6120 §4.9.3.6, §4.9.3.7: between servers both must be there, but old ones leave `from` out before TLS.
+    if (!host)
+      throw new StreamError(attrs['to'] === undefined ? 'improper-addressing' : 'host-unknown')
+    if (attrs['from'] !== undefined && remote === undefined) throw new StreamError('improper-addressing')
+    if (attrs['version'] === undefined || !/^0*[1-9][0-9]*\.[0-9]+$/.test(attrs['version']))
+      throw new StreamError('unsupported-version')
+    // Who a stream is of and for does not change on the way.
+    if (this.local !== undefined && (this.local !== local || (this.remote ?? remote) !== remote))
+      throw new StreamError('invalid-from', 'Another domain than before')
+    if (remote !== undefined) this.#admit(remote)
+    this.local = local
+    this.remote = remote
+    this.stream.send(this.#features())
+  }
+
+  element(raw: RawElement): void | Promise<void> {
+    if (raw.ns === NS.server && STANZAS.has(raw.name)) return this.#stanza(raw)
+    switch (raw.ns) {
+      case NS.dialback:
+        return this.#dialback(raw)
+      case NS.tls:
+        return this.#starttls(raw.name)
+      case NS.sasl:
+        return this.#sasl(raw)
+      default:
+        throw new StreamError('unsupported-stanza-type')
+    }
+  }
+
+  oversize(raw: RawElement, limit: string): void | Promise<void> {
+    if (raw.ns !== NS.server || !STANZAS.has(raw.name) || this.#proved.size === 0)
+      throw new StreamError('policy-violation', `Over the limit of ${limit}`)
+    const from = this.#sender(raw)
+    const application = el('stanza-too-big', 'urn:xmpp:errors')
+    if (from)
+      return this.#refuse(
+        raw,
+        from,
+        new StanzaError('policy-violation', `Over the limit of ${limit}`, { application }),
+      )
+  }
+
+  drained(): void {}
+
+  closed(): void {
+    this.#gone(this)
+    for (const go of this.#waiting.splice(0)) go()
+  }
+
+  /** RFC 6120 §4.9.3.14 */
+  #admit(remote: string): void {
+    if (this.#parts.hosts.has(remote)) throw new StreamError('invalid-from', 'This domain is served here')
+    const refusal = refusalOf(this.#parts, remote)
+    if (refusal === undefined) return
+    this.#parts.log.info('s2s.in.refused', { peer: remote, ip: this.stream.transport.remote, reason: refusal })
+    throw new StreamError('policy-violation', refusal)
+  }
+
+  /** RFC 6120 §4.3.2, §5.3.1: nothing before TLS but TLS. */
+  #features(): string {
+    const { transport } = this.stream
+    const features = el('stream:features')
+    if (!transport.tls && transport.secure)
+      features.cnode(el('starttls', NS.tls, {}, transport.trusted ? undefined : el('required')))
+    if (transport.tls || transport.trusted) {
+      this.#external = 'no'
+      if (this.#proved.size === 0 && this.remote !== undefined && this.#isCertified(this.remote).ok) {
+        // XEP-0178 §3: only to whom it will help.
+        this.#external = 'offered'
+        features.cnode(el('mechanisms', NS.sasl, {}, el('mechanism', undefined, {}, 'EXTERNAL')))
+      }
+      features.cnode(dialbackFeature)
+    }
+    return serialise(features, NS.server)
+  }
+
+  #isCertified(domain: string): Certified {
+    let known = this.#certified.get(domain)
+    if (!known) {
+      known = this.#parts.certified(this.stream.transport, domain)
+      if (this.#certified.size < this.#settings.domains) this.#certified.set(domain, known)
+    }
+    return known
+  }
+
+  async #starttls(name: string): Promise<void> {
+    const { stream } = this
+    const { transport } = stream
+    if (name !== 'starttls' || transport.tls || !transport.secure)
+      throw new StreamError('unsupported-stanza-type')
+    // Plain text behind the request is not ours to read as either (RFC 6120 §5.3.3).
+    if (stream.hasUnread) throw new StreamError('policy-violation', 'Wait for <proceed/>')
+    const handshake = transport.secure(PROCEED)
+    stream.restart('new layer')
+    // RFC 6120 §5.4.3.3: all that was learnt in plain text is forgotten.
+    this.remote = undefined
+    this.local = undefined
+    try {
+      await handshake
+    } catch {
+      // RFC 6120 §5.4.3.2: the transport has counted the failure and closed the connection.
+      stream.close()
+    }
+  }
+
+  // SASL EXTERNAL (RFC 6120 §6, XEP-0178 §3) -------------------------------------------------------------------
+
+  #sasl(raw: RawElement): void {
+    if (raw.name === 'abort' && this.#external === 'asked') {
+      this.#external = 'offered'
+      return this.#saslFails('aborted')
+    }
+    const isFirst = raw.name === 'auth' && this.#external === 'offered'
+    if (!isFirst && !(raw.name === 'response' && this.#external === 'asked'))
+      throw new StreamError('unsupported-stanza-type')
+    const { attrs, text } = raw.toElement()
+    if (isFirst && attrs['mechanism'] !== 'EXTERNAL') return this.#saslFails('invalid-mechanism')
+    if (isFirst && text === '') {
+      // RFC 6120 §6.4.2: no initial response, so an empty challenge asks for one.
+      this.#external = 'asked'
+      this.stream.send(`<challenge xmlns='${NS.sasl}'/>`)
+      return
+    }
+    this.#external = 'offered'
+    const bytes = text === '=' || text === '' ? Buffer.alloc(0) : decodeBase64(text)
+    if (!bytes) return this.#saslFails('incorrect-encoding')
+    // RFC 6120 §6.3.8: who it wants to act as can only be who it said to be.
+    const authzid = bytes.toString()
+    if (authzid !== '' && domainOf(authzid) !== this.remote) return this.#saslFails('invalid-authzid')
+    this.#external = 'no'
+    this.stream.send(`<success xmlns='${NS.sasl}'/>`)
+    this.#pairs++
+    this.#believe({ sender: this.remote!, target: this.local! }, 'external')
+    this.stream.restart('same layer')
+  }
+
+  #saslFails(condition: string): void {
+    this.stream.send(`<failure xmlns='${NS.sasl}'><${condition}/></failure>`)
+  }
+
+  // Dialback (XEP-0220 §2.2) ------------------------------------------------------------------------------------
+
+  #dialback(raw: RawElement): void {
+    const { transport } = this.stream
+    const element = raw.toElement()
+    const { from, to, id } = element.attrs
+    const remote = from === undefined ? undefined : domainOf(from)
+    const local = to === undefined ? undefined : domainOf(to)
+    if (remote === undefined || local === undefined) throw new StreamError('improper-addressing')
+    // XEP-0220 §3.1: answers come on streams of ours, where the question went.
+    if (verdictOf(element) !== undefined) throw new StreamError('policy-violation', 'Nobody has asked')
+    const pair = { sender: remote, target: local }
+    const key = element.text
+    if (raw.name === 'verify' && id !== undefined) return this.#answerFor(remote, local, id, key)
+    if (raw.name !== 'result') throw new StreamError('unsupported-stanza-type')
+    const refusal = new StanzaError('policy-violation', 'TLS comes first')
+    if (!transport.tls && !transport.trusted) this.stream.send(resultAnswer(pair, refusal))
+    else void this.#decide(pair, key)
+  }
+
+  /** XEP-0220 §2.2.2: as the server of `sender`, about a key that somebody showed to `target`. */
+  #answerFor(target: string, sender: string, id: string, key: string): void {
+    const pair = { sender, target }
+    const { hosts, keys } = this.#parts
+    const unknown = new StanzaError('item-not-found')
+    const verdict = hosts.has(sender) ? (keys.isOurs(pair, id, key) ? 'valid' : 'invalid') : unknown
+    this.stream.send(verifyAnswer(pair, id, verdict))
+  }
+
+  /** XEP-0220 §2.2.1: others' requests and stanzas go on meanwhile. */
+  async #decide(pair: Pair, key: string): Promise<void> {
+    const { id } = this.stream
+    let verdict: Verdict
+    try {
+      verdict = await this.#judge(pair, id, key)
+    } catch (error) {
+      if (!(error instanceof Failure)) this.#parts.log.error('s2s.dialback.failed', { peer: pair.sender, error })
+      verdict = errorOf(error)
+    }
+    // The proof was of a stream that is no more.
+    if (!this.stream.open || this.stream.id !== id) return
+    if (verdict === 'valid') this.#believe(pair, 'dialback')
+    else {
+      const reason = verdict === 'invalid' ? 'the key is not of that domain' : verdict.message
+      this.#parts.log.info('s2s.in.refused', {
+        peer: pair.sender,
+        host: pair.target,
+        ip: this.stream.transport.remote,
+        reason,
+      })
+    }
+    this.stream.send(resultAnswer(pair, verdict))
+  }
+
+  async #judge(pair: Pair, id: string, key: string): Promise<Verdict> {
+    const { hosts, hits } = this.#parts
+    if (!hosts.has(pair.target)) return new StanzaError('item-not-found')
+    if (hosts.has(pair.sender)) return new StanzaError('not-acceptable', 'This domain is served here')
+    const refusal = refusalOf(this.#parts, pair.sender)
+    if (refusal !== undefined) return new StanzaError('policy-violation', refusal)
+    if (this.#proved.get(pair.sender)?.has(pair.target)) return 'valid'
+    if (this.#pairs >= this.#settings.domains) {
+      hits.add('s2s_domains')
+      return new StanzaError('resource-constraint', 'Too many domains on one stream')
+    }
+    this.#pairs++
+    let verdict: Verdict = 'invalid'
+    try {
+      // XEP-0344 §2.4: what the certificate proves needs no call back.
+      verdict = this.#isCertified(pair.sender).ok ? 'valid' : await this.#callBackFor(pair, id, key)
+    } finally {
+      if (verdict !== 'valid') this.#pairs--
+    }
+    return verdict
+  }
+
+  async #callBackFor(pair: Pair, id: string, key: string): Promise<Verdict> {
+    if (this.#calling >= this.#settings.dialbacks) {
+      this.#parts.hits.add('s2s_dialbacks')
+      await new Promise<void>((go) => this.#waiting.push(go))
+    }
+    if (!this.stream.open) return 'invalid'
+    this.#calling++
+    try {
+      const { verdict, certified } = await this.#callBack.verify(pair, id, key)
+      if (verdict === 'valid' && !certified && this.#settings.policy(pair.sender) === 'required')
+        return new StanzaError('not-authorized', `No certificate for ${pair.sender}`)
+      return verdict
+    } finally {
+      this.#calling--
+      this.#waiting.shift()?.()
+    }
+  }
+
+  #believe(pair: Pair, auth: LinkAuth): void {
+    const { log } = this.#parts
+    const { transport } = this.stream
+    let targets = this.#proved.get(pair.sender)
+    if (!targets) this.#proved.set(pair.sender, (targets = new Map()))
+    if (targets.has(pair.target)) this.#pairs--
+    targets.set(pair.target, auth)
+    if (!this.stream.authenticated) {
+      this.stream.authenticate()
+      this.stream.ready()
+    }
+    log.info('s2s.in.open', { peer: pair.sender, host: pair.target, ip: transport.remote, auth })
+    this.#callBack.heard(pair.sender)
+  }
+
+  // Stanzas -----------------------------------------------------------------------------------------------------
+
+  #stanza(raw: RawElement): void | Promise<void> {
+    const from = this.#sender(raw)
+    if (!from) return
+    let stanza: Stanza
+    try {
+      stanza = Stanza.received(raw, from, Stanza.addressee(raw), this.stream.lang)
+    } catch (error) {
+      return this.#refuse(raw, from, stanzaErrorOf(error))
+    }
+    return this.#parts.router.receive(stanza)
+  }
+
+  /**
+   * Who says it, when that was proved for the domain it is for (RFC 6120 §8.1.1.2, §8.1.2.2, §10.3). Undefined when the
+   * address is of a proved domain but cannot be read: then it cannot be answered either.
+   * @throws StreamError
+   */
+  #sender({ attrs }: RawElement): Jid | undefined {
+    if (this.#proved.size === 0) throw new StreamError('not-authorized')
+    const sender = attrs['from']
+    const target = attrs['to']
+    if (sender === undefined || target === undefined) throw new StreamError('improper-addressing')
+    const from = readable(sender)
+    const targets = this.#proved.get(from?.domain ?? domainPartOf(sender) ?? '')
+    if (!targets) throw new StreamError('invalid-from')
+    const domain = readable(target)?.domain ?? domainPartOf(target)
+    if (domain === undefined || !this.#parts.hosts.has(domain)) throw new StreamError('host-unknown')
+    if (!targets.has(domain)) throw new StreamError('invalid-from', `Not proved for ${domain}`)
+    return from
+  }
+
+  /** Answers a stanza that never became one. */
+  #refuse({ name, attrs }: RawElement, from: Jid, error: StanzaError): void | Promise<void> {
+    const { type, id, to = '' } = attrs
+    // RFC 6120 §8.3.3.8: what cannot be parsed cannot be answered from; its domain was found to be ours.
+    const addressee = readable(to) ?? this.#parts.hosts.get(domainPartOf(to) ?? '')?.address
+    return this.#parts.router.refused(Stanza.of({ kind: name as Kind, type, id, from, to: addressee }), error)
+  }
+}
+
+/** XEP-0220 §2.5, as the one who could not find out. */
+function errorOf(error: unknown): StanzaError {
+  if (!(error instanceof Failure)) return new StanzaError('internal-server-error')
+  const { stage, message, final } = error
+  if (stage === 'certificate') return new StanzaError('not-authorized', message)
+  if (stage === 'policy' || final === 'not allowed') return new StanzaError('policy-violation', message)
+  if (stage === 'dns' || stage === 'tcp') return new StanzaError('remote-server-not-found', message)
+  return new StanzaError('remote-server-timeout', message)
+}
+
+/** An address from a peer; undefined when it is none. */
+function readable(address: string): Jid | undefined {
+  try {
+    return Jid.parse(address)
+  } catch (error) {
+    if (error instanceof JidError) return undefined
+    throw error
+  }
+}
+
+/** A domain and nothing more, prepared; undefined when the text is none. */
+function domainOf(text: string): string | undefined {
+  try {
+    return prepareDomain(text)
+  } catch (error) {
+    if (error instanceof JidError) return undefined
+    throw error
+  }
+}
+
+/** The domain of an address whose other parts cannot be read (RFC 7622 §3.2). */
+function domainPartOf(address: string): string | undefined {
+  const slash = address.indexOf('/')
+  const before = slash < 0 ? address : address.slice(0, slash)
+  return domainOf(before.slice(before.indexOf('@') + 1))
+}

@@ -1,0 +1,378 @@
+/** One stream that we opened to another server, from finding it to the stanzas that it takes. */
+import { resultRequest, verdictOf, verifyRequest, type Pair, type Verdict } from './dialback.js'
+import { Failure, type LinkAuth, type Stage } from './facts.js'
+import type { Certified, Reached, S2sParts } from './parts.js'
+import type { Timer } from '../base/clock.js'
+import { StanzaError } from '../stanza/errors.js'
+import { StreamError } from '../stream/errors.js'
+import { Stream, STREAMS, type StreamOwner } from '../stream/stream.js'
+import type { Element } from '../xml/element.js'
+import { NS } from '../xml/namespaces.js'
+import type { RawElement, StreamHeader } from '../xml/parser.js'
+
+/** Between which domains. */
+export interface Ends {
+  /** Ours. */
+  readonly local: string
+  readonly remote: string
+}
+
+export interface OutgoingOwner {
+  /** Told once. `failure` when it ended before its time, undefined when the peer or we were done with it. */
+  ended(failure: Failure | undefined): void
+  /** A slow peer has caught up. */
+  drained(): void
+  /** A step is under way, or done when there is a text to it. */
+  step?(stage: Stage, text?: string): void
+}
+
+/**
+ * `reaching`: until there is a connection. `greeting`: until the features of a stream under TLS are known. `open`: may
+ * be asked to verify keys. `proving`: our domain is being authenticated. `ready`: takes stanzas.
+ */
+type Phase = 'reaching' | 'greeting' | 'open' | 'proving' | 'ready' | 'ended'
+
+/** What is waited for, by the name and namespace of what may answer. */
+interface Question<T> {
+  readonly promise: Promise<T>
+  resolve(value: T): void
+  reject(failure: Failure): void
+}
+
+export class Outgoing implements StreamOwner, Ends {
+  readonly local: string
+  readonly remote: string
+  readonly since: number
+  owner: OutgoingOwner
+  stream: Stream | undefined = undefined
+  auth: LinkAuth | undefined = undefined
+  certified: Certified = { ok: false, text: 'no certificate was seen' }
+  readonly #parts: S2sParts
+  readonly #abort = new AbortController()
+  readonly #opened = question<void>()
+  #phase: Phase = 'reaching'
+  #stage: Stage = 'dns'
+  #deadline: Timer
+  #features: ReadonlySet<string> = new Set()
+  #authenticated: Question<LinkAuth> | undefined
+  #proof: LinkAuth | undefined
+  /** Keys of others that this peer was asked about, by all that an answer repeats. */
+  readonly #verifying = new Map<string, Question<Verdict>>()
+  /** The last error of the peer's stream, for the reason of the end. */
+  #said: string | undefined
+
+  /** Begins at once. */
+  constructor(parts: S2sParts, { local, remote }: Ends, owner: OutgoingOwner) {
+    this.#parts = parts
+    this.local = local
+    this.remote = remote
+    this.owner = owner
+    this.since = parts.clock.now()
+    this.#deadline = this.#within()
+    void this.#begin()
+  }
+
+  get phase(): Phase {
+    return this.#phase
+  }
+
+  get isReady(): boolean {
+    return this.#phase === 'ready'
+  }
+
+  /** Whether keys can be verified on it, at once or soon. */
+  get isAlive(): boolean {
+    return this.#phase !== 'ended'
+  }
+
+  /** The features under TLS are known. Rejects with `Failure`. */
+  get opened(): Promise<void> {
+    return this.#opened.promise
+  }
+
+  /** Proves our domain: by certificate where the peer offers that, else by dialback. Rejects with `Failure`. */
+  authenticate(): Promise<LinkAuth> {
+    if (!this.#authenticated) {
+      this.#authenticated = question()
+      if (this.#phase === 'open') this.#deadline = this.#within()
+      void this.opened.then(() => this.#prove()).catch(ignore)
+    }
+    return this.#authenticated.promise
+  }
+
+  /** Asks the peer, as the server of `sender`, whether the key is one of its own. Rejects with `Failure`. */
+  async verify(pair: Pair, id: string, key: string): Promise<Verdict> {
+    await this.opened
+    if (!this.stream?.open) throw this.#failure('the stream has ended')
+    const asked = `${pair.target} ${pair.sender} ${id}`
+    const running = this.#verifying.get(asked)
+    if (running) return running.promise
+    const answered = question<Verdict>()
+    this.#verifying.set(asked, answered)
+    const late = this.#parts.clock.after(this.#parts.settings().connectTimeout, () =>
+      answered.reject(new Failure('auth', 'no answer to the dialback key', 'theirs')),
+    )
+    this.stream.send(verifyRequest(pair, id, key))
+    try {
+      return await answered.promise
+    } finally {
+      late.cancel()
+      this.#verifying.delete(asked)
+    }
+  }
+
+  /** False: the peer is slow, keep the rest back until `drained`. */
+  send(xml: string): boolean {
+    return this.stream!.send(xml)
+  }
+
+  /** Ends it in order. */
+  close(error?: StreamError): void {
+    if (error) this.stream?.fail(error)
+    else this.stream?.close()
+    this.#end(this.#phase === 'ready' ? undefined : this.#failure('given up'))
+  }
+
+  header({ attrs }: StreamHeader): void {
+    // RFC 6120 §4.7.5: without a version there are no features, so no TLS either.
+    if (attrs['version'] === undefined)
+      this.#fail(this.#failure('the server speaks XMPP of before 2004', 'theirs'))
+  }
+
+  element(raw: RawElement): void | Promise<void> {
+    switch (raw.ns) {
+      case STREAMS:
+        if (raw.name === 'features') return this.#featuresCame(raw.toElement())
+        if (raw.name === 'error') return this.#errorCame(raw.toElement())
+        break
+      case NS.tls:
+        return this.#tlsAnswered(raw.name)
+      case NS.sasl:
+        return this.#saslAnswered(raw)
+      case NS.dialback:
+        return this.#dialbackAnswered(raw)
+    }
+    // XEP-0220 §2.3: a stream carries stanzas one way.
+    throw new StreamError('not-authorized', 'Open a stream of your own')
+  }
+
+  oversize(_raw: RawElement, limit: string): void {
+    throw new StreamError('policy-violation', `Over the limit of ${limit}`)
+  }
+
+  drained(): void {
+    this.owner.drained()
+  }
+
+  closed(): void {
+    if (this.#phase === 'ready') return this.#end(undefined)
+    this.#end(this.#failure(this.#said ?? 'the server closed the connection', 'theirs'))
+  }
+
+  async #begin(): Promise<void> {
+    const { reach } = this.#parts
+    const told = (stage: Stage, text?: string) => this.#step(stage, text)
+    let reached: Reached
+    try {
+      reached = await reach(this.local, this.remote, { signal: this.#abort.signal, told })
+    } catch (error) {
+      if (!(error instanceof Failure)) this.#parts.log.error('s2s.reach.failed', { peer: this.remote, error })
+      return this.#fail(error instanceof Failure ? error : this.#failure('a fault of this server', 'ours'))
+    }
+    if (this.#phase === 'ended') return reached.transport.destroy()
+    this.#greet(reached)
+  }
+
+  #greet({ transport }: Reached): void {
+    const { clock, random, log, hits, settings } = this.#parts
+    this.#phase = 'greeting'
+    this.#step(transport.tls ? 'certificate' : 'tls')
+    this.stream = new Stream(transport, this, {
+      // The time of the whole attempt is ours to keep, and elements that nobody asked for end the stream.
+      limits: { ...settings().limits, loginTimeout: Infinity, elementsBefore: Infinity },
+      clock,
+      random,
+      log,
+      hits,
+      contentNs: NS.server,
+      initiates: true,
+      domain: this.local,
+    })
+    this.stream.begin(this.local, this.remote)
+  }
+
+  #featuresCame(features: Element): void {
+    const { transport } = this.stream!
+    if (this.#proof === 'external') return this.#ready('external')
+    if (!transport.tls) {
+      if (!features.child('starttls', NS.tls) || !transport.secure)
+        return this.#fail(this.#failure('the server does not offer TLS', 'theirs'))
+      this.stream!.send(`<starttls xmlns='${NS.tls}'/>`)
+      return
+    }
+    if (this.#phase !== 'greeting') return
+    this.#step('tls', `${transport.tls.protocol} ${transport.tls.cipher}`)
+    this.#step('certificate')
+    this.certified = this.#parts.certified(transport, this.remote)
+    if (!this.certified.ok && this.#parts.settings().policy(this.remote) === 'required')
+      return this.#fail(this.#failure(this.certified.text, 'theirs'))
+    this.#step('certificate', this.certified.ok ? 'verified' : this.certified.text)
+    this.#step('auth')
+    this.#features = new Set(offersOf(features))
+    this.#phase = 'open'
+    if (!this.#authenticated) this.#deadline.cancel()
+    this.#opened.resolve()
+  }
+
+  async #tlsAnswered(name: string): Promise<void> {
+    const stream = this.stream!
+    if (this.#phase !== 'greeting' || stream.transport.tls) throw new StreamError('unsupported-stanza-type')
+    if (name !== 'proceed') return this.#fail(this.#failure('the server refused to begin TLS', 'theirs'))
+    // RFC 6120 §5.4.3.3: nothing but TLS may follow.
+    if (stream.hasUnread) throw new StreamError('policy-violation', 'Plain text behind <proceed/>')
+    stream.restart('new layer')
+    try {
+      await stream.transport.secure!('')
+    } catch (error) {
+      return this.#fail(this.#failure(`the TLS handshake failed: ${messageOf(error)}`, 'theirs'))
+    }
+    if (this.#phase === 'greeting') stream.begin(this.local, this.remote)
+  }
+
+  #prove(): void {
+    if (this.#phase !== 'open') return
+    this.#phase = 'proving'
+    if (!this.#features.has('EXTERNAL')) return this.#dialBack()
+    this.#proof = undefined
+    // XEP-0178 §3, RFC 6120 §6.3.8: who we are is in our certificate and in the `from` of the stream.
+    this.stream!.send(`<auth xmlns='${NS.sasl}' mechanism='EXTERNAL'>=</auth>`)
+  }
+
+  #saslAnswered(raw: RawElement): void {
+    if (this.#phase !== 'proving' || this.#proof || !this.#features.has('EXTERNAL'))
+      throw new StreamError('unsupported-stanza-type')
+    if (raw.name === 'success') {
+      this.#proof = 'external'
+      this.stream!.authenticate()
+      this.stream!.restart('same layer')
+      this.stream!.begin(this.local, this.remote)
+    } else if (raw.name === 'failure') {
+      const condition = raw.children[0]?.name ?? 'no reason'
+      this.#step('auth', `the server does not take our certificate (${condition}); trying dialback`)
+      this.#dialBack()
+    } else throw new StreamError('unsupported-stanza-type')
+  }
+
+  #dialBack(): void {
+    this.#proof = 'dialback'
+    const pair = { sender: this.local, target: this.remote }
+    this.stream!.send(resultRequest(pair, this.#parts.keys.key(pair, this.stream!.id)))
+  }
+
+  /** XEP-0220 §3.1: only what was asked on this stream is an answer. */
+  #dialbackAnswered(raw: RawElement): void {
+    const element = raw.toElement()
+    const { from = '', to = '', id = '' } = element.attrs
+    const verdict = verdictOf(element)
+    if (verdict !== undefined && raw.name === 'verify') {
+      const asked = this.#verifying.get(`${to} ${from} ${id}`)
+      if (asked) return asked.resolve(verdict)
+    } else if (verdict !== undefined && raw.name === 'result') {
+      const isOurs = from === this.remote && to === this.local
+      if (isOurs && this.#phase === 'proving' && this.#proof === 'dialback') return this.#proved(verdict)
+      if (isOurs && this.#phase === 'ready' && verdict === 'valid') return
+    }
+    throw new StreamError('policy-violation', 'An answer that nobody waits for')
+  }
+
+  #proved(verdict: Verdict): void {
+    if (verdict === 'valid') {
+      this.stream!.authenticate()
+      return this.#ready('dialback')
+    }
+    const reason =
+      verdict instanceof StanzaError
+        ? `the server refused dialback: ${verdict.message}`
+        : 'the server could not confirm our dialback key with the server that DNS names for us'
+    this.#fail(this.#failure(reason, 'theirs'))
+  }
+
+  #ready(auth: LinkAuth): void {
+    this.#deadline.cancel()
+    this.auth = auth
+    this.#phase = 'ready'
+    this.#stage = 'stream'
+    this.stream!.ready()
+    this.#step('auth', auth === 'external' ? 'by certificate (SASL EXTERNAL)' : 'by dialback')
+    this.#authenticated?.resolve(auth)
+  }
+
+  /** RFC 6120 §4.9: the peer ends the stream, and says why. */
+  #errorCame(error: Element): void {
+    const condition = error.childrenOf(undefined, NS.streamErrors).find(({ local }) => local !== 'text')?.local
+    const text = error.child('text', NS.streamErrors)?.text
+    this.#said = `the server ended the stream: ${condition ?? 'no reason'}${text === undefined || text === '' ? '' : ` (${text.slice(0, 200)})`}`
+    this.stream!.close()
+  }
+
+  #within(): Timer {
+    const { clock, settings, hits } = this.#parts
+    const { connectTimeout } = settings()
+    return clock.after(connectTimeout, () => {
+      hits.add('s2s_connect_timeout')
+      this.#fail(this.#failure(`no answer within ${Math.round(connectTimeout / 1000)} s`, 'path'))
+    })
+  }
+
+  #step(stage: Stage, text?: string): void {
+    this.#stage = stage
+    this.owner.step?.(stage, text)
+  }
+
+  #failure(reason: string, side: Failure['side'] = 'path'): Failure {
+    return new Failure(this.#stage, reason, side)
+  }
+
+  #fail(failure: Failure): void {
+    if (this.#phase === 'ended') return
+    this.#end(failure)
+    this.stream?.close()
+  }
+
+  #end(failure: Failure | undefined): void {
+    if (this.#phase === 'ended') return
+    this.#phase = 'ended'
+    this.#abort.abort()
+    this.#deadline.cancel()
+    const reason = failure ?? this.#failure('the stream has ended', 'theirs')
+    this.#opened.reject(reason)
+    this.#authenticated?.reject(reason)
+    for (const asked of this.#verifying.values()) asked.reject(reason)
+    this.owner.ended(failure)
+  }
+}
+
+/** The names of the SASL mechanisms, and the namespaces of all that is offered. */
+function* offersOf(features: Element): Iterable<string> {
+  for (const feature of features.childrenOf()) yield feature.ns ?? ''
+  for (const mechanism of features.child('mechanisms', NS.sasl)?.childrenOf('mechanism') ?? [])
+    yield mechanism.text.trim()
+}
+
+/** A promise whose failure may also go unheard. */
+function question<T>(): Question<T> {
+  let resolve: (value: T) => void = ignore
+  let reject: (failure: Failure) => void = ignore
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  promise.catch(ignore)
+  return { promise, resolve, reject }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function ignore(): void {}

@@ -1,0 +1,256 @@
+/** All streams that we open: one link per pair of domains, and those that only verify keys. */
+import type { Pair, Verdict } from './dialback.js'
+import { Failure, type LinkFacts, type ProbeStep, type Stage } from './facts.js'
+import type { CallBack } from './incoming.js'
+import { Link, type LinkPool } from './link.js'
+import { Outgoing, type Ends, type OutgoingOwner } from './outgoing.js'
+import { refusalOf, type S2sParts } from './parts.js'
+import type { Timer } from '../base/clock.js'
+import type { Counter, Counters } from '../base/metrics.js'
+import { bounced } from '../router/bounce.js'
+import type { Elsewhere } from '../router/router.js'
+import { StanzaError } from '../stanza/errors.js'
+import type { Kind, Stanza } from '../stanza/stanza.js'
+import { StreamError } from '../stream/errors.js'
+
+/** Milliseconds between looks for what is idle. */
+const sweepEvery = 15_000
+/** Milliseconds that a stream which only verified a key is kept for the next key, or for stanzas the other way. */
+const verifierIdle = 10_000
+/** Streams open only to verify keys; beyond them the peer is told to try again. */
+const mostVerifiers = 2_000
+
+/** A stream that was opened to verify keys. */
+interface Verifier {
+  readonly outgoing: Outgoing
+  idle: Timer | undefined
+  waiting: number
+}
+
+export class Pool implements Elsewhere, CallBack, LinkPool {
+  readonly #parts: S2sParts
+  /** Streams to us, which count as well. */
+  readonly #incoming: () => number
+  /** By remote domain, then one for each of ours that has to do with it. */
+  readonly #links = new Map<string, Link[]>()
+  #size = 0
+  readonly #verifiers = new Map<string, Verifier>()
+  readonly #attempts: Counters
+  readonly #out: Readonly<Record<Kind, Counter>>
+  #sweeper: Timer
+  /** Ending: what has no stream gets none any more. */
+  #stopping = false
+
+  constructor(parts: S2sParts, incoming: () => number) {
+    this.#parts = parts
+    this.#incoming = incoming
+    const { metrics, clock } = parts
+    this.#attempts = metrics.counters(
+      's2s_attempts_total',
+      'Attempts to reach other servers, by the stage they came to',
+      ['stage', 'result'],
+    )
+    const stanzas = metrics.counters('stanzas_total', 'Stanzas taken in, made here, and sent out', ['dir', 'kind'])
+    this.#out = {
+      message: stanzas.of('out', 'message'),
+      presence: stanzas.of('out', 'presence'),
+      iq: stanzas.of('out', 'iq'),
+    }
+    this.#sweeper = clock.after(sweepEvery, () => this.#sweep())
+  }
+
+  /** Links that have a stream, and streams that verify. */
+  get size(): number {
+    return this.#size + this.#verifiers.size
+  }
+
+  send(stanza: Stanza): void | Promise<void> {
+    const remote = stanza.to!.domain
+    const local = stanza.from.domain
+    const links = this.#links.get(remote)
+    if (links) for (const link of links) if (link.local === local) return link.send(stanza)
+    if (this.#stopping) return this.#bounce(stanza, new StanzaError('remote-server-timeout', 'This server is ending'))
+    if (this.#full()) return this.#bounce(stanza, new StanzaError('resource-constraint', 'Too many links'))
+    const link = new Link(this.#parts, { local, remote }, this)
+    if (links) links.push(link)
+    else this.#links.set(remote, [link])
+    this.#size++
+    return link.send(stanza)
+  }
+
+  async verify(pair: Pair, id: string, key: string): Promise<{ verdict: Verdict; certified: boolean }> {
+    const ends = { local: pair.target, remote: pair.sender }
+    const link = this.#find(ends)
+    if (link?.outgoing) {
+      const { outgoing } = link
+      return { verdict: await outgoing.verify(pair, id, key), certified: outgoing.certified.ok }
+    }
+    const verifier = this.#verifierFor(ends)
+    const { outgoing } = verifier
+    verifier.idle?.cancel()
+    verifier.waiting++
+    try {
+      return { verdict: await outgoing.verify(pair, id, key), certified: outgoing.certified.ok }
+    } finally {
+      if (--verifier.waiting === 0)
+        verifier.idle = this.#parts.clock.after(verifierIdle, () => {
+          if (this.#verifiers.get(keyOf(ends)) === verifier) outgoing.close()
+        })
+    }
+  }
+
+  heard(remote: string): void {
+    for (const link of this.#links.get(remote) ?? []) link.retry()
+  }
+
+  links(): LinkFacts[] {
+    return [...this.#all()].map(({ facts }) => facts)
+  }
+
+  retry(remote: string): number {
+    const waiting = (this.#links.get(remote) ?? []).filter(({ state }) => state === 'waiting')
+    for (const link of waiting) link.retry()
+    return waiting.length
+  }
+
+  drop(remote: string, reason: string): number {
+    const links = [...(this.#links.get(remote) ?? [])]
+    for (const link of links)
+      link.end(new StanzaError('not-allowed', reason), new StreamError('policy-violation', reason))
+    return links.length
+  }
+
+  /** On a connection of its own. `onStep` hears each step; resolves with whether all went well. */
+  async probe(ends: Ends, onStep: (step: ProbeStep) => void): Promise<boolean> {
+    const { clock } = this.#parts
+    const began = clock.now()
+    const told = (stage: Stage, text: string) => onStep({ stage, ok: true, text, ms: clock.now() - began })
+    const failed = ({ stage, message: text, side }: Failure) => {
+      onStep({ stage, ok: false, text, side, ms: clock.now() - began })
+      return false
+    }
+    const refusal = refusalOf(this.#parts, ends.remote)
+    if (refusal !== undefined) return failed(new Failure('policy', refusal, 'ours', 'not allowed'))
+    const outgoing = new Outgoing(this.#parts, ends, {
+      ended() {},
+      drained() {},
+      step: (stage, text) => text !== undefined && told(stage, text),
+    })
+    try {
+      await outgoing.authenticate()
+      told('stream', 'stanzas can flow')
+      return true
+    } catch (error) {
+      if (error instanceof Failure) return failed(error)
+      throw error
+    } finally {
+      outgoing.close()
+    }
+  }
+
+  /** From now on only streams that are ready take stanzas: what waits is handed back. */
+  drain(): void {
+    this.#stopping = true
+    this.#sweeper.cancel()
+    const error = new StanzaError('remote-server-timeout', 'This server is ending')
+    for (const link of [...this.#all()]) {
+      for (const stanza of link.takeAll()) void this.#bounce(stanza, error)
+      if (link.state !== 'open') link.end(error)
+    }
+  }
+
+  /** Ends all streams with `system-shutdown` (RFC 6120 §4.9.3.20). */
+  stop(): void {
+    this.drain()
+    const error = new StanzaError('remote-server-timeout', 'This server is ending')
+    for (const link of [...this.#all()]) link.end(error, new StreamError('system-shutdown'))
+    for (const { outgoing, idle } of [...this.#verifiers.values()]) {
+      idle?.cancel()
+      outgoing.close()
+    }
+  }
+
+  // For links ---------------------------------------------------------------------------------------------------
+
+  open(ends: Ends, owner: OutgoingOwner): Outgoing {
+    const key = keyOf(ends)
+    const verifier = this.#verifiers.get(key)
+    if (!verifier?.outgoing.isAlive) return new Outgoing(this.#parts, ends, owner)
+    this.#verifiers.delete(key)
+    verifier.idle?.cancel()
+    verifier.outgoing.owner = owner
+    return verifier.outgoing
+  }
+
+  written(stanza: Stanza): void {
+    this.#out[stanza.kind].add()
+  }
+
+  attempted(stage: string, result: 'ok' | 'failed'): void {
+    this.#attempts.of(stage, result).add()
+  }
+
+  idle(link: Link): void {
+    const links = this.#links.get(link.remote)
+    const at = links?.indexOf(link) ?? -1
+    if (!links || at < 0) return
+    links.splice(at, 1)
+    this.#size--
+    if (links.length === 0) this.#links.delete(link.remote)
+  }
+
+  // -------------------------------------------------------------------------------------------------------------
+
+  *#all(): Iterable<Link> {
+    for (const links of this.#links.values()) yield* links
+  }
+
+  #find({ local, remote }: Ends): Link | undefined {
+    return this.#links.get(remote)?.find((link) => link.local === local)
+  }
+
+  #full(): boolean {
+    const isFull = this.size + this.#incoming() >= this.#parts.settings().streams
+    if (isFull) this.#parts.hits.add('s2s_streams')
+    return isFull
+  }
+
+  #verifierFor(ends: Ends): Verifier {
+    const key = keyOf(ends)
+    const there = this.#verifiers.get(key)
+    if (there) return there
+    if (this.#stopping || this.#full() || this.#verifiers.size >= mostVerifiers)
+      throw new Failure('stream', 'too many streams, try again later', 'ours')
+    const owner: OutgoingOwner = {
+      drained() {},
+      ended: (failure) => {
+        if (this.#verifiers.get(key) !== verifier) return
+        this.#verifiers.delete(key)
+        verifier.idle?.cancel()
+        if (failure) this.#parts.log.debug('s2s.verify.failed', { peer: ends.remote, stage: failure.stage, reason: failure.message })
+      },
+    }
+    const verifier: Verifier = { outgoing: new Outgoing(this.#parts, ends, owner), idle: undefined, waiting: 0 }
+    this.#verifiers.set(key, verifier)
+    return verifier
+  }
+
+  async #bounce(stanza: Stanza, error: StanzaError): Promise<void> {
+    const reply = bounced(stanza, error)
+    if (reply && stanza.kind !== 'presence') await this.#parts.router.route(reply)
+  }
+
+  #sweep(): void {
+    const { clock } = this.#parts
+    const now = clock.now()
+    for (const link of [...this.#all()]) {
+      if (link.isStale(now)) this.idle(link)
+      else link.sweep(now)
+    }
+    this.#sweeper = clock.after(sweepEvery, () => this.#sweep())
+  }
+}
+
+function keyOf({ local, remote }: Ends): string {
+  return `${local} ${remote}`
+}

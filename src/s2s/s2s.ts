@@ -1,0 +1,116 @@
+/** Federation: the streams from and to other servers, as one. */
+import type { Federation, LinkFacts, ProbeStep } from './facts.js'
+import { Incoming } from './incoming.js'
+import type { S2sParts } from './parts.js'
+import { Pool } from './pool.js'
+import type { Elsewhere } from '../router/router.js'
+import type { Stanza } from '../stanza/stanza.js'
+import { StreamError } from '../stream/errors.js'
+import type { Transport } from '../stream/transport.js'
+
+export class S2s implements Elsewhere, Federation {
+  readonly #parts: S2sParts
+  readonly #pool: Pool
+  readonly #incoming = new Set<Incoming>()
+
+  constructor(parts: S2sParts) {
+    this.#parts = parts
+    this.#pool = new Pool(parts, () => this.#incoming.size)
+    this.#watch()
+  }
+
+  /** A connection from another server. */
+  accept(transport: Transport): void {
+    const incoming = new Incoming(this.#parts, transport, this.#pool, (gone) => this.#incoming.delete(gone))
+    this.#incoming.add(incoming)
+    if (this.#incoming.size + this.#pool.size <= this.#parts.settings().streams) return
+    this.#parts.hits.add('s2s_streams')
+    incoming.stream.fail(new StreamError('resource-constraint', 'Too many streams'))
+  }
+
+  send(stanza: Stanza): void | Promise<void> {
+    return this.#pool.send(stanza)
+  }
+
+  links(): LinkFacts[] {
+    return [...this.#pool.links(), ...[...this.#incoming].flatMap(incomingFacts)]
+  }
+
+  retry(remote: string): number {
+    return this.#pool.retry(remote)
+  }
+
+  drop(remote: string, reason: string): number {
+    const concerned = [...this.#incoming].filter((incoming) => incoming.concerns(remote))
+    for (const { stream } of concerned) stream.fail(new StreamError('policy-violation', reason))
+    return concerned.length + this.#pool.drop(remote, reason)
+  }
+
+  probe(local: string, remote: string, onStep: (step: ProbeStep) => void): Promise<boolean> {
+    return this.#pool.probe({ local, remote }, onStep)
+  }
+
+  /** The server is about to end: what waits is handed back while its senders are still there. */
+  drain(): void {
+    this.#pool.drain()
+  }
+
+  stop(): void {
+    this.#pool.stop()
+    for (const { stream } of this.#incoming) stream.fail(new StreamError('system-shutdown'))
+  }
+
+  #watch(): void {
+    const { metrics, clock } = this.#parts
+    metrics.watch('s2s_links', 'Pairs of domains that are authenticated', () => this.#byAuth(), ['dir', 'auth'])
+    const out = () => this.#pool.links()
+    metrics.watch('s2s_queue_stanzas', 'Stanzas that wait for other servers', () =>
+      out().reduce((sum, { queue }) => sum + queue.stanzas, 0),
+    )
+    metrics.watch('s2s_queue_oldest_seconds', 'How long the first of them has waited', () => {
+      const oldest = Math.min(...out().map(({ queue }) => queue.oldest ?? Infinity))
+      return oldest === Infinity ? 0 : (clock.now() - oldest) / 1000
+    })
+    metrics.watch(
+      's2s_failing_domains',
+      'Other domains that could not be reached at the last attempt',
+      () => new Set(out().flatMap(({ failure, remote }) => (failure ? [remote] : []))).size,
+    )
+  }
+
+  #byAuth(): [string[], number][] {
+    const counts = new Map([
+      ['in external', 0],
+      ['in dialback', 0],
+      ['out external', 0],
+      ['out dialback', 0],
+    ])
+    for (const { dir, auth, state } of this.links()) {
+      const key = `${dir} ${auth}`
+      if (state === 'open' && auth) counts.set(key, (counts.get(key) ?? 0) + 1)
+    }
+    return [...counts].map(([key, count]) => [key.split(' '), count])
+  }
+}
+
+function incomingFacts(incoming: Incoming): LinkFacts[] {
+  const { stream, since, local = '', remote = '' } = incoming
+  const { transport } = stream
+  const shared = {
+    dir: 'in',
+    tls: transport.tls?.protocol,
+    ip: transport.remote,
+    since,
+    queue: { stanzas: 0, bytes: 0, oldest: undefined },
+    failure: undefined,
+  } as const
+  const proved = [...incoming.pairs()]
+  if (proved.length === 0) return [{ ...shared, local, remote, state: 'unproven', auth: undefined }]
+  return proved.map(({ sender, target, auth }) => ({
+    ...shared,
+    local: target,
+    remote: sender,
+    state: 'open',
+    auth,
+  }))
+}
