@@ -19,6 +19,8 @@ export class Actor {
   readonly local: string
   readonly resource: string
   readonly domain: string
+  /** Content namespace of its streams. */
+  readonly content: string = 'jabber:client'
   /** xml:lang of its stream headers. */
   language = ''
   isOnline = false
@@ -55,16 +57,20 @@ export class Actor {
   }
 
   /** Opens a stream and reads the features, nothing more. */
-  async opens(attributes = this.#greeting()): Promise<Element> {
+  async opens(attributes = this.greeting()): Promise<Element> {
     this.dials()
     this.startsStream(attributes)
     return this.next('features')
   }
 
   dials(): void {
+    this.attach(this.stage.connect(this))
+  }
+
+  /** Speaks and hears through this end of a connection from here on. */
+  protected attach(pipe: ClientEnd): void {
     this.#parser = new Parser(LIMITS)
     this.closed = false
-    const pipe = this.stage.connect(this)
     this.#pipe = pipe
     pipe.onData = (chunk) => {
       if (this.#pipe === pipe) this.#read(chunk)
@@ -74,11 +80,11 @@ export class Actor {
     }
   }
 
-  startsStream(attributes = this.#greeting()): void {
+  startsStream(attributes = this.greeting()): void {
     this.#parser = new Parser(LIMITS)
     this.heard = ''
     this.raw(
-      `<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' ${attributes}>`,
+      `<?xml version='1.0'?><stream:stream xmlns='${this.content}' xmlns:stream='http://etherx.jabber.org/streams' ${attributes}>`,
     )
   }
 
@@ -130,14 +136,14 @@ export class Actor {
   /** The next stanza in the order of arrival must fit the pattern. */
   async receives(pattern: string): Promise<Element> {
     const actual = await this.next(pattern)
-    const reason = mismatch(xml(pattern), actual)
+    const reason = mismatch(xml(pattern, this.content), actual)
     if (reason) this.#fail(`${this.name} received something else: ${reason}`, pattern, actual.toString())
     return actual
   }
 
   /** The next stanzas fit these patterns, in whatever order. */
   async receivesInAnyOrder(...patterns: string[]): Promise<void> {
-    const left = patterns.map((pattern) => ({ pattern, element: xml(pattern) }))
+    const left = patterns.map((pattern) => ({ pattern, element: xml(pattern, this.content) }))
     while (left.length > 0) {
       const actual = await this.next(left.map(({ pattern }) => pattern.trim()).join('\n   or '))
       const index = left.findIndex(({ element }) => mismatch(element, actual) === undefined)
@@ -282,7 +288,8 @@ export class Actor {
       await new Promise((resolve) => setImmediate(resolve))
   }
 
-  #greeting(): string {
+  /** The attributes of its stream headers. */
+  protected greeting(): string {
     return `to='${this.domain}' version='1.0'${this.language ? ` xml:lang='${this.language}'` : ''}`
   }
 
@@ -305,8 +312,8 @@ export class Actor {
         this.#replies.delete(element.attrs['id'] as string)
         reply(element)
       } else this.#inbox.push(element)
-      // RFC 6120 §6.4.6: what comes after success belongs to a new stream.
-      if (element.local === 'success') {
+      // RFC 6120 §6.4.6, §5.4.3.3: what comes after success, or under TLS, belongs to a new stream.
+      if (element.local === 'success' || element.local === 'proceed') {
         const rest = this.#parser.rest()
         this.#parser = new Parser(LIMITS)
         this.#parser.push(rest)

@@ -3,10 +3,10 @@ import { parseElement } from '../../src/xml/parser.js'
 import type { Element } from '../../src/xml/element.js'
 
 /** A pattern or stanza written without its content namespace, as it would stand in a stream. */
-export function xml(text: string): Element {
+export function xml(text: string, content = 'jabber:client'): Element {
   const trimmed = text.trim()
   const root = parseElement(
-    `<wrap xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>${trimmed}</wrap>`,
+    `<wrap xmlns='${content}' xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback'>${trimmed}</wrap>`,
   )
   const [first] = root.childrenOf()
   if (!first) throw new Error(`no element in ${text}`)

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { Actor } from './actor.js'
 import { Dice } from './dice.js'
 import { openStores, openWire, storesSettled, type Wire, type WireKind } from './ground.js'
+import { Network } from './network.js'
 import type { ClientEnd, PipeOptions } from './pipe.js'
 import { HandClock } from '../../src/base/clock.js'
 import { createLog, type Level } from '../../src/base/log.js'
@@ -19,6 +20,8 @@ import type { Stores } from '../../src/storage/stores.js'
 
 export const DOMAIN = 'capulet.example'
 export const OTHER_DOMAIN = 'montague.example'
+/** Of the second server. */
+export const FAR_DOMAIN = 'verona.example'
 
 export interface StageOptions {
   /** Settings as on the command line: `limits.c2s_stanza_size=10000B`. */
@@ -31,14 +34,28 @@ export interface StageOptions {
   readonly memoryUse?: () => number
   /** Least important lines that are kept; default `warn`. */
   readonly logLevel?: Level
+  /** A server of another domain, reached over `network`, with settings of its own; the clock is the same. */
+  readonly far?: { readonly set?: readonly string[] }
+}
+
+/** What the server of a further domain shares with the first one. */
+interface Beside {
+  readonly domain: string
+  readonly network: Network
+  readonly clock: HandClock
+  readonly lines: string[]
 }
 
 export class Stage {
   readonly clock: HandClock
   readonly metrics: Metrics
-  readonly domain = DOMAIN
+  readonly domain: string
+  /** How it reaches other servers. */
+  readonly network: Network
+  /** The server of the other domain, when the scene has one. */
+  far: Stage | undefined = undefined
   readonly #actors = new Map<string, Actor>()
-  readonly #lines: string[] = []
+  readonly #lines: string[]
   readonly #passwords = new Passwords(systemRandom, { iterations: 1 })
   readonly server: Server
   readonly stores: Stores
@@ -58,7 +75,11 @@ export class Stage {
     logged: readonly string[],
     seed: number,
     wire: Wire,
+    { domain, network, lines }: Beside,
   ) {
+    this.domain = domain
+    this.network = network
+    this.#lines = lines
     this.#wire = wire
     this.server = server
     this.stores = stores
@@ -68,14 +89,18 @@ export class Stage {
     this.seed = seed
   }
 
-  static async open({
-    set = [],
-    stores,
-    wire,
-    memoryUse = () => 0,
-    logLevel = 'warn',
-  }: StageOptions = {}): Promise<Stage> {
-    const clock = new HandClock()
+  static async open(options: StageOptions = {}): Promise<Stage> {
+    const beside: Beside = { domain: DOMAIN, network: new Network(), clock: new HandClock(), lines: [] }
+    const stage = await Stage.#open(options, beside)
+    if (options.far) stage.far = await Stage.#open(options.far, { ...beside, domain: FAR_DOMAIN })
+    return stage
+  }
+
+  static async #open(
+    { set = [], stores, wire, memoryUse = () => 0, logLevel = 'warn' }: StageOptions,
+    beside: Beside,
+  ): Promise<Stage> {
+    const { clock, network } = beside
     const lines: string[] = []
     const log = createLog(
       { level: logLevel, format: 'text', addresses: 'full' },
@@ -85,7 +110,11 @@ export class Stage {
     const { config } = loadConfig({
       modules,
       env: {},
-      set: [`domain=${DOMAIN}`, `domains=["${OTHER_DOMAIN}"]`, ...set],
+      set: [
+        `domain=${beside.domain}`,
+        ...(beside.domain === DOMAIN ? [`domains=["${OTHER_DOMAIN}"]`] : []),
+        ...set,
+      ],
     })
     const { offlineMessages: messages, offlineSize: bytes } = config.limits
     const opened = stores ? stores({ messages, bytes }) : await openStores({ messages, bytes })
@@ -100,14 +129,16 @@ export class Stage {
       stores: opened,
       secret: Buffer.alloc(32, 7),
       memoryUse,
+      peers: network.peers(),
       arrange: anyOrder(new Dice(seed)),
     })
+    for (const domain of config.domains) network.add(domain, (transport) => server.acceptServer(transport))
     const { writePause, writeQueue } = config.limits
     const road = await openWire(server, config.domains, Math.min(writePause, writeQueue), wire)
-    return new Stage(server, opened, clock, metrics, lines, seed, road)
+    return new Stage(server, opened, clock, metrics, lines, seed, road, beside)
   }
 
-  actor(name: string, domain = DOMAIN): Actor {
+  actor(name: string, domain = this.domain): Actor {
     const key = `${name}@${domain}`
     let actor = this.#actors.get(key)
     if (!actor) this.#actors.set(key, (actor = new Actor(this, name, domain)))
@@ -142,8 +173,9 @@ export class Stage {
 
   /** Everybody's stream has been served, and what that caused for others as well. */
   async settled(): Promise<void> {
-    for (let round = 0; round < 2; round++) {
-      await Promise.all([...this.#actors.values()].map((actor) => actor.settled()))
+    for (let round = 0; round < (this.far ? 4 : 2); round++) {
+      const actors = [...this.#actors.values(), ...(this.far ? this.far.#actors.values() : [])]
+      await Promise.all(actors.map((actor) => actor.settled()))
       await storesSettled()
     }
   }
@@ -160,6 +192,7 @@ export class Stage {
 
   async close(): Promise<void> {
     await this.server.stop()
+    await this.far?.close()
     this.#wire.close()
     await this.stores.close()
   }
@@ -185,19 +218,22 @@ export type Name = 'romeo' | 'juliet' | 'nurse' | 'benvolio' | 'mercutio' | 'tyb
 export type Device = 'phone' | 'laptop' | 'tablet' | 'watch' | 'robot' | 'silent'
 type Actors = Readonly<Record<Name | `${Name}$${Device}`, Actor>>
 
-/** Actors by name, `other` for those of the second domain, `stage` for the stage itself. */
-export type Cast = Actors & { readonly stage: Stage; readonly other: Actors }
+/** Actors by name, `other` for those of the second domain, `far` for those of the second server, `stage` for the stage. */
+export type Cast = Actors & { readonly stage: Stage; readonly other: Actors; readonly far: Actors }
 
 /** A conversation. The cast comes from the names that `play` takes: each is a fresh account with a client. */
 export function scene(name: string, play: (cast: Cast) => Promise<void>, options: StageOptions = {}): void {
   test(name, async () => {
     const stage = await Stage.open(options)
-    const others = new Proxy({}, { get: (_, name) => stage.actor(String(name), OTHER_DOMAIN) })
+    const { far } = stage
+    const several: Record<string, object | undefined> = {
+      stage,
+      other: new Proxy({}, { get: (_, name) => stage.actor(String(name), OTHER_DOMAIN) }),
+      far: far && new Proxy({}, { get: (_, name) => far.actor(String(name)) }),
+    }
     const cast = new Proxy(
       {},
-      {
-        get: (_, name) => (name === 'stage' ? stage : name === 'other' ? others : stage.actor(String(name))),
-      },
+      { get: (_, name) => several[String(name)] ?? stage.actor(String(name)) },
     ) as Cast
     try {
       await play(cast)
