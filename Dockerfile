@@ -33,8 +33,8 @@ COPY --from=build /build/dist ./dist
 ENV NODE_ENV=production PARLEY_DATA_DIR=/data
 USER 10001:10001
 VOLUME /data
-# Clients: STARTTLS and direct TLS. Metrics and health are on 127.0.0.1:5280 inside the container.
-EXPOSE 5222 5223
+# Clients, then other servers: STARTTLS and direct TLS. Metrics and health are on 127.0.0.1:5280 inside the container.
+EXPOSE 5222 5223 5269 5270
 # SIGTERM drains: the server tells its clients and stores what is under way, then exits 0.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["parley", "health"]

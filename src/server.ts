@@ -50,8 +50,6 @@ export interface ServerParts {
 export interface Peers {
   readonly reach: Reach
   certified(transport: Transport, domain: string): Certified
-  /** Why nothing is exchanged with a domain, if that is so. */
-  blocked(remote: string): string | undefined
 }
 
 export class Server {
@@ -204,6 +202,7 @@ export class Server {
   #federate({ clock, random, log, metrics, secret }: ServerParts, peers: Peers, hits: LimitHits): S2s {
     return new S2s({
       ...peers,
+      blocked: (remote) => this.blocks.refusal(remote),
       hosts: this.hosts,
       router: this.#router,
       clock,

@@ -14,8 +14,10 @@ import type { Random } from './base/random.js'
 import type { Address } from './base/schema.js'
 import type { ServerConfig } from './config/server.js'
 import type { ReloadReport } from './config/settings.js'
+import { Resolver } from './dns/resolver.js'
 import { startManagement, type Readiness } from './http/server.js'
-import { Server } from './server.js'
+import { reachBy } from './s2s/reach.js'
+import { Server, type Peers } from './server.js'
 import type { Session } from './session/session.js'
 import type { Jid } from './stanza/jid.js'
 import { Database, withPassword } from './storage/database.js'
@@ -27,7 +29,8 @@ import type { Stores } from './storage/stores.js'
 import { StreamError } from './stream/errors.js'
 import { Admission } from './tls/admission.js'
 import { Certificates } from './tls/certificates.js'
-import { Listener, type ListenerKind } from './tls/listener.js'
+import { TlsClient } from './tls/client.js'
+import { Listener, type ListenerKind, type ListenerSide } from './tls/listener.js'
 
 export interface StartSettings {
   readonly config: ServerConfig
@@ -97,6 +100,8 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
     { dataDirectory: config.dataDir, clock, random, log, metrics },
   )
   closings.push(() => certificates.close())
+  const federation = federate(settings, { certificates, metrics })
+  closings.push(() => federation.tls.close())
   const server = await Server.create({
     config,
     clock,
@@ -106,6 +111,7 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
     stores,
     secret: await secretOf(stores, random),
     memoryUse,
+    peers: federation.peers,
   })
   const readiness = (): Readiness => readinessOf(database)
   settings.signal.throwIfAborted()
@@ -121,9 +127,11 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
       version: settings.version,
       domains: config.domains,
       listening: {
-        c2s: addressesOf(listeners, 'starttls'),
-        c2sTls: addressesOf(listeners, 'direct'),
-        c2sPlain: addressesOf(listeners, 'plain'),
+        c2s: addressesOf(listeners, 'client', 'starttls'),
+        c2sTls: addressesOf(listeners, 'client', 'direct'),
+        c2sPlain: addressesOf(listeners, 'client', 'plain'),
+        s2s: addressesOf(listeners, 'server', 'starttls'),
+        s2sTls: addressesOf(listeners, 'server', 'direct'),
         management: management.addresses,
       },
       dataDir: config.dataDir,
@@ -135,6 +143,8 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
     }),
     async reload(next) {
       await server.reload(next)
+      federation.config = next
+      federation.tls.highWater = highWater(next)
       admission.limits = admissionLimits(next)
       Object.assign(offline, offlineLimits(next))
       for (const { listener } of listeners) listener.highWater = highWater(next)
@@ -225,7 +235,37 @@ async function secretOf(stores: Stores, random: Random): Promise<Buffer> {
   return made
 }
 
+/** The way to other servers; `config` is replaced by a reload. */
+function federate(
+  { config, clock, random }: StartSettings,
+  { certificates, metrics }: { certificates: Certificates; metrics: Metrics },
+) {
+  const tls = new TlsClient({ certificates, clock, metrics, highWater: highWater(config) })
+  const resolver = new Resolver({
+    servers: () => federation.config.dns.servers,
+    timeout: () => federation.config.dns.timeout,
+    clock,
+    random,
+    metrics,
+  })
+  const reach = reachBy({
+    resolver,
+    tls,
+    clock,
+    random,
+    timeout: () => federation.config.limits.s2sConnectTimeout,
+    override(remote) {
+      const { address, tls: how } = federation.config.s2s.domain.get(remote) ?? {}
+      return address && how ? { address, tls: how } : undefined
+    },
+  })
+  const peers: Peers = { reach, certified: () => ({ ok: false, text: 'its certificate is not verified' }) }
+  const federation = { config, tls, peers }
+  return federation
+}
+
 interface Open {
+  readonly side: ListenerSide
   readonly kind: ListenerKind
   readonly host: string
   readonly listener: Listener
@@ -238,14 +278,17 @@ async function listen(
 ): Promise<Open[]> {
   const open: Open[] = []
   const kinds = [
-    ['starttls', config.listen.c2s],
-    ['direct', config.listen.c2sTls],
-    ['plain', config.listen.c2sPlain],
+    ['client', 'starttls', config.listen.c2s],
+    ['client', 'direct', config.listen.c2sTls],
+    ['client', 'plain', config.listen.c2sPlain],
+    ['server', 'starttls', config.listen.s2s],
+    ['server', 'direct', config.listen.s2sTls],
   ] as const
-  for (const [kind, addresses] of kinds) {
+  for (const [side, kind, addresses] of kinds) {
     for (const address of addresses) {
       const listener = await Listener.open({
         kind,
+        side,
         address,
         certificates: parts.certificates,
         admission: parts.admission,
@@ -253,18 +296,19 @@ async function listen(
         clock,
         log,
         metrics: parts.metrics,
-        onConnection: (transport) => parts.server.accept(transport),
+        onConnection: (transport) =>
+          side === 'client' ? parts.server.accept(transport) : parts.server.acceptServer(transport),
       })
       closings.push(() => listener.close())
-      open.push({ kind, host: address.host, listener })
+      open.push({ side, kind, host: address.host, listener })
     }
   }
   return open
 }
 
-function addressesOf(listeners: readonly Open[], kind: ListenerKind): Address[] {
+function addressesOf(listeners: readonly Open[], side: ListenerSide, kind: ListenerKind): Address[] {
   return listeners
-    .filter((one) => one.kind === kind)
+    .filter((one) => one.side === side && one.kind === kind)
     .map(({ host, listener }) => ({ host, port: listener.port }))
 }
 

@@ -10,6 +10,8 @@ export interface BannerFacts {
     readonly c2s: readonly Address[]
     readonly c2sTls: readonly Address[]
     readonly c2sPlain: readonly Address[]
+    readonly s2s: readonly Address[]
+    readonly s2sTls: readonly Address[]
     readonly management: readonly Address[]
   }
   readonly dataDir: string
@@ -40,6 +42,8 @@ export function banner(facts: BannerFacts): string {
     ['clients', places(listening.c2s, 'STARTTLS')],
     ['', places(listening.c2sTls, 'TLS at once')],
     ['', places(listening.c2sPlain, 'no TLS, this machine only')],
+    ['servers', places(listening.s2s, 'STARTTLS')],
+    [listening.s2s.length > 0 ? '' : 'servers', places(listening.s2sTls, 'TLS at once')],
     ['management', places(listening.management, 'HTTP: /metrics /healthz /readyz')],
     ['data', `${facts.dataDir}, ${facts.database}`],
     ...certificates.flatMap(certificateRows),

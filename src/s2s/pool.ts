@@ -236,8 +236,12 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
   }
 
   async #bounce(stanza: Stanza, error: StanzaError): Promise<void> {
-    const reply = bounced(stanza, error)
-    if (reply && stanza.kind !== 'presence') await this.#parts.router.route(reply)
+    const reply = stanza.kind === 'presence' ? undefined : bounced(stanza, error)
+    try {
+      if (reply) await this.#parts.router.route(reply)
+    } catch (fault) {
+      this.#parts.log.error('s2s.bounce.failed', { peer: stanza.to?.domain ?? '', error: fault })
+    }
   }
 
   #sweep(): void {

@@ -237,7 +237,7 @@ scene('RFC 6120 §10.4: a domain that cannot be reached is told to the sender', 
   await romeo.online()
   romeo.sends(`<message to='mercutio@verona.example' type='chat' id='far'><body>hey</body></message>`)
   await romeo.receives(
-    `<message type='error' id='far' from='mercutio@verona.example'><error type='cancel'><remote-server-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`,
+    `<message type='error' id='far' from='mercutio@verona.example'><error type='cancel'><remote-server-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>{any}</text></error></message>`,
   )
 })
 

@@ -10,8 +10,8 @@ import type { Actor } from '../support/actor.js'
 
 const push = (item: string) =>
   `<iq type='set' id='{any}'><query xmlns='jabber:iq:roster' ver='{any}'>${item}</query></iq>`
-const error = (condition: string) =>
-  `<error><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`
+const error = (condition: string, text = '') =>
+  `<error><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>${text}</error>`
 
 /** The same conversation with a contact on this host and on another. */
 function scenes(name: string, play: (juliet: Actor, romeo: Actor, cast: Cast) => Promise<void>): void {
@@ -62,7 +62,7 @@ scene('RFC 6121 §3.1.2: a request that cannot be routed is answered with an err
   juliet.sends(`<presence type='subscribe' to='romeo@nowhere.example' id='s1'/>`)
   await juliet.receivesInAnyOrder(
     push(`<item jid='romeo@nowhere.example' subscription='none' ask='subscribe'/>`),
-    `<presence type='error' from='romeo@nowhere.example' id='s1'>${error('remote-server-not-found')}</presence>`,
+    `<presence type='error' from='romeo@nowhere.example' id='s1'>${error('remote-server-not-found', `<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>{any}</text>`)}</presence>`,
   )
 })
 

@@ -12,8 +12,6 @@ export class Network {
   readonly down = new Set<string>()
   /** Domains whose servers take a connection and say nothing. */
   readonly mute = new Set<string>()
-  /** Why nothing is exchanged with a domain. */
-  readonly blocked = new Map<string, string>()
   /** Connections so far, `from > to`. */
   readonly calls: string[] = []
   readonly #servers = new Map<string, (transport: Transport) => void>()
@@ -31,7 +29,6 @@ export class Network {
         this.#shown.get(transport)?.includes(domain)
           ? { ok: true }
           : { ok: false, text: `the certificate is not one for ${domain}` },
-      blocked: (remote) => this.blocked.get(remote),
     }
   }
 

@@ -39,6 +39,8 @@ async function start(setup: Setup): Promise<Running> {
     `data_dir=${data}`,
     'listen.c2s=off',
     `listen.c2s_tls=127.0.0.1:${port}`,
+    'listen.s2s=off',
+    'listen.s2s_tls=off',
     `listen.management=127.0.0.1:${management}`,
     `tls.certificate=${certificate}`,
     `tls.key=${key}`,

@@ -37,7 +37,7 @@ export interface Ended {
 /** Milliseconds after which nothing that is waited for will come any more. */
 export const patience = 60_000
 
-const anyPorts = ['c2s', 'c2s_tls', 'management'].map((key) => `listen.${key}=127.0.0.1:0`)
+const anyPorts = ['c2s', 'c2s_tls', 's2s', 's2s_tls', 'management'].map((key) => `listen.${key}=127.0.0.1:0`)
 
 /** A folder of its own under the system's temporary one; only its owner may enter. */
 export async function temporaryFolder(): Promise<{ path: string; remove(): Promise<void> }> {
@@ -94,8 +94,10 @@ export class Parley {
   }
 
   /** The port it told for one kind of listener. */
-  port(kind: 'STARTTLS' | 'TLS at once' | 'no TLS' | 'HTTP'): number {
-    const line = this.error.split('\n').find((each) => each.includes(`(${kind}`))
+  port(kind: 'STARTTLS' | 'TLS at once' | 'no TLS' | 'HTTP', of: 'clients' | 'servers' = 'clients'): number {
+    const lines = this.error.split('\n')
+    const from = of === 'clients' ? 0 : lines.findIndex((each) => each.startsWith('  servers '))
+    const line = lines.slice(from).find((each) => each.includes(`(${kind}`))
     const port = Number(/:(\d+) \(/.exec(line ?? '')?.[1])
     if (!port) throw new Error(`no port for ${kind} in:\n${this.error}`)
     return port

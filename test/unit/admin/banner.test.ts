@@ -10,6 +10,8 @@ test('a first start tells all that a person needs', () => {
       c2s: [{ host: '::', port: 5222 }],
       c2sTls: [{ host: '::', port: 5223 }],
       c2sPlain: [],
+      s2s: [{ host: '::', port: 5269 }],
+      s2sTls: [{ host: '::', port: 5270 }],
       management: [{ host: '127.0.0.1', port: 5280 }],
     },
     dataDir: '/srv/data',
@@ -32,6 +34,8 @@ test('a first start tells all that a person needs', () => {
   domains      localhost
   clients      [::]:5222 (STARTTLS)
                [::]:5223 (TLS at once)
+  servers      [::]:5269 (STARTTLS)
+               [::]:5270 (TLS at once)
   management   127.0.0.1:5280 (HTTP: /metrics /healthz /readyz)
   data         /srv/data, embedded PostgreSQL 18
   certificate  localhost: /srv/data/tls/localhost.pem (self-signed, until 2036-01-01)
@@ -47,7 +51,14 @@ test('another port is told, and a server with users shows how to list them', () 
   const text = banner({
     version: '1.2.3',
     domains: ['example.org', 'chat.example'],
-    listening: { c2s: [{ host: '127.0.0.1', port: 6222 }], c2sTls: [], c2sPlain: [], management: [] },
+    listening: {
+      c2s: [{ host: '127.0.0.1', port: 6222 }],
+      c2sTls: [],
+      c2sPlain: [],
+      s2s: [],
+      s2sTls: [],
+      management: [],
+    },
     dataDir: '/srv/data',
     database: 'PostgreSQL at db',
     certificates: [],

@@ -1,0 +1,95 @@
+/** From a domain to a connection: where its servers are, the first that takes one, TLS where that comes first. */
+import { connectPeer, ConnectError, type Attempt, type Connected } from './connect.js'
+import { Failure } from './facts.js'
+import { FindError, findPeer, type Target } from './find.js'
+import type { Reach } from './parts.js'
+import type { Clock } from '../base/clock.js'
+import type { Random } from '../base/random.js'
+import type { Address } from '../base/units.js'
+import type { Lookups } from '../dns/records.js'
+import type { Transport } from '../stream/transport.js'
+import type { TlsClient } from '../tls/client.js'
+
+export interface ReachParts {
+  readonly resolver: Lookups
+  readonly tls: TlsClient
+  readonly clock: Clock
+  readonly random: Random
+  /** Milliseconds for one attempt; asked each time. */
+  timeout(): number
+  /** Where the server of a domain is, whatever DNS says. */
+  override(remote: string): { readonly address: Address; readonly tls: 'starttls' | 'direct' } | undefined
+}
+
+type Told = Parameters<Reach>[2]['told']
+
+export function reachBy(parts: ReachParts): Reach {
+  return async (local, remote, { signal, told }) => {
+    const targets = await find(remote, parts, told)
+    let left = targets
+    for (;;) {
+      told('tcp')
+      const connected = await connect(left, parts, signal)
+      told('tcp', `${shown(connected.address, connected.target.port)}${after(connected.attempts)}`)
+      try {
+        return { transport: await under(connected, { from: local, to: remote }, parts.tls) }
+      } catch (error) {
+        // A server that cannot speak TLS is as good as none: the next one may.
+        left = left.slice(left.indexOf(connected.target) + 1)
+        if (left.length > 0) continue
+        const reason = error instanceof Error ? error.message : String(error)
+        throw new Failure('tls', `the TLS handshake failed: ${reason}`, 'theirs')
+      }
+    }
+  }
+}
+
+async function find(remote: string, parts: ReachParts, told: Told): Promise<readonly Target[]> {
+  told('dns')
+  const { resolver, random } = parts
+  try {
+    const targets = await findPeer(remote, { resolver, random, override: parts.override(remote) })
+    told('dns', targets.map(({ host, port, tls, source }) => `${shown(host, port)} (${tls}, ${source})`).join(', '))
+    return targets
+  } catch (error) {
+    if (!(error instanceof FindError)) throw error
+    const isFinal = error.condition === 'remote-server-not-found'
+    throw new Failure('dns', error.message, isFinal ? 'theirs' : 'path', isFinal ? 'no such server' : undefined)
+  }
+}
+
+async function connect(
+  targets: readonly Target[],
+  { resolver, clock, timeout }: ReachParts,
+  signal: AbortSignal,
+): Promise<Connected> {
+  try {
+    return await connectPeer(targets, { resolver, clock, timeout: timeout(), signal })
+  } catch (error) {
+    if (!(error instanceof ConnectError)) throw error
+    const refused = error.attempts.some(({ outcome }) => outcome === 'refused')
+    throw new Failure(error.stage, error.message, refused ? 'theirs' : 'path')
+  }
+}
+
+async function under(
+  { socket, target }: Connected,
+  ends: { from: string; to: string },
+  tls: TlsClient,
+): Promise<Transport> {
+  return target.tls === 'direct' ? tls.direct(socket, ends) : tls.starttls(socket, ends)
+}
+
+/** What was tried before. */
+function after(attempts: readonly Attempt[]): string {
+  const failed = attempts.filter(({ outcome }) => outcome !== 'connected' && outcome !== 'cancelled')
+  if (failed.length === 0) return ''
+  const each = failed.map(
+    ({ target, address, outcome }) => `${shown(address ?? target.host, target.port)} ${outcome}`,
+  )
+  return ` (after ${each.join(', ')})`
+}
+
+function shown(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
