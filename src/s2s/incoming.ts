@@ -1,5 +1,12 @@
 /** One stream that another server opened to us: what it proves, and the stanzas that it may then bring. */
-import { dialbackFeature, resultAnswer, verdictOf, verifyAnswer, type Pair, type Verdict } from './dialback.js'
+import {
+  dialbackFeature,
+  resultAnswer,
+  verdictOf,
+  verifyAnswer,
+  type Pair,
+  type Verdict,
+} from './dialback.js'
 import { Failure, type LinkAuth } from './facts.js'
 import { refusalOf, type Certified, type S2sParts, type S2sSettings } from './parts.js'
 import { TokenBucket } from '../base/rate.js'
@@ -88,8 +95,7 @@ export class Incoming implements StreamOwner {
     const host = local === undefined ? undefined : this.#parts.hosts.get(local)
     this.stream.answer(this.local ?? host?.domain ?? this.stream.options.domain, remote)
     // RFC 6120 §4.9.3.6, §4.9.3.7: between servers both must be there, but old ones leave `from` out before TLS.
-    if (!host)
-      throw new StreamError(attrs['to'] === undefined ? 'improper-addressing' : 'host-unknown')
+    if (!host) throw new StreamError(attrs['to'] === undefined ? 'improper-addressing' : 'host-unknown')
     if (attrs['from'] !== undefined && remote === undefined) throw new StreamError('improper-addressing')
     if (attrs['version'] === undefined || !/^0*[1-9][0-9]*\.[0-9]+$/.test(attrs['version']))
       throw new StreamError('unsupported-version')
@@ -141,7 +147,11 @@ export class Incoming implements StreamOwner {
     if (this.#parts.hosts.has(remote)) throw new StreamError('invalid-from', 'This domain is served here')
     const refusal = refusalOf(this.#parts, remote)
     if (refusal === undefined) return
-    this.#parts.log.info('s2s.in.refused', { peer: remote, ip: this.stream.transport.remote, reason: refusal })
+    this.#parts.log.info('s2s.in.refused', {
+      peer: remote,
+      ip: this.stream.transport.remote,
+      reason: refusal,
+    })
     throw new StreamError('policy-violation', refusal)
   }
 
@@ -263,7 +273,8 @@ export class Incoming implements StreamOwner {
     try {
       verdict = await this.#judge(pair, id, key)
     } catch (error) {
-      if (!(error instanceof Failure)) this.#parts.log.error('s2s.dialback.failed', { peer: pair.sender, error })
+      if (!(error instanceof Failure))
+        this.#parts.log.error('s2s.dialback.failed', { peer: pair.sender, error })
       verdict = errorOf(error)
     }
     // The proof was of a stream that is no more.

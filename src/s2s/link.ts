@@ -103,7 +103,8 @@ export class Link implements Ends, OutgoingOwner {
 
   send(stanza: Stanza): void | Promise<void> {
     const { outgoing } = this
-    if (outgoing?.isReady && this.#queue.length === 0 && !outgoing.stream!.slow) return this.#write(stanza, outgoing)
+    if (outgoing?.isReady && this.#queue.length === 0 && !outgoing.stream!.slow)
+      return this.#write(stanza, outgoing)
     return this.#enqueue(stanza)
   }
 
@@ -171,7 +172,12 @@ export class Link implements Ends, OutgoingOwner {
     const { settings, hits, clock } = this.#parts
     const { queue, queueBytes, messageTimeout, iqTimeout } = settings()
     const bytes = stanza.toXml().length + OVERHEAD
-    const full = this.#queue.length >= queue ? 's2s_queue' : this.#bytes + bytes > queueBytes ? 's2s_queue_size' : undefined
+    const full =
+      this.#queue.length >= queue
+        ? 's2s_queue'
+        : this.#bytes + bytes > queueBytes
+          ? 's2s_queue_size'
+          : undefined
     if (full) {
       hits.add(full)
       return this.#bounce(stanza, new StanzaError('resource-constraint', `Too much waits for ${this.remote}`))
@@ -242,7 +248,14 @@ export class Link implements Ends, OutgoingOwner {
     this.#failedAt = clock.now()
     const { stage, side, message: reason, final } = failure
     this.#pool.attempted(stage, 'failed')
-    log.info('s2s.out.failed', { peer: this.remote, host: this.local, stage, side, reason, waiting: this.#queue.length })
+    log.info('s2s.out.failed', {
+      peer: this.remote,
+      host: this.local,
+      stage,
+      side,
+      reason,
+      waiting: this.#queue.length,
+    })
     if (final === 'no such server') this.#bounceAll(new StanzaError('remote-server-not-found', reason))
     else if (final === 'not allowed') this.#bounceAll(new StanzaError('not-allowed', reason))
     else if (this.#queue.length > 0) this.#later()

@@ -309,7 +309,9 @@ export class Outgoing implements StreamOwner, Ends {
 
   /** RFC 6120 §4.9: the peer ends the stream, and says why. */
   #errorCame(error: Element): void {
-    const condition = error.childrenOf(undefined, NS.streamErrors).find(({ local }) => local !== 'text')?.local
+    const condition = error
+      .childrenOf(undefined, NS.streamErrors)
+      .find(({ local }) => local !== 'text')?.local
     const text = error.child('text', NS.streamErrors)?.text
     this.#said = `the server ended the stream: ${condition ?? 'no reason'}${text === undefined || text === '' ? '' : ` (${text.slice(0, 200)})`}`
     this.stream!.close()

@@ -50,7 +50,10 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
       'Attempts to reach other servers, by the stage they came to',
       ['stage', 'result'],
     )
-    const stanzas = metrics.counters('stanzas_total', 'Stanzas taken in, made here, and sent out', ['dir', 'kind'])
+    const stanzas = metrics.counters('stanzas_total', 'Stanzas taken in, made here, and sent out', [
+      'dir',
+      'kind',
+    ])
     this.#out = {
       message: stanzas.of('out', 'message'),
       presence: stanzas.of('out', 'presence'),
@@ -69,7 +72,8 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
     const local = stanza.from.domain
     const links = this.#links.get(remote)
     if (links) for (const link of links) if (link.local === local) return link.send(stanza)
-    if (this.#stopping) return this.#bounce(stanza, new StanzaError('remote-server-timeout', 'This server is ending'))
+    if (this.#stopping)
+      return this.#bounce(stanza, new StanzaError('remote-server-timeout', 'This server is ending'))
     if (this.#full()) return this.#bounce(stanza, new StanzaError('resource-constraint', 'Too many links'))
     const link = new Link(this.#parts, { local, remote }, this)
     if (links) links.push(link)
@@ -227,10 +231,19 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
         if (this.#verifiers.get(key) !== verifier) return
         this.#verifiers.delete(key)
         verifier.idle?.cancel()
-        if (failure) this.#parts.log.debug('s2s.verify.failed', { peer: ends.remote, stage: failure.stage, reason: failure.message })
+        if (failure)
+          this.#parts.log.debug('s2s.verify.failed', {
+            peer: ends.remote,
+            stage: failure.stage,
+            reason: failure.message,
+          })
       },
     }
-    const verifier: Verifier = { outgoing: new Outgoing(this.#parts, ends, owner), idle: undefined, waiting: 0 }
+    const verifier: Verifier = {
+      outgoing: new Outgoing(this.#parts, ends, owner),
+      idle: undefined,
+      waiting: 0,
+    }
     this.#verifiers.set(key, verifier)
     return verifier
   }

@@ -49,12 +49,20 @@ async function find(remote: string, parts: ReachParts, told: Told): Promise<read
   const { resolver, random } = parts
   try {
     const targets = await findPeer(remote, { resolver, random, override: parts.override(remote) })
-    told('dns', targets.map(({ host, port, tls, source }) => `${shown(host, port)} (${tls}, ${source})`).join(', '))
+    told(
+      'dns',
+      targets.map(({ host, port, tls, source }) => `${shown(host, port)} (${tls}, ${source})`).join(', '),
+    )
     return targets
   } catch (error) {
     if (!(error instanceof FindError)) throw error
     const isFinal = error.condition === 'remote-server-not-found'
-    throw new Failure('dns', error.message, isFinal ? 'theirs' : 'path', isFinal ? 'no such server' : undefined)
+    throw new Failure(
+      'dns',
+      error.message,
+      isFinal ? 'theirs' : 'path',
+      isFinal ? 'no such server' : undefined,
+    )
   }
 }
 

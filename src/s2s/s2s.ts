@@ -62,7 +62,10 @@ export class S2s implements Elsewhere, Federation {
 
   #watch(): void {
     const { metrics, clock } = this.#parts
-    metrics.watch('s2s_links', 'Pairs of domains that are authenticated', () => this.#byAuth(), ['dir', 'auth'])
+    metrics.watch('s2s_links', 'Pairs of domains that are authenticated', () => this.#byAuth(), [
+      'dir',
+      'auth',
+    ])
     const out = () => this.#pool.links()
     metrics.watch('s2s_queue_stanzas', 'Stanzas that wait for other servers', () =>
       out().reduce((sum, { queue }) => sum + queue.stanzas, 0),

@@ -66,7 +66,11 @@ export interface StreamOptions {
   readonly stanzaRate?: TokenBucket | undefined
 }
 
-const clientBounds = { rate: 'c2s_rate', stanza_rate: 'c2s_stanza_rate', stanza_size: 'c2s_stanza_size' } as const
+const clientBounds = {
+  rate: 'c2s_rate',
+  stanza_rate: 'c2s_stanza_rate',
+  stanza_size: 'c2s_stanza_size',
+} as const
 const serverBounds = { rate: 's2s_rate', stanza_rate: 's2s_rate', stanza_size: 's2s_stanza_size' } as const
 
 type State = 'awaiting header' | 'open' | 'closing' | 'closed'

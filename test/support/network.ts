@@ -43,8 +43,7 @@ export class Network {
   readonly #reach: Reach = async (local, remote, { told, signal }) => {
     this.calls.push(`${local} > ${remote}`)
     const accept = this.#servers.get(remote)
-    if (!accept)
-      throw new Failure('dns', `there is no server for ${remote}`, 'theirs', 'no such server')
+    if (!accept) throw new Failure('dns', `there is no server for ${remote}`, 'theirs', 'no such server')
     told('dns', '1 server')
     told('tcp')
     if (this.down.has(remote)) throw new Failure('tcp', 'connection refused', 'theirs')
