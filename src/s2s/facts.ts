@@ -15,7 +15,7 @@ export class Failure extends Error {
     readonly stage: Stage,
     reason: string,
     readonly side: Side,
-    readonly final: 'no such server' | 'not allowed' | undefined = undefined,
+    readonly final?: 'no such server' | 'not allowed' | undefined,
   ) {
     super(reason)
   }

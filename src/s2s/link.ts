@@ -1,6 +1,6 @@
 /** Stanzas of one pair of domains on their way out: straight onto the stream, or in a queue until there is one. */
-import { Failure, type FailureFacts, type LinkFacts, type LinkState } from './facts.js'
-import { Outgoing, type Ends, type OutgoingOwner } from './outgoing.js'
+import type { Failure, FailureFacts, LinkFacts, LinkState } from './facts.js'
+import type { Ends, Outgoing, OutgoingOwner } from './outgoing.js'
 import { refusalOf, type S2sParts } from './parts.js'
 import type { Timer } from '../base/clock.js'
 import { bounced } from '../router/bounce.js'

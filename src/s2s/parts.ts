@@ -49,7 +49,7 @@ export interface Reached {
 export type Reach = (
   local: string,
   remote: string,
-  using: { readonly signal: AbortSignal; told(stage: Stage, text?: string): void },
+  using: { readonly signal: AbortSignal; readonly told: (stage: Stage, text?: string) => void },
 ) => Promise<Reached>
 
 export interface S2sParts {

@@ -108,7 +108,7 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
   }
 
   links(): LinkFacts[] {
-    return [...this.#all()].map(({ facts }) => facts)
+    return this.#all().map(({ facts }) => facts)
   }
 
   retry(remote: string): number {
@@ -157,7 +157,7 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
     this.#stopping = true
     this.#sweeper.cancel()
     const error = new StanzaError('remote-server-timeout', 'This server is ending')
-    for (const link of [...this.#all()]) {
+    for (const link of this.#all()) {
       for (const stanza of link.takeAll()) void this.#bounce(stanza, error)
       if (link.state !== 'open') link.end(error)
     }
@@ -167,8 +167,8 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
   stop(): void {
     this.drain()
     const error = new StanzaError('remote-server-timeout', 'This server is ending')
-    for (const link of [...this.#all()]) link.end(error, new StreamError('system-shutdown'))
-    for (const { outgoing, idle } of [...this.#verifiers.values()]) {
+    for (const link of this.#all()) link.end(error, new StreamError('system-shutdown'))
+    for (const { outgoing, idle } of this.#verifiers.values()) {
       idle?.cancel()
       outgoing.close()
     }
@@ -205,8 +205,9 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
 
   // -------------------------------------------------------------------------------------------------------------
 
-  *#all(): Iterable<Link> {
-    for (const links of this.#links.values()) yield* links
+  /** A copy: links may go while one walks over it. */
+  #all(): Link[] {
+    return [...this.#links.values()].flat()
   }
 
   #find({ local, remote }: Ends): Link | undefined {
@@ -260,7 +261,7 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
   #sweep(): void {
     const { clock } = this.#parts
     const now = clock.now()
-    for (const link of [...this.#all()]) {
+    for (const link of this.#all()) {
       if (link.isStale(now)) this.idle(link)
       else link.sweep(now)
     }

@@ -16,7 +16,7 @@ export interface ReachParts {
   readonly clock: Clock
   readonly random: Random
   /** Milliseconds for one attempt; asked each time. */
-  timeout(): number
+  readonly timeout: () => number
   /** Where the server of a domain is, whatever DNS says. */
   override(remote: string): { readonly address: Address; readonly tls: 'starttls' | 'direct' } | undefined
 }
