@@ -30,6 +30,8 @@ export interface ConnectUsing {
   /** Gives up at once. */
   readonly signal?: AbortSignal | undefined
   onAttempt?(attempt: Attempt): void
+  /** Starts a connection. Default: TCP by the system. */
+  open?(to: { readonly host: string; readonly port: number }): Socket
 }
 
 export interface Connected {
@@ -95,6 +97,7 @@ export async function connectPeer(targets: readonly Target[], using: ConnectUsin
         clock,
         patience: Math.min(patience, share),
         record,
+        open: using.open?.bind(using) ?? ((to) => connect({ ...to, noDelay: true })),
         given: () => (signal?.aborted ? 'cancelled' : 'timeout'),
       })
       const won = await race.run(over.signal)
@@ -162,6 +165,7 @@ class Race {
       /** Milliseconds for one address. */
       readonly patience: number
       record(attempt: Attempt): void
+      open(to: { readonly host: string; readonly port: number }): Socket
       /** What to call those that were under way when everything was stopped. */
       given(): Attempt['outcome']
     },
@@ -189,7 +193,7 @@ class Race {
       return
     }
     const { clock } = this.at
-    const socket = connect({ host: address, port: this.target.port, noDelay: true })
+    const socket = this.at.open({ host: address, port: this.target.port })
     const limit = clock.after(this.at.patience, () => this.#lose(runner, 'timeout', undefined))
     const runner: Runner = { socket, address, started: clock.now(), limit }
     this.#running.add(runner)
