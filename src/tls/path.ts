@@ -57,6 +57,9 @@ class Search {
     const last = path.at(-1)!
     // The admin may trust the certificate of a server itself.
     if (this.trust.holds(last)) return constraintsFault(path)
+    // Also when an older one of the same name is trusted.
+    if (path.length === 1 && last.issuer.equals(last.subject) && signed(last, last))
+      return unknownIssuer(path)
     const weakness = signatureWeakness(last)
     if (weakness) return weakness
     let worst: Refusal | undefined

@@ -81,7 +81,7 @@ function publicAuthorities(): Certificate[] {
   ])
   return [...texts].flatMap((text) => {
     try {
-      return certificatesIn(text)
+      return blocksOf(text).map((der) => new Certificate(der))
     } catch {
       // The stores of systems hold strange things; those are trusted by nobody then.
       return []
@@ -95,13 +95,16 @@ export async function readAuthorities(file: string): Promise<Certificate[]> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw fault(whyUnreadable(error), error)
   })
-  let found: Certificate[]
-  try {
-    found = certificatesIn(text)
-    for (const { node } of found) void node
-  } catch (error) {
-    throw fault('a certificate in it is damaged; copy the file again', error)
-  }
+  const found = blocksOf(text).map((block, index) => {
+    try {
+      const certificate = new Certificate(block)
+      // OpenSSL must be able to read it too.
+      void certificate.node
+      return certificate
+    } catch (error) {
+      throw fault(`certificate ${index + 1} in it is damaged; copy the file again`, error)
+    }
+  })
   if (found.length === 0)
     throw fault(
       'there is no certificate in the file; it must hold text that begins with -----BEGIN CERTIFICATE-----',
@@ -116,7 +119,8 @@ function whyUnreadable({ code, message }: NodeJS.ErrnoException): string {
   return message
 }
 
-function certificatesIn(text: string): Certificate[] {
+/** The DER of each certificate in PEM. */
+function blocksOf(text: string): Buffer[] {
   const blocks = text.matchAll(/-----BEGIN CERTIFICATE-----([^-]*)-----END/g)
-  return [...blocks].map(([, base64]) => new Certificate(Buffer.from(base64!, 'base64')))
+  return [...blocks].map(([, base64]) => Buffer.from(base64!, 'base64'))
 }
