@@ -15,6 +15,7 @@ import { Presence } from './router/presence.js'
 import { Router, type Elsewhere } from './router/router.js'
 import { PasswordError, Passwords, PasswordsBusy } from './sasl/password.js'
 import { BlockList } from './s2s/blocks.js'
+import { Components, type ComponentSettings } from './s2s/component.js'
 import { StanzaError } from './stanza/errors.js'
 import type { AccountKeys } from './storage/accounts.js'
 import { DialbackKeys } from './s2s/dialback.js'
@@ -61,11 +62,13 @@ export class Server {
   readonly #router: Router
   readonly #c2s: C2s
   readonly #s2s: S2s | undefined
+  readonly #components: Components
   readonly #modules = new Map<string, Modules>()
   readonly #arrange: NonNullable<ServerParts['arrange']>
   #config: ServerConfig
   #settings: C2sSettings
   #s2sSettings: S2sSettings
+  #componentSettings: ComponentSettings
 
   private constructor(parts: ServerParts, blocks: BlockList) {
     this.blocks = blocks
@@ -74,6 +77,7 @@ export class Server {
     this.#arrange = parts.arrange ?? ((chosen) => chosen)
     this.#settings = c2sSettings(config)
     this.#s2sSettings = s2sSettings(config)
+    this.#componentSettings = componentSettings(config)
     this.#router = new Router(log, metrics)
     const hits = new LimitHits(metrics)
     const hosts = new Map<string, Host>()
@@ -89,6 +93,7 @@ export class Server {
         route: (stanza) => this.#router.route(stanza),
         sessionsPerAccount: () => this.#config.limits.sessionsPerAccount,
         deriveKeys: (password) => keysFor(password, this.passwords),
+        neighbours: () => neighboursOf(domain, config.domains, this.#components.connected),
       })
       hosts.set(domain, host)
       this.#modules.set(domain, new Modules(host))
@@ -119,6 +124,17 @@ export class Server {
       throttle: this.throttle,
       overloaded: () => parts.memoryUse() * 100 > this.#config.limits.memoryGuard,
     })
+    this.#components = new Components({
+      domain: config.domains[0]!,
+      router: this.#router,
+      clock,
+      random,
+      log,
+      metrics,
+      hits,
+      settings: () => this.#componentSettings,
+    })
+    this.#router.neighbours = this.#components
     this.#s2s = parts.peers && this.#federate(parts, parts.peers, hits)
     this.#router.elsewhere = this.#s2s
     metrics.watch('c2s_sessions', 'Sessions of clients', () => this.#sessionsByState(), ['state'])
@@ -166,6 +182,11 @@ export class Server {
     else transport.destroy()
   }
 
+  /** An external component's connection. */
+  acceptComponent(transport: Transport): void {
+    this.#components.accept(transport)
+  }
+
   /** The links to other servers. */
   get federation(): Federation | undefined {
     return this.#s2s
@@ -177,6 +198,8 @@ export class Server {
     this.#config = config
     this.#settings = c2sSettings(config)
     this.#s2sSettings = s2sSettings(config)
+    this.#componentSettings = componentSettings(config)
+    this.#components.review()
     this.throttle.limits = throttleLimits(config)
     this.passwords.iterations = config.auth.iterations
   }
@@ -196,6 +219,7 @@ export class Server {
     await this.#router.settled()
     // What sessions said when they ended is on its way.
     this.#s2s?.stop()
+    this.#components.stop()
     for (const loaded of this.#modules.values()) await loaded.stop()
   }
 
@@ -203,7 +227,8 @@ export class Server {
     return new S2s({
       ...peers,
       blocked: (remote) => this.blocks.refusal(remote),
-      hosts: this.hosts,
+      domain: this.#config.domains[0]!,
+      serves: (domain) => this.hosts.has(domain) || this.#components.serves(domain),
       router: this.#router,
       clock,
       random,
@@ -279,6 +304,24 @@ function s2sSettings(config: ServerConfig): S2sSettings {
       return own === 'default' ? s2s.policy : own
     },
   }
+}
+
+function componentSettings(config: ServerConfig): ComponentSettings {
+  const { limits, component } = config
+  return {
+    secrets: new Map([...component].map(([domain, { secret }]) => [domain, secret])),
+    limits: streamLimits(config, limits.s2sStanzaSize),
+    pingAfter: limits.idlePing,
+    pingTimeout: 60_000,
+  }
+}
+
+/** The components that a domain lists as its own: those below it, and those below none of our domains. */
+function neighboursOf(own: string, domains: readonly string[], components: readonly string[]): string[] {
+  return components.filter((component) => {
+    const above = domains.filter((domain) => component.endsWith(`.${domain}`))
+    return above.length === 0 || above.includes(own)
+  })
 }
 
 function c2sSettings(config: ServerConfig): C2sSettings {

@@ -27,6 +27,7 @@ import type { OfflineLimits } from './storage/offline.js'
 import { openPostgresStores } from './storage/postgres.js'
 import type { Stores } from './storage/stores.js'
 import { StreamError } from './stream/errors.js'
+import type { Transport } from './stream/transport.js'
 import { Admission } from './tls/admission.js'
 import { Certificates } from './tls/certificates.js'
 import { TlsClient } from './tls/client.js'
@@ -118,7 +119,9 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
   const management = await startManagement({ addresses: config.listen.management, metrics, readiness })
   closings.push(() => management.close())
   const admission = new Admission(clock, admissionLimits(config))
-  const listeners = await listen(settings, { server, certificates, admission, metrics }, closings)
+  const doors = new Doors(settings, { server, certificates, admission, metrics })
+  closings.push(() => doors.close())
+  await doors.open(config)
   await serveAdmin(settings, { server, stores, readiness }, closings)
   const accounts = await stores.accounts.count(config.domains[0] ?? '')
 
@@ -127,11 +130,12 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
       version: settings.version,
       domains: config.domains,
       listening: {
-        c2s: addressesOf(listeners, 'client', 'starttls'),
-        c2sTls: addressesOf(listeners, 'client', 'direct'),
-        c2sPlain: addressesOf(listeners, 'client', 'plain'),
-        s2s: addressesOf(listeners, 'server', 'starttls'),
-        s2sTls: addressesOf(listeners, 'server', 'direct'),
+        c2s: doors.addresses('client', 'starttls'),
+        c2sTls: doors.addresses('client', 'direct'),
+        c2sPlain: doors.addresses('client', 'plain'),
+        s2s: doors.addresses('server', 'starttls'),
+        s2sTls: doors.addresses('server', 'direct'),
+        component: doors.addresses('component', 'plain'),
         management: management.addresses,
       },
       dataDir: config.dataDir,
@@ -142,20 +146,21 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
       parley: settings.parley,
     }),
     async reload(next) {
+      await doors.open(next)
       await server.reload(next)
+      doors.review(next)
       federation.config = next
-      federation.tls.highWater = highWater(next)
+      federation.tls.highWater = highWater(next.limits)
       admission.limits = admissionLimits(next)
       Object.assign(offline, offlineLimits(next))
-      for (const { listener } of listeners) listener.highWater = highWater(next)
       await certificates.check()
       return []
     },
     async stop() {
-      for (const { listener } of listeners) listener.stop()
+      doors.stop()
       try {
         await server.stop()
-        await allClosed(listeners, clock)
+        await doors.allClosed()
       } finally {
         await closeAll(closings)
       }
@@ -240,7 +245,7 @@ function federate(
   { config, clock, random }: StartSettings,
   { certificates, metrics }: { certificates: Certificates; metrics: Metrics },
 ) {
-  const tls = new TlsClient({ certificates, clock, metrics, highWater: highWater(config) })
+  const tls = new TlsClient({ certificates, clock, metrics, highWater: highWater(config.limits) })
   const resolver = new Resolver({
     servers: () => federation.config.dns.servers,
     timeout: () => federation.config.dns.timeout,
@@ -264,56 +269,113 @@ function federate(
   return federation
 }
 
-interface Open {
+interface Door {
   readonly side: ListenerSide
   readonly kind: ListenerKind
   readonly host: string
   readonly listener: Listener
 }
 
-async function listen(
-  { config, clock, log }: StartSettings,
-  parts: { server: Server; certificates: Certificates; admission: Admission; metrics: Metrics },
-  closings: Closing[],
-): Promise<Open[]> {
-  const open: Open[] = []
-  const kinds = [
-    ['client', 'starttls', config.listen.c2s],
-    ['client', 'direct', config.listen.c2sTls],
-    ['client', 'plain', config.listen.c2sPlain],
-    ['server', 'starttls', config.listen.s2s],
-    ['server', 'direct', config.listen.s2sTls],
-  ] as const
-  for (const [side, kind, addresses] of kinds) {
-    for (const address of addresses) {
-      const listener = await Listener.open({
-        kind,
-        side,
-        address,
-        certificates: parts.certificates,
-        admission: parts.admission,
-        highWater: highWater(config),
-        clock,
-        log,
-        metrics: parts.metrics,
-        onConnection: (transport) =>
-          side === 'client' ? parts.server.accept(transport) : parts.server.acceptServer(transport),
-      })
-      closings.push(() => listener.close())
-      open.push({ side, kind, host: address.host, listener })
-    }
-  }
-  return open
+interface DoorParts {
+  readonly server: Server
+  readonly certificates: Certificates
+  readonly admission: Admission
+  readonly metrics: Metrics
 }
 
-function addressesOf(listeners: readonly Open[], side: ListenerSide, kind: ListenerKind): Address[] {
-  return listeners
-    .filter((one) => one.side === side && one.kind === kind)
-    .map(({ host, listener }) => ({ host, port: listener.port }))
+/** All listeners of streams. */
+class Doors {
+  readonly #settings: StartSettings
+  readonly #parts: DoorParts
+  #open: Door[] = []
+
+  constructor(settings: StartSettings, parts: DoorParts) {
+    this.#settings = settings
+    this.#parts = parts
+  }
+
+  /** Opens those that a configuration wants and that are not there yet. Rejects with `ListenError`; then none of them. */
+  async open(config: ServerConfig): Promise<void> {
+    const opened: Door[] = []
+    try {
+      await this.#openInto(opened, config)
+    } catch (error) {
+      for (const { listener } of opened) listener.close()
+      throw error
+    }
+    this.#open.push(...opened)
+  }
+
+  async #openInto(opened: Door[], { listen, component, limits }: ServerConfig): Promise<void> {
+    const wanted = [
+      ['client', 'starttls', listen.c2s],
+      ['client', 'direct', listen.c2sTls],
+      ['client', 'plain', listen.c2sPlain],
+      ['server', 'starttls', listen.s2s],
+      ['server', 'direct', listen.s2sTls],
+      ['component', 'plain', component.size > 0 ? listen.component : []],
+    ] as const
+    const { server, certificates, ...shared } = this.#parts
+    const { clock, log } = this.#settings
+    const accept = {
+      client: (transport: Transport) => server.accept(transport),
+      server: (transport: Transport) => server.acceptServer(transport),
+      component: (transport: Transport) => server.acceptComponent(transport),
+    }
+    for (const [side, kind, addresses] of wanted) {
+      if (this.#open.some((door) => door.side === side && door.kind === kind)) continue
+      for (const address of addresses) {
+        const listener = await Listener.open({
+          ...shared,
+          kind,
+          side,
+          address,
+          certificates: side === 'component' ? undefined : certificates,
+          highWater: highWater(limits),
+          clock,
+          log,
+          onConnection: accept[side],
+        })
+        opened.push({ side, kind, host: address.host, listener })
+      }
+    }
+  }
+
+  /** After a reload: closes what is no longer wanted, and takes over the limits. */
+  review({ component, limits }: ServerConfig): void {
+    const closed = component.size > 0 ? [] : this.#open.filter(({ side }) => side === 'component')
+    for (const { listener } of closed) listener.close()
+    this.#open = this.#open.filter((door) => !closed.includes(door))
+    for (const { listener } of this.#open) listener.highWater = highWater(limits)
+  }
+
+  addresses(side: ListenerSide, kind: ListenerKind): Address[] {
+    return this.#open
+      .filter((door) => door.side === side && door.kind === kind)
+      .map(({ host, listener }) => ({ host, port: listener.port }))
+  }
+
+  /** Accepts no more. */
+  stop(): void {
+    for (const { listener } of this.#open) listener.stop()
+  }
+
+  /** Waits until the last stream has taken its goodbye, at most `FAREWELL`. */
+  async allClosed(): Promise<void> {
+    const { clock } = this.#settings
+    const end = clock.now() + FAREWELL
+    while (this.#open.some(({ listener }) => listener.connections > 0) && clock.now() < end) {
+      await new Promise<void>((resolve) => void clock.after(20, resolve))
+    }
+  }
+
+  close(): void {
+    for (const { listener } of this.#open.splice(0)) listener.close()
+  }
 }
 
 /** A limit of what may wait is kept even where nobody is paused before it. */
-function highWater({ limits }: ServerConfig): number {
+function highWater(limits: ServerConfig['limits']): number {
   return Math.min(limits.writePause, limits.writeQueue)
 }
 
@@ -324,14 +386,6 @@ function offlineLimits({ limits }: ServerConfig): OfflineLimits {
 function admissionLimits({ limits }: ServerConfig) {
   const { count, per } = limits.connectionRate
   return { open: limits.connectionsPerAddress, rate: (count * 1000) / per, burst: limits.connectionBurst }
-}
-
-/** Waits until the last stream has taken its goodbye, at most `FAREWELL`. */
-async function allClosed(listeners: readonly Open[], clock: Clock): Promise<void> {
-  const end = clock.now() + FAREWELL
-  while (listeners.some(({ listener }) => listener.connections > 0) && clock.now() < end) {
-    await new Promise<void>((resolve) => void clock.after(20, resolve))
-  }
 }
 
 async function serveAdmin(

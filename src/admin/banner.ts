@@ -12,6 +12,7 @@ export interface BannerFacts {
     readonly c2sPlain: readonly Address[]
     readonly s2s: readonly Address[]
     readonly s2sTls: readonly Address[]
+    readonly component: readonly Address[]
     readonly management: readonly Address[]
   }
   readonly dataDir: string
@@ -44,6 +45,7 @@ export function banner(facts: BannerFacts): string {
     ['', places(listening.c2sPlain, 'no TLS, this machine only')],
     ['servers', places(listening.s2s, 'STARTTLS')],
     [listening.s2s.length > 0 ? '' : 'servers', places(listening.s2sTls, 'TLS at once')],
+    ['components', places(listening.component, 'no TLS, this machine only')],
     ['management', places(listening.management, 'HTTP: /metrics /healthz /readyz')],
     ['data', `${facts.dataDir}, ${facts.database}`],
     ...certificates.flatMap(certificateRows),

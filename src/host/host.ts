@@ -54,6 +54,8 @@ export interface HostParts {
   readonly sessionsPerAccount: () => number
   /** Rejects with StanzaError: `not-acceptable` says why it cannot be a password, `resource-constraint` is for later. */
   readonly deriveKeys: (password: string) => Promise<AccountKeys>
+  /** External components that are connected now and belong to this domain. */
+  readonly neighbours?: () => readonly string[]
 }
 
 interface Waiting {
@@ -75,6 +77,8 @@ export class Host {
   readonly stores: Stores
   readonly roster: Roster
   readonly sessionsPerAccount: () => number
+  /** The domains of external components that are connected now, for clients that look for services. */
+  readonly neighbours: () => readonly string[]
   /** Counts a limit that was met. */
   readonly hits: LimitHits
   tables: Tables
@@ -97,6 +101,7 @@ export class Host {
     this.stores = parts.stores
     this.#route = parts.route
     this.sessionsPerAccount = parts.sessionsPerAccount
+    this.neighbours = parts.neighbours ?? (() => [])
     this.#deriveKeys = parts.deriveKeys
     const counted = parts.metrics.counters('stanzas_total', 'Stanzas taken in, made here, and sent out', [
       'dir',

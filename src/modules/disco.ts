@@ -47,7 +47,13 @@ export default defineModule({
     function serverItems({ query }: IqRequest) {
       const { node } = query.attrs
       if (node !== undefined) throw new StanzaError('item-not-found')
-      return el('query', NS.discoItems, undefined, ...items.map((jid) => el('item', undefined, { jid })))
+      const services = new Set([...items, ...host.neighbours()])
+      return el(
+        'query',
+        NS.discoItems,
+        undefined,
+        ...[...services].map((jid) => el('item', undefined, { jid })),
+      )
     }
 
     // XEP-0030 §8, rule 1: who may not see presence gets the answer of an account that does not exist. For items, rule

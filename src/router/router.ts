@@ -22,6 +22,11 @@ export interface Elsewhere {
   send(stanza: Stanza): void | Promise<void>
 }
 
+/** Takes stanzas for the domains of external components. */
+export interface Neighbours extends Elsewhere {
+  serves(domain: string): boolean
+}
+
 /** What becomes of each stanza that was taken in: exactly one of these (P2 of the limits: in = sum of outcomes). */
 const OUTCOMES = ['delivered', 'kept', 'answered', 'bounced', 'dropped', 'elsewhere'] as const
 export type Ending = (typeof OUTCOMES)[number]
@@ -54,6 +59,7 @@ export class Router {
   readonly #taken: Record<Origin, Record<Kind, Counter>>
   readonly #ending = new Set<Promise<void>>()
   #elsewhere: Elsewhere | undefined
+  #neighbours: Neighbours | undefined
 
   constructor(log: Log, metrics: Metrics) {
     this.#log = log
@@ -81,6 +87,10 @@ export class Router {
 
   set elsewhere(elsewhere: Elsewhere | undefined) {
     this.#elsewhere = elsewhere
+  }
+
+  set neighbours(neighbours: Neighbours) {
+    this.#neighbours = neighbours
   }
 
   /** Resolves when the sessions that have ended so far have taken leave, and what they held is on its way. */
@@ -138,14 +148,14 @@ export class Router {
     return this.#sent(outcome, stanza, session, host)
   }
 
-  /** Another server says this, of a domain that it has proved to be its own, to one of ours. */
+  /** Another server or a component says this, of a domain that it has proved to be its own. */
   receive(stanza: Stanza): void | Promise<void> {
     this.#taken.in[stanza.kind].add()
     return this.onward(stanza)
   }
 
   /**
-   * A local session, or another server, said something that is not to go on; `stanza` is what could be read of it.
+   * A local session, another server or a component said something that is not to go on; `stanza` is what could be read of it.
    */
   refused(stanza: Stanza, error: StanzaError, session?: Session): void | Promise<void> {
     this.#taken.in[stanza.kind].add()
@@ -176,9 +186,10 @@ export class Router {
     if (!to) return this.#end('dropped')
     const host = this.#hosts.get(to.domain)
     if (host) return this.#arrive(stanza, to, host, session)
-    if (!this.#elsewhere) return this.#bounce(stanza, new StanzaError('remote-server-not-found'))
+    const taker = this.#neighbours?.serves(to.domain) ? this.#neighbours : this.#elsewhere
+    if (!taker) return this.#bounce(stanza, new StanzaError('remote-server-not-found'))
     this.#end('elsewhere')
-    const pledge = this.#elsewhere.send(stanza)
+    const pledge = taker.send(stanza)
     if (pledge) session?.pledge(pledge)
   }
 

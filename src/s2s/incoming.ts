@@ -1,4 +1,5 @@
 /** One stream that another server opened to us: what it proves, and the stanzas that it may then bring. */
+import { domainOf, domainPartOf, readable } from './addresses.js'
 import {
   dialbackFeature,
   resultAnswer,
@@ -13,7 +14,7 @@ import { TokenBucket } from '../base/rate.js'
 import { stanzaErrorOf } from '../router/bounce.js'
 import { decodeBase64 } from '../sasl/base64.js'
 import { StanzaError } from '../stanza/errors.js'
-import { Jid, JidError, prepareDomain } from '../stanza/jid.js'
+import { Jid } from '../stanza/jid.js'
 import { Stanza, type Kind } from '../stanza/stanza.js'
 import { StreamError } from '../stream/errors.js'
 import { Stream, type StreamOwner } from '../stream/stream.js'
@@ -73,7 +74,7 @@ export class Incoming implements StreamOwner {
       log,
       hits,
       contentNs: NS.server,
-      domain: parts.hosts.keys().next().value ?? '',
+      domain: parts.domain,
       byteRate: pace && new TokenBucket(pace.rate, pace.burst, clock),
     })
   }
@@ -92,10 +93,10 @@ export class Incoming implements StreamOwner {
   header({ attrs }: StreamHeader): void {
     const remote = attrs['from'] === undefined ? undefined : domainOf(attrs['from'])
     const local = attrs['to'] === undefined ? undefined : domainOf(attrs['to'])
-    const host = local === undefined ? undefined : this.#parts.hosts.get(local)
-    this.stream.answer(this.local ?? host?.domain ?? this.stream.options.domain, remote)
+    const served = local !== undefined && this.#parts.serves(local)
+    this.stream.answer(this.local ?? (served ? local : this.stream.options.domain), remote)
     // RFC 6120 §4.9.3.6, §4.9.3.7: between servers both must be there, but old ones leave `from` out before TLS.
-    if (!host) throw new StreamError(attrs['to'] === undefined ? 'improper-addressing' : 'host-unknown')
+    if (!served) throw new StreamError(attrs['to'] === undefined ? 'improper-addressing' : 'host-unknown')
     if (attrs['from'] !== undefined && remote === undefined) throw new StreamError('improper-addressing')
     if (attrs['version'] === undefined || !/^0*[1-9][0-9]*\.[0-9]+$/.test(attrs['version']))
       throw new StreamError('unsupported-version')
@@ -144,7 +145,7 @@ export class Incoming implements StreamOwner {
 
   /** RFC 6120 §4.9.3.14 */
   #admit(remote: string): void {
-    if (this.#parts.hosts.has(remote)) throw new StreamError('invalid-from', 'This domain is served here')
+    if (this.#parts.serves(remote)) throw new StreamError('invalid-from', 'This domain is served here')
     const refusal = refusalOf(this.#parts, remote)
     if (refusal === undefined) return
     this.#parts.log.info('s2s.in.refused', {
@@ -260,9 +261,9 @@ export class Incoming implements StreamOwner {
   /** XEP-0220 §2.2.2: as the server of `sender`, about a key that somebody showed to `target`. */
   #answerFor(target: string, sender: string, id: string, key: string): void {
     const pair = { sender, target }
-    const { hosts, keys } = this.#parts
+    const { keys } = this.#parts
     const unknown = new StanzaError('item-not-found')
-    const verdict = hosts.has(sender) ? (keys.isOurs(pair, id, key) ? 'valid' : 'invalid') : unknown
+    const verdict = this.#parts.serves(sender) ? (keys.isOurs(pair, id, key) ? 'valid' : 'invalid') : unknown
     this.stream.send(verifyAnswer(pair, id, verdict))
   }
 
@@ -293,9 +294,10 @@ export class Incoming implements StreamOwner {
   }
 
   async #judge(pair: Pair, id: string, key: string): Promise<Verdict> {
-    const { hosts, hits } = this.#parts
-    if (!hosts.has(pair.target)) return new StanzaError('item-not-found')
-    if (hosts.has(pair.sender)) return new StanzaError('not-acceptable', 'This domain is served here')
+    const { hits } = this.#parts
+    if (!this.#parts.serves(pair.target)) return new StanzaError('item-not-found')
+    if (this.#parts.serves(pair.sender))
+      return new StanzaError('not-acceptable', 'This domain is served here')
     const refusal = refusalOf(this.#parts, pair.sender)
     if (refusal !== undefined) return new StanzaError('policy-violation', refusal)
     if (this.#proved.get(pair.sender)?.has(pair.target)) return 'valid'
@@ -375,7 +377,7 @@ export class Incoming implements StreamOwner {
     const targets = this.#proved.get(from?.domain ?? domainPartOf(sender) ?? '')
     if (!targets) throw new StreamError('invalid-from')
     const domain = readable(target)?.domain ?? domainPartOf(target)
-    if (domain === undefined || !this.#parts.hosts.has(domain)) throw new StreamError('host-unknown')
+    if (domain === undefined || !this.#parts.serves(domain)) throw new StreamError('host-unknown')
     if (!targets.has(domain)) throw new StreamError('invalid-from', `Not proved for ${domain}`)
     return from
   }
@@ -384,7 +386,7 @@ export class Incoming implements StreamOwner {
   #refuse({ name, attrs }: RawElement, from: Jid, error: StanzaError): void | Promise<void> {
     const { type, id, to = '' } = attrs
     // RFC 6120 §8.3.3.8: what cannot be parsed cannot be answered from; its domain was found to be ours.
-    const addressee = readable(to) ?? this.#parts.hosts.get(domainPartOf(to) ?? '')?.address
+    const addressee = readable(to) ?? Jid.of('', domainPartOf(to)!)
     return this.#parts.router.refused(Stanza.of({ kind: name as Kind, type, id, from, to: addressee }), error)
   }
 }
@@ -397,31 +399,4 @@ function errorOf(error: unknown): StanzaError {
   if (stage === 'policy' || final === 'not allowed') return new StanzaError('policy-violation', message)
   if (stage === 'dns' || stage === 'tcp') return new StanzaError('remote-server-not-found', message)
   return new StanzaError('remote-server-timeout', message)
-}
-
-/** An address from a peer; undefined when it is none. */
-function readable(address: string): Jid | undefined {
-  try {
-    return Jid.parse(address)
-  } catch (error) {
-    if (error instanceof JidError) return undefined
-    throw error
-  }
-}
-
-/** A domain and nothing more, prepared; undefined when the text is none. */
-function domainOf(text: string): string | undefined {
-  try {
-    return prepareDomain(text)
-  } catch (error) {
-    if (error instanceof JidError) return undefined
-    throw error
-  }
-}
-
-/** The domain of an address whose other parts cannot be read (RFC 7622 §3.2). */
-function domainPartOf(address: string): string | undefined {
-  const slash = address.indexOf('/')
-  const before = slash < 0 ? address : address.slice(0, slash)
-  return domainOf(before.slice(before.indexOf('@') + 1))
 }

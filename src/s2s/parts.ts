@@ -7,7 +7,6 @@ import type { Log } from '../base/log.js'
 import type { Metrics } from '../base/metrics.js'
 import type { Random } from '../base/random.js'
 import type { S2sPolicy } from '../config/server.js'
-import type { Host } from '../host/host.js'
 import type { Router } from '../router/router.js'
 import type { StreamLimits } from '../stream/stream.js'
 import type { Transport } from '../stream/transport.js'
@@ -53,7 +52,10 @@ export type Reach = (
 ) => Promise<Reached>
 
 export interface S2sParts {
-  readonly hosts: ReadonlyMap<string, Host>
+  /** A domain of ours, for those who name none. */
+  readonly domain: string
+  /** Whether a domain is served here, by ourselves or by a component. */
+  serves(domain: string): boolean
   readonly router: Router
   readonly clock: Clock
   readonly random: Random

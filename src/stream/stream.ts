@@ -57,7 +57,7 @@ export interface StreamOptions {
   readonly random: Random
   readonly log: Log
   readonly hits: LimitHits
-  readonly contentNs: 'jabber:client' | 'jabber:server'
+  readonly contentNs: 'jabber:client' | 'jabber:server' | 'jabber:component:accept'
   /** We opened the connection: our header comes first (`begin`), and the id of the stream is the peer's to give. */
   readonly initiates?: boolean
   /** What our header is from until the peer has named a domain of ours (RFC 6120 §4.9.1.3). */
@@ -215,7 +215,7 @@ export class Stream {
 
   /** What the limits are called that differ between clients and servers. */
   get #bounds(): typeof clientBounds | typeof serverBounds {
-    return this.options.contentNs === NS.server ? serverBounds : clientBounds
+    return this.options.contentNs === NS.client ? clientBounds : serverBounds
   }
 
   #limits(): ParserLimits {
@@ -226,10 +226,11 @@ export class Stream {
     const receiver = to === undefined ? '' : ` to='${escapeAttribute(to)}'`
     // XEP-0220 §2.4.1: what an older server looks for.
     const dialback = this.options.contentNs === NS.server ? ` xmlns:db='${NS.dialback}'` : ''
-    // RFC 6120 §4.7.4: the language of our own words, whatever the peer prefers.
+    // XEP-0114 §3: no version, or features would be waited for. RFC 6120 §4.7.4: the language of our own words.
+    const since10 = this.options.contentNs === NS.componentAccept ? '' : " version='1.0' xml:lang='en'"
     return (
       `<?xml version='1.0'?><stream:stream xmlns='${this.options.contentNs}' xmlns:stream='${STREAMS}'${dialback}` +
-      `${id} from='${escapeAttribute(from)}'${receiver} version='1.0' xml:lang='en'>`
+      `${id} from='${escapeAttribute(from)}'${receiver}${since10}>`
     )
   }
 

@@ -21,7 +21,7 @@ import type { Secured, TransportShare } from './tcp-transport.js'
 export type ListenerKind = 'starttls' | 'direct' | 'plain'
 
 /** Who connects. Servers are asked for their certificate; it is for the reader of `TlsFacts.peerChain` to verify. */
-export type ListenerSide = 'client' | 'server'
+export type ListenerSide = 'client' | 'server' | 'component'
 
 export interface ListenerOptions {
   readonly kind: ListenerKind
@@ -51,6 +51,12 @@ export class ListenError extends Error {
 
 const defaultHighWater = 1024 * 1024
 const defaultHandshakeMs = 10_000
+
+const acceptedOf: Readonly<Record<ListenerSide, readonly [name: string, help: string]>> = {
+  client: ['c2s_connections_total', 'Connections of clients'],
+  server: ['s2s_connections_total', 'Connections from other servers'],
+  component: ['component_connections_total', 'Connections of external components'],
+}
 
 export class Listener {
   readonly #server: Server
@@ -96,14 +102,8 @@ export class Listener {
       closed: (transport) => this.#transports.delete(transport),
     }
     this.#hits = new LimitHits(metrics)
-    const accepted =
-      side === 'client'
-        ? metrics.counters('c2s_connections_total', 'Connections of clients', ['transport', 'tls', 'family'])
-        : metrics.counters('s2s_connections_total', 'Connections from other servers', [
-            'transport',
-            'tls',
-            'family',
-          ])
+    const [name, help] = acceptedOf[side]
+    const accepted = metrics.counters(name, help, ['transport', 'tls', 'family'])
     const tls = kind === 'plain' ? 'none' : kind
     this.#accepted = { ipv4: accepted.of('tcp', tls, 'ipv4'), ipv6: accepted.of('tcp', tls, 'ipv6') }
     this.#refused = metrics.counters(
