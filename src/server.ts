@@ -20,7 +20,7 @@ import { StanzaError } from './stanza/errors.js'
 import type { AccountKeys } from './storage/accounts.js'
 import { DialbackKeys } from './s2s/dialback.js'
 import type { Federation } from './s2s/facts.js'
-import type { Certified, Reach, S2sSettings } from './s2s/parts.js'
+import type { Certify, Reach, S2sSettings } from './s2s/parts.js'
 import { S2s } from './s2s/s2s.js'
 import { Roster } from './session/roster.js'
 import type { StreamError } from './stream/errors.js'
@@ -50,7 +50,7 @@ export interface ServerParts {
 /** The way to other servers. */
 export interface Peers {
   readonly reach: Reach
-  certified(transport: Transport, domain: string): Certified
+  readonly certify: Certify
 }
 
 export class Server {

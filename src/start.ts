@@ -16,6 +16,7 @@ import type { ServerConfig } from './config/server.js'
 import type { ReloadReport } from './config/settings.js'
 import { Resolver } from './dns/resolver.js'
 import { startManagement, type Readiness } from './http/server.js'
+import { certifyBy } from './s2s/certify.js'
 import { reachBy } from './s2s/reach.js'
 import { Server, type Peers } from './server.js'
 import type { Session } from './session/session.js'
@@ -31,6 +32,7 @@ import type { Transport } from './stream/transport.js'
 import { Admission } from './tls/admission.js'
 import { Certificates } from './tls/certificates.js'
 import { TlsClient } from './tls/client.js'
+import { TrustStore } from './tls/trust.js'
 import { Listener, type ListenerKind, type ListenerSide } from './tls/listener.js'
 
 export interface StartSettings {
@@ -101,7 +103,7 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
     { dataDirectory: config.dataDir, clock, random, log, metrics },
   )
   closings.push(() => certificates.close())
-  const federation = federate(settings, { certificates, metrics })
+  const federation = await federate(settings, { certificates, metrics })
   closings.push(() => federation.tls.close())
   const server = await Server.create({
     config,
@@ -146,6 +148,7 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
       parley: settings.parley,
     }),
     async reload(next) {
+      await federation.trust.reload(next.s2s.caFile)
       await doors.open(next)
       await server.reload(next)
       doors.review(next)
@@ -241,7 +244,7 @@ async function secretOf(stores: Stores, random: Random): Promise<Buffer> {
 }
 
 /** The way to other servers; `config` is replaced by a reload. */
-function federate(
+async function federate(
   { config, clock, random }: StartSettings,
   { certificates, metrics }: { certificates: Certificates; metrics: Metrics },
 ) {
@@ -264,8 +267,9 @@ function federate(
       return address && how ? { address, tls: how } : undefined
     },
   })
-  const peers: Peers = { reach, certified: () => ({ ok: false, text: 'its certificate is not verified' }) }
-  const federation = { config, tls, peers }
+  const trust = await TrustStore.open(config.s2s.caFile)
+  const peers: Peers = { reach, certify: certifyBy(trust, clock) }
+  const federation = { config, tls, trust, peers }
   return federation
 }
 

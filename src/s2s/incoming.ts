@@ -177,7 +177,7 @@ export class Incoming implements StreamOwner {
   #isCertified(domain: string): Certified {
     let known = this.#certified.get(domain)
     if (!known) {
-      known = this.#parts.certified(this.stream.transport, domain)
+      known = this.#parts.certify(this.stream.transport, domain)
       if (this.#certified.size < this.#settings.domains) this.#certified.set(domain, known)
     }
     return known

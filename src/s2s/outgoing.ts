@@ -52,6 +52,7 @@ export class Outgoing implements StreamOwner, Ends {
   readonly #opened = question<void>()
   #phase: Phase = 'reaching'
   #stage: Stage = 'dns'
+  #tlsa: Reached['tlsa']
   #deadline: Timer
   #features: ReadonlySet<string> = new Set()
   #authenticated: Question<LinkAuth> | undefined
@@ -183,7 +184,8 @@ export class Outgoing implements StreamOwner, Ends {
     this.#greet(reached)
   }
 
-  #greet({ transport }: Reached): void {
+  #greet({ transport, tlsa }: Reached): void {
+    this.#tlsa = tlsa
     const { clock, random, log, hits, settings } = this.#parts
     this.#phase = 'greeting'
     this.#step(transport.tls ? 'certificate' : 'tls')
@@ -213,7 +215,7 @@ export class Outgoing implements StreamOwner, Ends {
     if (this.#phase !== 'greeting') return
     this.#step('tls', `${transport.tls.protocol} ${transport.tls.cipher}`)
     this.#step('certificate')
-    this.certified = this.#parts.certified(transport, this.remote)
+    this.certified = this.#parts.certify(transport, this.remote, this.#tlsa)
     if (!this.certified.ok && this.#parts.settings().policy(this.remote) === 'required')
       return this.#fail(this.#failure(this.certified.text, 'theirs'))
     this.#step('certificate', this.certified.ok ? 'verified' : this.certified.text)

@@ -10,6 +10,7 @@ import type { S2sPolicy } from '../config/server.js'
 import type { Router } from '../router/router.js'
 import type { StreamLimits } from '../stream/stream.js'
 import type { Transport } from '../stream/transport.js'
+import type { TlsaRecord } from '../tls/dane.js'
 
 export interface S2sSettings {
   readonly limits: StreamLimits
@@ -39,7 +40,12 @@ export type Certified = { readonly ok: true } | { readonly ok: false; readonly t
 /** A connection to a server of a domain; before TLS, unless its first byte was TLS already. */
 export interface Reached {
   readonly transport: Transport
+  /** What secured DNS says of the certificates there (RFC 7673); empty: nothing. */
+  readonly tlsa?: readonly TlsaRecord[]
 }
+
+/** Whether the peer's certificates are for a domain. `tlsa` as of `Reached`. */
+export type Certify = (transport: Transport, domain: string, tlsa?: readonly TlsaRecord[]) => Certified
 
 /**
  * Finds the server of `remote` and connects to it, presenting itself as `local` where TLS comes first. `told` hears
@@ -66,7 +72,7 @@ export interface S2sParts {
   readonly settings: () => S2sSettings
   readonly keys: DialbackKeys
   readonly reach: Reach
-  certified(transport: Transport, domain: string): Certified
+  readonly certify: Certify
   /** Why nothing is exchanged with a domain, if that is so. */
   blocked(remote: string): string | undefined
 }

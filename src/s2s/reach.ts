@@ -6,7 +6,7 @@ import type { Reach } from './parts.js'
 import type { Clock } from '../base/clock.js'
 import type { Random } from '../base/random.js'
 import type { Address } from '../base/units.js'
-import type { Lookups } from '../dns/records.js'
+import { DnsError, type Lookups, type TlsaRecord } from '../dns/records.js'
 import type { Transport } from '../stream/transport.js'
 import type { TlsClient } from '../tls/client.js'
 
@@ -32,7 +32,8 @@ export function reachBy(parts: ReachParts): Reach {
       const connected = await connect(left, parts, signal)
       told('tcp', `${shown(connected.address, connected.target.port)}${after(connected.attempts)}`)
       try {
-        return { transport: await under(connected, { from: local, to: remote }, parts.tls) }
+        const transport = await under(connected, { from: local, to: remote }, parts.tls)
+        return { transport, tlsa: await tlsaOf(connected.target, parts.resolver) }
       } catch (error) {
         // A server that cannot speak TLS is as good as none: the next one may.
         left = left.slice(left.indexOf(connected.target) + 1)
@@ -86,6 +87,18 @@ async function under(
   tls: TlsClient,
 ): Promise<Transport> {
   return target.tls === 'direct' ? tls.direct(socket, ends) : tls.starttls(socket, ends)
+}
+
+/** RFC 7673 §3: the certificates that DNS names for a server, when all the way to it is secured. */
+async function tlsaOf({ host, port, secure }: Target, resolver: Lookups): Promise<readonly TlsaRecord[]> {
+  if (!secure) return []
+  try {
+    const answer = await resolver.tlsa(`_${port}._tcp.${host}`)
+    return answer.secure ? answer.records : []
+  } catch (error) {
+    if (error instanceof DnsError && !error.temporary) return []
+    throw new Failure('dns', `the records of its certificate (TLSA): ${(error as Error).message}`, 'path')
+  }
 }
 
 /** What was tried before. */

@@ -25,7 +25,7 @@ export class Network {
   peers(): Peers {
     return {
       reach: this.#reach,
-      certified: (transport, domain) =>
+      certify: (transport, domain) =>
         this.#shown.get(transport)?.includes(domain)
           ? { ok: true }
           : { ok: false, text: `the certificate is not one for ${domain}` },
