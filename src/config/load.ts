@@ -1,4 +1,5 @@
 /** From files, environment and command line to one checked, read-only value; every mistake is reported at once. */
+import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { nearest } from '../base/nearest.js'
@@ -121,14 +122,8 @@ class Reader implements Reading {
 
   secret(path: Path, file: string): string | undefined {
     const { files } = this.layers
-    let text: string
-    try {
-      text = files.read(file)
-    } catch (error) {
-      const { message, hint } = files.explain(file, error)
-      this.#report(path, 'file', `${file}: ${message}`, hint)
-      return undefined
-    }
+    const text = this.#content(path, file)
+    if (text === undefined) return undefined
     // One line break at the end is what editors and `echo` leave; it is no part of the secret.
     const secret = text.replace(/\r?\n$/, '')
     if (secret.trim() === '')
@@ -156,6 +151,23 @@ class Reader implements Reading {
       return secret
     }
     return undefined
+  }
+
+  /** What keeps a file of certificates (PEM) from being one. */
+  certificates(path: Path, file: string): void {
+    const text = this.#content(path, file)
+    if (text === undefined) return
+    const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
+    if (blocks.length === 0)
+      this.#report(
+        path,
+        'file',
+        `${file}: there is no certificate in it`,
+        'it must hold text that begins with -----BEGIN CERTIFICATE-----',
+      )
+    const damaged = blocks.findIndex((block) => !isCertificate(block)) + 1
+    if (damaged > 0)
+      this.#report(path, 'file', `${file}: certificate ${damaged} in it is damaged`, 'copy the file again')
   }
 
   resolve(path: Path, file: string): string {
@@ -199,6 +211,17 @@ class Reader implements Reading {
     return new Set([...(isTable(hosts) ? Object.keys(hosts) : []), ...written.flatMap(domainOf)])
   }
 
+  #content(path: Path, file: string): string | undefined {
+    const { files } = this.layers
+    try {
+      return files.read(file)
+    } catch (error) {
+      const { message, hint } = files.explain(file, error)
+      this.#report(path, 'file', `${file}: ${message}`, hint)
+      return undefined
+    }
+  }
+
   #report(path: Path, at: 'value' | 'file', message: string, hint?: string, warning = false): void {
     if (this.#inherited.has(keyOf(path))) return
     const origin = this.layers.originOf(path)
@@ -238,6 +261,7 @@ function finish(written: Written, reader: Reader): ServerConfig | undefined {
         'is a domain of this server itself',
         'give the component a domain of its own',
       )
+  if (rest.s2s.caFile !== undefined) reader.certificates(['s2s', 'ca_file'], rest.s2s.caFile)
   const shared = tlsOf(rest.tls, ['tls'], reader)
   const hosts = new Map(
     domains.map((name): [string, HostConfig] => {
@@ -330,6 +354,15 @@ function modulesOf(
       { enabled: enabled === true, options },
     ]),
   )
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    void new X509Certificate(pem)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** The domain a text stands for, if any. */

@@ -6,6 +6,7 @@ import type { FileAccess } from '../../../src/config/files.js'
 import { loadConfig } from '../../../src/config/load.js'
 import type { ConfigSource, LoadedConfig } from '../../../src/config/load.js'
 import { ConfigError } from '../../../src/config/problems.js'
+import { newAuthority } from '../../support/test-ca.js'
 import { compareSettings, printReload } from '../../../src/config/settings.js'
 
 const modules = [
@@ -466,4 +467,29 @@ certificates unchanged`,
     printReload({ changes: compareSettings(after.settings, after.settings) }),
     'reloaded  nothing changed',
   )
+})
+
+test('a file of authorities that is missing, empty or damaged is told with its place', () => {
+  const authority = newAuthority('Authority of the tests').pem
+  const loaded = (ca?: string) =>
+    report('s2s.ca_file = "ca.pem"', {
+      files: inMemory({
+        'parley.toml': 's2s.ca_file = "ca.pem"',
+        ...(ca === undefined ? {} : { '/home/ana/ca.pem': ca }),
+      }),
+    })
+  assert.equal(
+    loaded(),
+    `parley.toml:1:15  /home/ana/ca.pem: no such file\n   create it, or correct the path (seen from /home/ana)\n${oneError}`,
+  )
+  assert.equal(
+    loaded('a key'),
+    `parley.toml:1:15  /home/ana/ca.pem: there is no certificate in it\n   it must hold text that begins with -----BEGIN CERTIFICATE-----\n${oneError}`,
+  )
+  assert.equal(
+    loaded(authority + authority.replace(/^.{64}$/m, '')),
+    `parley.toml:1:15  /home/ana/ca.pem: certificate 2 in it is damaged\n   copy the file again\n${oneError}`,
+  )
+  const files = inMemory({ '/home/ana/ca.pem': authority })
+  assert.equal(load(undefined, { set: ['s2s.ca_file=ca.pem'], files }).config.s2s.caFile, '/home/ana/ca.pem')
 })
