@@ -40,6 +40,7 @@ export interface CertificateFacts {
   readonly fingerprint: string
   /** Milliseconds since 1970 UTC. */
   readonly expires: number
+  /** Holds the certificate; when it is self-signed, nothing else. */
   readonly file: string
 }
 
@@ -317,7 +318,7 @@ async function keptOrMade(domain: string, file: string, options: CertificateOpti
   if (kept !== undefined) {
     const { chain, faults } = examine(kept, kept, domain, clock.now())
     const good = faults.length === 0 && Date.parse(chain[0]!.validTo) - clock.now() >= renewBefore
-    if (good) return makePair(domain, kept, kept, chain, { file, complaints: [] })
+    if (good) return selfSignedPair(domain, file, kept, chain)
     const why = faults[0] ?? 'it is about to expire'
     log.warn(
       'tls.certificate.renewed',
@@ -326,18 +327,33 @@ async function keptOrMade(domain: string, file: string, options: CertificateOpti
     )
   }
   const made = await makeSelfSigned(asciiName(domain), clock.now(), random)
+  await keep(domain, file, made)
+  return selfSignedPair(domain, file, made, examine(made, made, domain, clock.now()).chain)
+}
+
+/** Beside the key and the certificate in `file` lies the certificate alone: that one is for people, who may hand it on. */
+async function selfSignedPair(
+  domain: string,
+  file: string,
+  pem: string,
+  chain: readonly X509Certificate[],
+): Promise<Pair> {
+  const alone = file.replace(/\.pem$/, '.crt')
+  const certificate = chain[0]!.toString()
+  const there = await readFile(alone, 'utf8').catch(() => undefined)
+  if (there !== certificate) await keep(domain, alone, certificate, 0o644)
+  return makePair(domain, pem, pem, chain, { file: alone, complaints: [] })
+}
+
+async function keep(domain: string, file: string, text: string, mode = 0o600): Promise<void> {
   try {
-    await writeAtomically(file, made)
+    await writeAtomically(file, text, mode)
   } catch (error) {
     throw new CertificateError(
       `${domain}: cannot keep the self-signed certificate in ${file}: ${messageOf(error)}; make the data directory writable`,
       { cause: error },
     )
   }
-  return makePair(domain, made, made, examine(made, made, domain, clock.now()).chain, {
-    file,
-    complaints: [],
-  })
 }
 
 function makePair(
@@ -414,14 +430,16 @@ async function signature(files: readonly string[]): Promise<string> {
   return looks.join(', ')
 }
 
-/** After a crash there is the old file or the new one, never half of it; nobody but us can read it at any time. */
-async function writeAtomically(file: string, text: string): Promise<void> {
+/** After a crash there is the old file or the new one, never half of it; nobody can read it whom `mode` does not let. */
+async function writeAtomically(file: string, text: string, mode: number): Promise<void> {
   const folder = dirname(file)
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const draft = `${file}.new`
   await unlink(draft).catch(() => {})
   const handle = await open(draft, 'wx', 0o600)
   try {
+    // Not by opening: the process keeps what it writes to itself.
+    await handle.chmod(mode)
     await handle.writeFile(text)
     await handle.sync()
   } finally {

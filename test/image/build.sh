@@ -87,7 +87,7 @@ ok 'starts as 10001 on a read-only root, parley health says that it can serve'
 echo 'a rose by any other name' > "$work/data/password"
 chown 10001:10001 "$work/data/password"; chmod 600 "$work/data/password"
 enter parley user add ana --password-file /data/password || fails 'a user can be added'
-CA=$work/data/tls/localhost.pem node "$here/login.mjs" "$tls" ana 'a rose by any other name' || fails 'a client logs in'
+CA=$work/data/tls/localhost.crt node "$here/login.mjs" "$tls" ana 'a rose by any other name' || fails 'a client logs in'
 ok 'a client logs in, the certificate verified'
 # unshare, which waits for it, does not hand signals on.
 kill -TERM "$(pgrep -P "$(pgrep -P "$server" | head -n 1)" | head -n 1)"

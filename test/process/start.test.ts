@@ -29,10 +29,12 @@ const login = (account: string, more: Partial<Parameters<typeof Client.login>[0]
 
 test('the banner says what is listening, which certificate, and what to do next', () => {
   const { file, pem } = server.certificate()
-  assert.equal(file, `${folder.path}/data/tls/localhost.pem`)
+  assert.equal(file, `${folder.path}/data/tls/localhost.crt`)
   const certificate = new X509Certificate(pem)
   assert.ok(server.error.includes(`SHA-256 ${certificate.fingerprint256}`))
-  assert.equal(statSync(file).mode & 0o777, 0o600)
+  assert.equal(statSync(file).mode & 0o777, 0o644)
+  assert.doesNotMatch(pem, /PRIVATE/)
+  assert.equal(statSync(`${folder.path}/data/tls/localhost.pem`).mode & 0o777, 0o600)
   assert.equal(statSync(`${folder.path}/data`).mode & 0o777, 0o700)
   assert.match(server.error, /^Parley \d+\.\d+\.\d+ is ready\.\n {2}domains +localhost\n/)
   assert.match(server.error, /Add a user: +node \S+main\.js user add ana\n/)

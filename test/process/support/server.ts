@@ -105,7 +105,7 @@ export class Parley {
 
   /** The certificate it printed for a domain: what a careful client is told to trust. */
   certificate(domain = 'localhost'): { file: string; pem: string } {
-    const file = new RegExp(` ${domain}: (\\S+\\.pem) \\(`).exec(this.error)?.[1]
+    const file = new RegExp(` ${domain}: (\\S+\\.(?:crt|pem)) \\(`).exec(this.error)?.[1]
     if (!file) throw new Error(`no certificate of ${domain} in:\n${this.error}`)
     return { file, pem: readFileSync(file, 'utf8') }
   }

@@ -20,7 +20,7 @@ test('a first start tells all that a person needs', () => {
     certificates: [
       {
         domain: 'localhost',
-        file: '/srv/data/tls/localhost.pem',
+        file: '/srv/data/tls/localhost.crt',
         fingerprint: 'AA:BB',
         selfSigned: true,
         expires: Date.UTC(2036, 0, 1),
@@ -39,7 +39,7 @@ test('a first start tells all that a person needs', () => {
                [::]:5270 (TLS at once)
   management   127.0.0.1:5280 (HTTP: /metrics /healthz /readyz)
   data         /srv/data, embedded PostgreSQL 18
-  certificate  localhost: /srv/data/tls/localhost.pem (self-signed, until 2036-01-01)
+  certificate  localhost: /srv/data/tls/localhost.crt (self-signed, until 2036-01-01)
                SHA-256 AA:BB
 
   Add a user:        npx parley user add ana

@@ -110,10 +110,24 @@ test('without files a certificate is made, kept for ourselves only, and used aga
   const [facts] = first.facts
   assert.equal(facts?.selfSigned, true)
   assert.match(facts.fingerprint, /^([0-9A-F]{2}:){31}[0-9A-F]{2}$/)
-  assert.equal(facts.file, join(stage.folder, 'tls', 'example.org.pem'))
-  assert.equal(statSync(facts.file).mode & 0o777, 0o600)
+  assert.equal(facts.file, join(stage.folder, 'tls', 'example.org.crt'))
+  assert.equal(statSync(facts.file).mode & 0o777, 0o644)
+  assert.doesNotMatch(readFileSync(facts.file, 'utf8'), /PRIVATE/, 'people are given this file')
+  const withKey = join(stage.folder, 'tls', 'example.org.pem')
+  assert.match(readFileSync(withKey, 'utf8'), /PRIVATE/)
+  assert.equal(statSync(withKey).mode & 0o777, 0o600)
   const second = await stage.certificates({ domain: 'example.org' })
   assert.equal(second.facts[0]?.fingerprint, facts.fingerprint)
+  first.close()
+  second.close()
+  rmSync(facts.file)
+  const third = await stage.certificates({ domain: 'example.org' })
+  assert.equal(
+    new X509Certificate(readFileSync(facts.file)).fingerprint256,
+    facts.fingerprint,
+    'made when missing',
+  )
+  assert.equal(third.facts[0]?.fingerprint, facts.fingerprint)
   const seconds = stage.metrics.valueOf('tls_certificate_expiry_timestamp', 'example.org')
   assert.equal(seconds, facts.expires / 1000)
 })
@@ -123,7 +137,7 @@ test('a kept certificate that is damaged, or about to expire, is replaced', asyn
   const certificates = await stage.certificates({ domain: 'example.org' })
   const [facts] = certificates.facts
   certificates.close()
-  writeFileSync(facts!.file, 'nonsense')
+  writeFileSync(join(stage.folder, 'tls', 'example.org.pem'), 'nonsense')
   const again = await stage.certificates({ domain: 'example.org' })
   assert.notEqual(again.facts[0]?.fingerprint, facts?.fingerprint)
   stage.clock.advance(facts!.expires - stage.clock.now() - 31 * day)
