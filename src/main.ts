@@ -7,6 +7,7 @@ import { ctl } from './admin/ctl.js'
 import { realClock } from './base/clock.js'
 import { createLog, standardOutput } from './base/log.js'
 import type { Log, LogSettings } from './base/log.js'
+import { Metrics } from './base/metrics.js'
 import { systemRandom } from './base/random.js'
 import { processTerminal, terminalLoss } from './base/terminal.js'
 import { fileAccess } from './config/files.js'
@@ -59,6 +60,7 @@ async function start(source: ConfigSource): Promise<number> {
   if (running.warnings.length > 0) terminal.error(printProblems(running.warnings))
   const output = standardOutput()
   const log = createLog(logSettings(running.config), output, realClock)
+  const metrics = new Metrics({ node: true })
   const { startServer } = await import('./start.js')
 
   let reloads: Promise<unknown> = Promise.resolve()
@@ -77,10 +79,11 @@ async function start(source: ConfigSource): Promise<number> {
 
   const unwanted = new AbortController()
   const isTerminalLost = terminalLoss()
-  const ending = endOf(log, unwanted, isTerminalLost)
+  const ending = endOf(log, metrics, unwanted, isTerminalLost)
   const server = await startServer({
     config: running.config,
     log,
+    metrics,
     clock: realClock,
     random: systemRandom,
     version,
@@ -131,6 +134,7 @@ async function start(source: ConfigSource): Promise<number> {
  */
 function endOf(
   log: Log,
+  metrics: Metrics,
   unwanted: AbortController,
   isTerminalLost: () => boolean,
 ): Promise<{ reason: string; code: number }> {
@@ -149,7 +153,9 @@ function endOf(
     process.on('SIGHUP', () => {
       if (isTerminalLost() && ending === undefined) end('the terminal was closed', 0)
     })
+    const faults = metrics.counter('uncaught_total', 'Faults that nobody caught; the first ends the server')
     const uncaught = (error: unknown) => {
+      faults.add()
       log.error('process.uncaught', { error })
       if (ending === undefined) end('uncaught exception', 1)
     }

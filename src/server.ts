@@ -138,6 +138,9 @@ export class Server {
     this.#s2s = parts.peers && this.#federate(parts, parts.peers, hits)
     this.#router.elsewhere = this.#s2s
     metrics.watch('c2s_sessions', 'Sessions of clients', () => this.#sessionsByState(), ['state'])
+    const cached = () => Object.entries(this.#cached(stores)).map(([name, size]) => [[name], size] as const)
+    metrics.watch('cache_entries', 'Entries of caches, each of them bounded', cached, ['cache'])
+    metrics.watch('offline_queued', 'Messages kept for accounts to return', () => stores.offline.queued)
     metrics.watch('c2s_streams', 'Streams of clients, bound or not', () => this.#c2s.size)
   }
 
@@ -158,6 +161,12 @@ export class Server {
       [['available'], available],
       [['connected'], this.sessionCount - available],
     ]
+  }
+
+  #cached(stores: Stores): Record<string, number> {
+    let rosters = 0
+    for (const host of this.hosts.values()) rosters += host.roster.size
+    return { ...stores.cached, rosters, lockouts: this.throttle.size }
   }
 
   get sessionCount(): number {

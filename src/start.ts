@@ -9,7 +9,7 @@ import { commandTable } from './admin/table.js'
 import type { Clock } from './base/clock.js'
 import { LimitHits } from './base/limit-hits.js'
 import type { Log } from './base/log.js'
-import { Metrics } from './base/metrics.js'
+import type { Metrics } from './base/metrics.js'
 import type { Random } from './base/random.js'
 import type { Address } from './base/schema.js'
 import type { ServerConfig } from './config/server.js'
@@ -38,6 +38,7 @@ import { Listener, type ListenerKind, type ListenerSide } from './tls/listener.j
 export interface StartSettings {
   readonly config: ServerConfig
   readonly log: Log
+  readonly metrics: Metrics
   readonly clock: Clock
   readonly random: Random
   readonly version: string
@@ -91,10 +92,13 @@ async function closeAll(closings: Closing[]): Promise<void> {
 }
 
 async function start(settings: StartSettings, closings: Closing[]): Promise<RunningServer> {
-  const { config, log, clock, random } = settings
-  const metrics = new Metrics({ node: true })
+  const { config, log, clock, random, metrics } = settings
   metrics.watch('build_info', 'The version that runs', () => [[[settings.version], 1]], ['version'])
-  metrics.watch('build_info', 'The version that runs', () => [[[settings.version], 1]], ['version'])
+  const generation = metrics.gauge(
+    'config_generation',
+    'Configurations in force since the start, this one included',
+  )
+  generation.set(1)
   await makeFolder(resolve(config.dataDir))
   const offline = offlineLimits(config)
   const { database, stores } = await openStorage(settings, { metrics, offline }, closings)
@@ -121,6 +125,7 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
   const management = await startManagement({ addresses: config.listen.management, metrics, readiness })
   closings.push(() => management.close())
   const admission = new Admission(clock, admissionLimits(config))
+  metrics.watch('visitors', 'Addresses whose new connections are counted', () => admission.size)
   const doors = new Doors(settings, { server, certificates, admission, metrics })
   closings.push(() => doors.close())
   await doors.open(config)
@@ -157,6 +162,7 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
       admission.limits = admissionLimits(next)
       Object.assign(offline, offlineLimits(next))
       await certificates.check()
+      generation.add(1)
       return []
     },
     async stop() {

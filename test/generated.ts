@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { metricsReference } from './metrics.js'
 import { exampleConfig, optionReference } from '../src/config/reference.js'
 import { modules } from '../src/modules/index.js'
 import { doap, xepTable } from '../src/modules/table.js'
@@ -18,6 +19,7 @@ export const generated: readonly Generated[] = [
   { path: 'config/parley.doap', wanted: () => doap(modules, packageDescription()) },
   { path: 'config/parley.example.toml', wanted: () => exampleConfig(modules) },
   { path: 'config/options.md', wanted: () => optionReference(modules) },
+  { path: 'config/metrics.md', wanted: () => metricsReference(join(top, 'src')) },
   { path: 'README.md', wanted: (present) => present && between(present, 'xeps', xepTable(modules)) },
 ]
 

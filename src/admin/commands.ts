@@ -76,7 +76,7 @@ function userCommands(server: () => AdminServices): AnyCommand[] {
         const jid = accountOf(args.account, server()).bare
         const name = jid.toString()
         const made = await withPassword(args.password, (password) =>
-          server().keeper(jid.domain).createAccount(jid.local, password),
+          server().keeper(jid.domain).createAccount(jid.local, password, 'admin'),
         )
         if (made === 'exists')
           throw new CommandError(`${name} exists already`, `for a new password: parley user passwd ${name}`)

@@ -89,6 +89,11 @@ export class Throttle {
     this.limits = { failures: options.failures ?? 20, ms: options.ms ?? 3_600_000 }
   }
 
+  /** Keys remembered. */
+  get size(): number {
+    return this.#records.size
+  }
+
   /** Begins an attempt on `key`; undefined while the door is closed. */
   attempt(key: string): Attempt | undefined {
     const record = this.#live(key) ?? this.#remember(key)

@@ -22,9 +22,12 @@ export interface Gates {
 /** A hook's word for: stop, I took it. */
 export const handled: unique symbol = Symbol('handled')
 
-/** Nothing: go on. A stanza: go on with this one. An error: bounce. handled: stop, I took it. */
-export type Verdict = void | undefined | Stanza | StanzaError | typeof handled
-export type Outcome = Stanza | StanzaError | typeof handled
+/** A hook's word for: stop, it has served its purpose and is not kept. */
+export const unkept: unique symbol = Symbol('unkept')
+
+/** Nothing: go on. A stanza: go on with this one. An error: bounce. handled: stop, I took it. unkept: stop, it goes no further. */
+export type Verdict = void | undefined | Outcome
+export type Outcome = Stanza | StanzaError | typeof handled | typeof unkept
 export type Run<At> = (stanza: Stanza, at: At) => Verdict | Promise<Verdict>
 
 export interface Hook<G extends keyof Gates = keyof Gates> {
@@ -58,7 +61,7 @@ export function pass<At>(
     if (verdict === undefined) continue
     if (verdict instanceof Promise)
       return verdict.then((settled) => settle(hooks, settled, stanza, at, i + 1))
-    if (verdict === handled || verdict instanceof StanzaError) return verdict
+    if (verdict === handled || verdict === unkept || verdict instanceof StanzaError) return verdict
     stanza = verdict
   }
   return stanza
@@ -72,7 +75,7 @@ function settle<At>(
   next: number,
 ): Outcome | Promise<Outcome> {
   if (verdict === undefined) return pass(hooks, stanza, at, next)
-  if (verdict === handled || verdict instanceof StanzaError) return verdict
+  if (verdict === handled || verdict === unkept || verdict instanceof StanzaError) return verdict
   return pass(hooks, verdict, at, next)
 }
 

@@ -58,6 +58,9 @@ export interface HostParts {
   readonly neighbours?: () => readonly string[]
 }
 
+/** How an account came to be: by a client (XEP-0077), or by the admin. */
+export type Way = 'in-band' | 'admin'
+
 interface Waiting {
   readonly from: string
   readonly answered: (stanza: Stanza) => void
@@ -88,6 +91,7 @@ export class Host {
   readonly #deriveKeys: HostParts['deriveKeys']
   readonly #outbound: OutboundGate
   readonly #out: Readonly<Record<Kind, Counter>>
+  readonly #registrations: Readonly<Record<Way, Counter>>
 
   constructor(parts: HostParts) {
     this.domain = parts.domain
@@ -112,6 +116,8 @@ export class Host {
       presence: counted.of('out', 'presence'),
       iq: counted.of('out', 'iq'),
     }
+    const made = parts.metrics.counters('registrations_total', 'Accounts made', ['way'])
+    this.#registrations = { 'in-band': made.of('in-band'), admin: made.of('admin') }
     this.tables = tablesOf([], () => undefined)
     this.roster = parts.roster(this)
     this.#outbound = (stanza, session) => this.#leaving(stanza, session)
@@ -127,13 +133,15 @@ export class Host {
   }
 
   /**
-   * `local` is prepared by the caller.
+   * `local` is prepared by the caller; `way` is how it came to be.
    * @throws StanzaError as `deriveKeys` does; StorageUnavailable
    */
-  async createAccount(local: string, password: string): Promise<Account | 'exists'> {
+  async createAccount(local: string, password: string, way: Way): Promise<Account | 'exists'> {
     const keys = await this.#deriveKeys(password)
     const account = await this.accounts.create(this.domain, local, keys, this.clock.now())
-    if (account !== 'exists') await this.tell('accountCreated', Jid.of(local, this.domain))
+    if (account === 'exists') return account
+    this.#registrations[way].add()
+    await this.tell('accountCreated', Jid.of(local, this.domain))
     return account
   }
 

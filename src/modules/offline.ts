@@ -1,6 +1,6 @@
 /** XEP-0160: messages for an account that no resource can take are kept, and delivered in order when it returns. */
 import { options } from '../base/schema.js'
-import { handled, hook } from '../host/hooks.js'
+import { handled, hook, unkept } from '../host/hooks.js'
 import { defineModule } from '../host/module.js'
 import type { Session } from '../session/session.js'
 import { Slot } from '../session/slot.js'
@@ -125,7 +125,7 @@ export default defineModule({
       features: ['msgoffline'],
       hooks: [
         hook('undelivered', 'store', ['message'], (stanza) =>
-          isWorthKeeping(stanza) ? keep(stanza) : handled,
+          isWorthKeeping(stanza) ? keep(stanza) : unkept,
         ),
       ],
       events: { presenceChanged },

@@ -37,7 +37,6 @@ export default defineModule({
   }),
 
   setup(host, settings) {
-    const made = host.counter('registrations_total', 'Accounts made by their owners')
     const attempts = new Lru<string, TokenBucket>(maxNetworks)
 
     /** XEP-0077 §3.1.1: before authentication, as a stream feature. */
@@ -85,8 +84,8 @@ export default defineModule({
         host.hits.add('registered_accounts')
         throw new StanzaError('not-allowed', 'This server takes no more accounts.')
       }
-      if ((await host.createAccount(local, password)) === 'exists') throw new StanzaError('conflict')
-      made.add()
+      if ((await host.createAccount(local, password, 'in-band')) === 'exists')
+        throw new StanzaError('conflict')
       host.log.info('account.registered', { user: `${local}@${host.domain}`, ip: remote })
       return undefined
     }

@@ -1,6 +1,6 @@
 /** Presence of a host's accounts: subscriptions (RFC 6121 §3), broadcast, probes and directed presence (§4). */
 import { bounced, stanzaErrorOf } from './bounce.js'
-import type { Fate } from './router.js'
+import type { Fate } from './endings.js'
 import type { Host } from '../host/host.js'
 import type { Contacts } from '../session/contacts.js'
 import type { Session } from '../session/session.js'
@@ -43,7 +43,7 @@ export class Presence {
       (error) => {
         const reply = bounced(stanza, this.#errorOf(error))
         if (reply) session.deliver(reply)
-        return reply ? 'bounced' : 'dropped'
+        return reply ? 'bounced' : 'unanswerable'
       },
     )
   }
@@ -55,14 +55,14 @@ export class Presence {
       (error) => {
         const reply = bounced(stanza, this.#errorOf(error))
         if (reply) this.#host.send(reply)
-        return reply ? 'bounced' : 'dropped'
+        return reply ? 'bounced' : 'unanswerable'
       },
     )
   }
 
   /** It is addressed to the domain itself, which has no presence to share. */
   toHost(stanza: Stanza): Fate | Promise<Fate> {
-    if (stanza.type !== 'subscribe') return 'dropped'
+    if (stanza.type !== 'subscribe') return 'host_presence'
     return afterwards(this.#say(answer(stanza, 'unsubscribed', this.#host.address)), 'answered')
   }
 
@@ -93,7 +93,7 @@ export class Presence {
       case 'probe':
       case 'error':
         // RFC 6121 §4.3: clients should not probe, but that is no reason for an error.
-        return to ? this.#goOn(stanza) : 'dropped'
+        return to ? this.#goOn(stanza) : 'no_address'
       default:
         throw new StanzaError('bad-request', 'Unknown type of presence') // RFC 6121 §4.7.1
     }
@@ -101,7 +101,7 @@ export class Presence {
 
   #arrived(stanza: Stanza): Fate | Promise<Fate> {
     const { type, to } = stanza
-    if (!to) return 'dropped'
+    if (!to) return 'no_address'
     switch (type) {
       case undefined:
         return this.#deliver(stanza, to)
@@ -156,12 +156,12 @@ export class Presence {
   async #subscriptionArrived(stanza: Stanza, type: SubscriptionType, to: Jid): Promise<Fate> {
     const { sessions, roster } = this.#host
     // RFC 6121 §8.5.3.2.2: for a resource that is gone only a request counts.
-    if (!to.isBare && type !== 'subscribe' && !sessions.get(to)) return 'dropped'
+    if (!to.isBare && type !== 'subscribe' && !sessions.get(to)) return 'no_resource'
     const owner = to.bare
     const contact = stanza.from.bare
-    if (contact.equals(owner)) return 'dropped'
+    if (contact.equals(owner)) return 'no_change'
     const bare = stanza.readdressed({ from: contact, to: owner })
-    let fate: Fate = 'dropped'
+    let fate: Fate = 'no_change'
     await roster.inbound(owner, bare, type, ({ pass, reply, presence }, push) => {
       // RFC 6121 §3.1.3: requests go to available resources; all else to interested ones, before the push.
       const hearers =
@@ -184,7 +184,7 @@ export class Presence {
   #appear(stanza: Stanza, session: Session): Fate | Promise<Fate> {
     const priority = priorityOf(stanza)
     return this.#with(session, (contacts) => {
-      if (!session.live) return 'dropped'
+      if (!session.live) return 'sender_gone'
       const before = session.presence
       session.presence = stanza
       session.priority = priority
@@ -252,7 +252,7 @@ export class Presence {
       const told = before && to.isBare && contacts?.shares(to)
       if (!told) this.#host.send(stanza.readdressed({ to }))
     }
-    if (!before) return directed ? 'delivered' : 'dropped'
+    if (!before) return directed ? 'delivered' : 'no_change'
     return afterwards(this.#host.tell('presenceChanged', { session, before, now: undefined }), 'delivered')
   }
 
@@ -263,7 +263,7 @@ export class Presence {
     const key = to.toString()
     return this.#with(session, (contacts) => {
       // A connection that ended meanwhile leaves nothing behind.
-      if (!session.live) return 'dropped'
+      if (!session.live) return 'sender_gone'
       if (stanza.type === 'unavailable') session.directed?.delete(key)
       else if (!this.#hearsBroadcasts(to, session, contacts)) {
         const directed = (session.directed ??= new Map())
@@ -297,7 +297,7 @@ export class Presence {
   #deliver(stanza: Stanza, to: Jid): Fate {
     const { sessions } = this.#host
     const taken = to.isBare ? deliverTo(sessions.available(to), stanza) : sessions.get(to)?.deliver(stanza)
-    return taken ? 'delivered' : 'dropped'
+    return taken ? 'delivered' : 'no_resource'
   }
 
   /** RFC 6121 §4.3.2, §4.6.6 */
@@ -341,7 +341,7 @@ export class Presence {
    */
   #errorArrived(stanza: Stanza, to: Jid): Fate {
     if (!to.isBare || this.#host.roster.cached(to)?.get(stanza.from).ask) return this.#deliver(stanza, to)
-    return 'dropped'
+    return 'no_resource'
   }
 
   // -------------------------------------------------------------------------------------------------------------

@@ -1,9 +1,10 @@
 /** The road: sent, routed, arrived. The router does not know modules; it sees gates and tables. */
 import { bounced, stanzaErrorOf } from './bounce.js'
 import { choose } from './delivery.js'
+import { Endings, type Ending, type Fate } from './endings.js'
 import type { Log } from '../base/log.js'
-import type { Counter, Metrics } from '../base/metrics.js'
-import { handled, pass, type Outcome } from '../host/hooks.js'
+import type { Counter, Histogram, Metrics } from '../base/metrics.js'
+import { handled, pass, unkept, type Outcome } from '../host/hooks.js'
 import type { Host } from '../host/host.js'
 import type { IqRequest } from '../host/iq-table.js'
 import type { Session } from '../session/session.js'
@@ -27,13 +28,6 @@ export interface Neighbours extends Elsewhere {
   serves(domain: string): boolean
 }
 
-/** What becomes of each stanza that was taken in: exactly one of these (P2 of the limits: in = sum of outcomes). */
-const OUTCOMES = ['delivered', 'kept', 'answered', 'bounced', 'dropped', 'elsewhere'] as const
-export type Ending = (typeof OUTCOMES)[number]
-
-/** How a stanza ended, or that it goes on along the road and ends there. */
-export type Fate = Ending | 'onward'
-
 /** The presence side of the road, one per host: RFC 6121 §3 and §4. */
 export interface PresenceRoad {
   /** A local session sent it, `from` is its full JID. */
@@ -55,7 +49,8 @@ export class Router {
   readonly #hosts = new Map<string, Host>()
   readonly #presence = new Map<string, PresenceRoad>()
   readonly #log: Log
-  readonly #endings: Record<Ending, Counter>
+  readonly #endings: Endings
+  readonly #durations: Histogram
   readonly #taken: Record<Origin, Record<Kind, Counter>>
   readonly #ending = new Set<Promise<void>>()
   #elsewhere: Elsewhere | undefined
@@ -63,11 +58,12 @@ export class Router {
 
   constructor(log: Log, metrics: Metrics) {
     this.#log = log
-    const counters = metrics.counters('stanza_outcomes_total', 'Stanzas by what became of them', ['outcome'])
-    this.#endings = Object.fromEntries(OUTCOMES.map((ending) => [ending, counters.of(ending)])) as Record<
-      Ending,
-      Counter
-    >
+    this.#endings = new Endings(metrics)
+    this.#durations = metrics.histogram(
+      'stanza_duration_seconds',
+      'Time to serve a stanza of a client, to the millisecond',
+      [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
+    )
     const taken = metrics.counters('stanzas_total', 'Stanzas taken in, made here, and sent out', [
       'dir',
       'kind',
@@ -143,9 +139,20 @@ export class Router {
     if (stanza.kind === 'message' && !stanza.to) stanza = stanza.readdressed({ to: session.jid.bare })
     const hooks = host.tables.gates.sent[stanza.kind]
     const outcome = hooks.length === 0 ? stanza : pass(hooks, stanza, { host, session })
-    if (outcome instanceof Promise)
-      return outcome.then((settled) => this.#sent(settled, stanza, session, host))
-    return this.#sent(outcome, stanza, session, host)
+    const served =
+      outcome instanceof Promise
+        ? outcome.then((settled) => this.#sent(settled, stanza, session, host))
+        : this.#sent(outcome, stanza, session, host)
+    if (served instanceof Promise) this.#time(served, host)
+    else this.#durations.observe(0)
+    return served
+  }
+
+  /** What is served at once takes less than a millisecond; only what waits is worth a look at the clock. */
+  #time(served: Promise<void>, { clock }: Host): void {
+    const began = clock.now()
+    const ended = () => this.#durations.observe((clock.now() - began) / 1000)
+    served.then(ended, ended)
   }
 
   /** Another server or a component says this, of a domain that it has proved to be its own. */
@@ -164,6 +171,7 @@ export class Router {
 
   #sent(outcome: Outcome, stanza: Stanza, session: Session, host: Host): void | Promise<void> {
     if (outcome === handled) return this.#end('kept')
+    if (outcome === unkept) return this.#end('not_kept')
     if (outcome instanceof StanzaError) return this.#bounce(stanza, outcome)
     if (outcome.kind === 'presence')
       return this.#ends(this.#presence.get(host.domain)!.sent(outcome, session))
@@ -183,7 +191,7 @@ export class Router {
   /** A stanza that is on the road already goes on to where it is addressed; `session` when it is a local one's own. */
   onward(stanza: Stanza, session?: Session): void | Promise<void> {
     const { to } = stanza
-    if (!to) return this.#end('dropped')
+    if (!to) return this.#end('no_address')
     const host = this.#hosts.get(to.domain)
     if (host) return this.#arrive(stanza, to, host, session)
     const taker = this.#neighbours?.serves(to.domain) ? this.#neighbours : this.#elsewhere
@@ -229,7 +237,7 @@ export class Router {
    */
   #toNobody(stanza: Stanza, to: Jid, host: Host, session: Session | undefined): void | Promise<void> {
     if (stanza.kind === 'presence') {
-      if (stanza.type !== 'probe') return this.#end('dropped')
+      if (stanza.type !== 'probe') return this.#end('no_account')
       return this.#ends(this.#presence.get(host.domain)!.arrived(stanza))
     }
     if (stanza.kind === 'iq' && to.isBare) return this.#request(stanza, to, host, session)
@@ -254,6 +262,7 @@ export class Router {
     session: Session | undefined,
   ): void | Promise<void> {
     if (outcome === handled) return this.#end('kept')
+    if (outcome === unkept) return this.#end('not_kept')
     if (outcome instanceof StanzaError) return this.#bounce(before, outcome)
     if (outcome.kind === 'presence') return this.#ends(this.#presence.get(host.domain)!.arrived(outcome))
     if (outcome.kind === 'iq' && to.isBare) return this.#request(outcome, to, host, session)
@@ -262,12 +271,15 @@ export class Router {
 
   #deliver(stanza: Stanza, host: Host): void | Promise<void> {
     const choice = choose(stanza, host.sessions)
-    if (choice === 'drop') return this.#end('dropped')
+    if (choice === 'drop') return this.#end('no_resource')
     if (choice === 'undelivered') return this.#undelivered(stanza, host)
     if (choice instanceof StanzaError) return this.#bounce(stanza, choice)
     let taken = false
     for (const session of choice) if (session.deliver(stanza, choice)) taken = true
-    if (taken) return this.#end('delivered')
+    if (taken) {
+      this.#endings.went(stanza.kind, 'live')
+      return this.#end('delivered')
+    }
     return this.#undelivered(stanza, host)
   }
 
@@ -278,7 +290,11 @@ export class Router {
   }
 
   #neverDelivered(outcome: Outcome, stanza: Stanza): void | Promise<void> {
-    if (outcome === handled) return this.#end('kept')
+    if (outcome === unkept) return this.#end('not_kept')
+    if (outcome === handled) {
+      this.#endings.went(stanza.kind, 'offline')
+      return this.#end('kept')
+    }
     return this.#bounce(
       stanza,
       outcome instanceof StanzaError ? outcome : new StanzaError('service-unavailable'),
@@ -288,7 +304,7 @@ export class Router {
   /** An iq for the domain or for a bare account: the server answers itself (RFC 6121 §8.5.2.1.3). */
   #request(stanza: Stanza, to: Jid, host: Host, session: Session | undefined): void | Promise<void> {
     if (stanza.type !== 'get' && stanza.type !== 'set') {
-      return this.#end(host.answered(stanza) ? 'answered' : 'dropped')
+      return this.#end(host.answered(stanza) ? 'answered' : 'not_asked')
     }
     const query = stanza.children[0]
     if (!query) return this.#bounce(stanza, new StanzaError('bad-request'))
@@ -341,8 +357,10 @@ export class Router {
   #refuse(stanza: Stanza, error: StanzaError, session: Session | undefined): void | Promise<void> {
     if (!session) return this.#bounce(stanza, error)
     const reply = bounced(stanza, error)
-    if (reply) session.deliver(reply)
-    return this.#end(reply ? 'bounced' : 'dropped')
+    if (!reply) return this.#end('unanswerable')
+    session.deliver(reply)
+    this.#endings.went(stanza.kind, 'error')
+    return this.#end('bounced')
   }
 
   #failed(stanza: Stanza, error: unknown): void | Promise<void> {
@@ -352,7 +370,8 @@ export class Router {
 
   #bounce(stanza: Stanza, error: StanzaError): void | Promise<void> {
     const reply = bounced(stanza, error)
-    if (!reply) return this.#end('dropped')
+    if (!reply) return this.#end('unanswerable')
+    this.#endings.went(stanza.kind, 'error')
     this.#end('bounced')
     return this.route(reply)
   }
@@ -363,6 +382,6 @@ export class Router {
   }
 
   #end(ending: Ending): void {
-    this.#endings[ending].add()
+    this.#endings.add(ending)
   }
 }

@@ -100,6 +100,11 @@ export class Roster {
     )
   }
 
+  /** Rosters in memory. */
+  get size(): number {
+    return this.#entries.size
+  }
+
   /** The account's contacts if they are in memory, as they always are while it has a session. */
   cached(account: Jid): Contacts | undefined {
     return this.#entries.get(account.local)?.contacts

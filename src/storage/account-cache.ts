@@ -34,6 +34,11 @@ export class CachedAccounts implements Accounts {
     this.#absent = new Lru(bounds.absent)
   }
 
+  /** Accounts remembered, and names that nobody has. */
+  get sizes(): { readonly known: number; readonly absent: number } {
+    return { known: this.#known.size, absent: this.#absent.size }
+  }
+
   get(domain: string, local: string): Account | undefined | Promise<Account | undefined> {
     const name = `${local}@${domain}`
     const known = this.#known.get(name)

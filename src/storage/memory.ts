@@ -29,6 +29,7 @@ export function memoryStores(options: { offline?: OfflineLimits } = {}): Stores 
     blocks: new MemoryBlocks(),
     outbound: new MemoryOutbound(),
     map: <T>(domain: string, name: string) => maps.map<T>(domain, name),
+    cached: {},
     close: async () => {},
   }
 }
@@ -138,6 +139,12 @@ class MemoryOffline implements OfflineStore {
   constructor(shelves: Map<number, Shelf>, limits: OfflineLimits) {
     this.#shelves = shelves
     this.#limits = limits
+  }
+
+  get queued(): number {
+    let all = 0
+    for (const { offline } of this.#shelves.values()) all += offline.length
+    return all
   }
 
   async append(

@@ -22,6 +22,8 @@ export const arrivalsKept = 24 * 60 * 60 * 1000
 export const offlineLimits: OfflineLimits = { messages: 1000, bytes: 10 * 1024 * 1024 }
 
 export interface OfflineStore {
+  /** Messages of all accounts, for metrics: what other processes and removed accounts change is seen some minutes later. */
+  readonly queued: number
   /**
    * Resolves once the message is durable. Messages of one account keep the order in which they were given.
    * 'full': it was not stored, because the account is at a limit (or gone). 'known': it was not stored, because it is

@@ -1,6 +1,6 @@
 /** Offline messages in PostgreSQL: appended in batches, counted in memory, ordered by ids of the database. */
 import { Batcher } from '../base/batch.js'
-import type { Clock } from '../base/clock.js'
+import type { Clock, Timer } from '../base/clock.js'
 import { Lru } from '../base/lru.js'
 import type { Random } from '../base/random.js'
 import type { Arrival } from '../stanza/arrival.js'
@@ -43,6 +43,8 @@ const remembered = 50_000
 /** Milliseconds after which arrivals of other days are looked for, and how many are removed then: 500 a second. */
 const tidyEvery = 60_000
 const tidyAtOnce = 30_000
+/** Milliseconds between counts of all messages. */
+const recountEvery = 600_000
 /** Milliseconds before "full" is checked against the database again. */
 const recheckAfter = 1000
 
@@ -61,6 +63,8 @@ export class PostgresOffline implements OfflineStore {
   readonly #usages = new Lru<number, Usage>(remembered)
   #nextTag: number
   #tidiedAt: number
+  #queued = 0
+  #recount: Timer | undefined
   #closed = false
 
   constructor(database: Database, { clock, random, limits }: PostgresOfflineOptions) {
@@ -80,6 +84,16 @@ export class PostgresOffline implements OfflineStore {
           ? database.transaction((transaction) => writeAgain(transaction, rows), { repeatable: true })
           : write(database, rows),
     })
+    void this.#countAll()
+  }
+
+  /** Accounts whose figures are remembered. */
+  get remembered(): number {
+    return this.#usages.size
+  }
+
+  get queued(): number {
+    return this.#queued
   }
 
   async append(account: number, stanza: string, at: number, arrival?: Arrival): Promise<Outcome> {
@@ -130,6 +144,7 @@ export class PostgresOffline implements OfflineStore {
   /** Writes what waits; `append` rejects from now on. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#recount?.cancel()
     await this.#batcher.drain()
   }
 
@@ -143,7 +158,8 @@ export class PostgresOffline implements OfflineStore {
     try {
       return (outcome = await added)
     } finally {
-      if (outcome !== 'stored') {
+      if (outcome === 'stored') this.#queued++
+      else {
         usage.messages--
         usage.bytes -= message.bytes
       }
@@ -198,6 +214,7 @@ export class PostgresOffline implements OfflineStore {
         { repeatable: true },
       )
       usage.messages -= gone?.messages ?? 0
+      this.#queued = Math.max(0, this.#queued - (gone?.messages ?? 0))
       usage.bytes -= gone?.bytes ?? 0
     })
   }
@@ -210,6 +227,20 @@ export class PostgresOffline implements OfflineStore {
     const old = `DELETE FROM arrivals WHERE ctid = ANY(ARRAY(
       SELECT ctid FROM arrivals WHERE at < to_timestamp($1::float8 / 1000) ORDER BY at LIMIT ${tidyAtOnce}))`
     this.#database.query('arrivals.tidy', old, [now - arrivalsKept]).catch(() => undefined)
+  }
+
+  /** From time to time, for accounts are removed with their messages, and other processes write too. */
+  async #countAll(): Promise<void> {
+    try {
+      const [row] = await this.#database.query<{ count: number }>(
+        'offline.count-all',
+        'SELECT count(*) AS count FROM offline',
+      )
+      this.#queued = row?.count ?? 0
+    } catch {
+      // The database is away: the figure stays as it was.
+    }
+    if (!this.#closed) this.#recount = this.#clock.after(recountEvery, () => void this.#countAll())
   }
 
   #inTurn(usage: Usage, work: () => Promise<void>): Promise<void> {

@@ -26,13 +26,18 @@ export function openPostgresStores(database: Database, options: PostgresStoresOp
   const { clock = realClock, random = systemRandom, offline: limits = offlineLimits } = options
   const offline = new PostgresOffline(database, { clock, random, limits })
   const outbound = new PostgresOutbound(database, { clock, random })
+  const accounts = new CachedAccounts(new PostgresAccounts(database))
   return {
-    accounts: new CachedAccounts(new PostgresAccounts(database)),
+    accounts,
     rosters: new PostgresRosters(database),
     offline,
     outbound,
     blocks: new PostgresBlocks(database),
     map: <T>(domain: string, name: string) => new PostgresMap<T>(database, domain, name),
+    get cached() {
+      const { known, absent } = accounts.sizes
+      return { accounts: known, absent_accounts: absent, offline_usage: offline.remembered }
+    },
     close: async () => {
       await Promise.all([offline.close(), outbound.close()])
     },

@@ -16,6 +16,8 @@ export interface Stores {
   readonly blocks: BlockStore
   /** Small values of the accounts of `domain`; `name` is the module's. */
   map<T>(domain: string, name: string): MapStore<T>
+  /** Entries of what is remembered in front of the database, by name. */
+  readonly cached: Readonly<Record<string, number>>
   /** Writes what still waits to be written. The stores refuse work afterwards; the database stays open. */
   close(): Promise<void>
 }

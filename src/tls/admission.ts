@@ -30,6 +30,11 @@ export class Admission {
     this.#limits = limits
   }
 
+  /** Addresses remembered. */
+  get size(): number {
+    return this.#visitors.size
+  }
+
   /** Everybody begins anew under new limits; who is there already is no longer counted. */
   set limits(limits: AdmissionLimits) {
     this.#limits = limits

@@ -92,6 +92,22 @@ export function offlineContract(open: () => Stores, domainOf: () => string): voi
     assert.equal(await offline.append(account, '<message/>', at), 'stored')
   })
 
+  test('all that are kept are counted together', async () => {
+    const { offline } = open()
+    const [one, other] = [
+      await created(open(), domainOf(), 'romeo'),
+      await created(open(), domainOf(), 'juliet'),
+    ]
+    const before = offline.queued
+    for (const account of [one, other])
+      for (const stanza of numbered(small.messages)) await offline.append(account, stanza, at)
+    assert.equal(offline.queued, before + 2 * small.messages)
+    const [first] = await offline.read(one, 0, 1)
+    await offline.removeThrough(one, first!.id)
+    await offline.clear(other)
+    assert.equal(offline.queued, before + small.messages - 1)
+  })
+
   test('the limit of bytes counts UTF-8, to the byte', async () => {
     const { offline } = open()
     const account = await created(open(), domainOf(), 'romeo')

@@ -156,6 +156,24 @@ test('a reader of the log that went away keeps nobody from stopping', async () =
   server = await Parley.start({ folder: folder.path })
 })
 
+test('a fault that nobody caught is told and counted, and the server drains and ends with 1', async () => {
+  await server.stop()
+  const faulty = `data:text/javascript,process.on('SIGUSR2',()=>{throw%20new%20Error('unheard-of')})`
+  server = await Parley.start({ folder: folder.path, env: { NODE_OPTIONS: `--import=${faulty}` } })
+  const silent = await stalled()
+  server.signal('SIGUSR2')
+  const line = await server.logs('process.uncaught')
+  assert.match(JSON.stringify(line['error']), /unheard-of/)
+  const metrics = await fetch(`http://127.0.0.1:${server.port('HTTP')}/metrics`)
+  assert.match(await metrics.text(), /^parley_uncaught_total 1$/m)
+  const { code, out } = await server.ended
+  silent.vanish()
+  assert.equal(code, 1)
+  assert.match(out, /server\.stopped/)
+  assert.deepEqual(await leftIn(folder.path), [])
+  server = await Parley.start({ folder: folder.path })
+})
+
 /** A client that never answers the goodbye, so that the drain has somebody to wait for. */
 async function stalled(): Promise<Client> {
   const romeo = await login('romeo@localhost', { direct: true })

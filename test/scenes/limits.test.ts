@@ -1,9 +1,13 @@
 /** The limits of one client: just below passes, just above gets the named error, far above costs nothing. */
 import assert from 'node:assert/strict'
 import type { Actor } from '../support/actor.js'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { metricsIn } from '../metrics.js'
 import { memoryInUse } from '../support/memory.js'
 import { scene, type Stage } from '../support/stage.js'
 
+const top = join(dirname(fileURLToPath(import.meta.url)), '../../..')
 const hits = (stage: Stage, limit: string) => stage.metrics.valueOf('limit_hits_total', limit)
 
 /** A message of exactly so many bytes. */
@@ -225,10 +229,19 @@ scene('metrics: what there is has a name and a figure', async ({ romeo, juliet, 
     'auth_total',
     'auth_ratelimited_total',
     'stanzas_total',
+    'stanza_dropped_total',
+    'stanza_duration_seconds_count',
+    'message_delivery_total',
+    'offline_queued',
+    'registrations_total',
+    'cache_entries',
     'limit_hits_total',
     'c2s_streams',
   ])
     assert.match(text, new RegExp(`^parley_${name}[ {]`, 'm'))
+  const listed = new Set(metricsIn(join(top, 'src')).map(({ name }) => `parley_${name}`))
+  const unlisted = [...text.matchAll(/^# TYPE (\S+)/gm)].filter(([, name = '']) => !listed.has(name))
+  assert.deepEqual(unlisted, [], 'config/metrics.md has them all')
   assert.doesNotMatch(text, /capulet|romeo|juliet/, 'no address is a label')
 })
 

@@ -55,6 +55,34 @@ scene('Limits: each kind of end is counted once', async ({ romeo, juliet, stage 
   // The error that came back to romeo was made here, and delivered as well.
   assert.deepEqual(change, { delivered: 2, kept: 1, answered: 1, bounced: 2, dropped: 2, elsewhere: 0 })
   assert.equal(taken(stage.metrics, 'own') - own, 1)
+  const path = (name: string) => stage.metrics.valueOf('message_delivery_total', name)
+  assert.deepEqual([path('live'), path('offline'), path('error')], [2, 1, 1])
+})
+
+scene('Limits: what is dropped is dropped by a rule, and counted by it', async ({ romeo, juliet, stage }) => {
+  await romeo.online()
+  await juliet.online()
+  await stage.account('nurse', juliet.domain, 'wherefore')
+  await stage.settled()
+  const dropped = (rule: string) => stage.metrics.valueOf('stanza_dropped_total', rule) ?? 0
+  const outcome = () => stage.metrics.valueOf('stanza_outcomes_total', 'dropped') ?? 0
+  const ends = async (stanza: string, rule: string) => {
+    const before = [dropped(rule), outcome()]
+    romeo.sends(stanza)
+    await stage.settled()
+    assert.deepEqual([dropped(rule), outcome()], [before[0]! + 1, before[1]! + 1], stanza)
+  }
+  const typing = `<composing xmlns='http://jabber.org/protocol/chatstates'/>`
+  await ends(`<presence type='probe'/>`, 'no_address')
+  await ends(`<presence to='nobody@${stage.domain}'/>`, 'no_account')
+  await ends(`<message to='${juliet.bare}/gone' type='headline'/>`, 'no_resource')
+  await ends(`<message to='nurse@${stage.domain}' type='chat'>${typing}</message>`, 'not_kept')
+  await ends(`<message to='nobody@${stage.domain}' type='error'/>`, 'unanswerable')
+  await ends(`<iq to='${stage.domain}' type='result' id='x'/>`, 'not_asked')
+  await ends(`<presence to='${stage.domain}'/>`, 'host_presence')
+  romeo.sends(`<presence type='unavailable'/>`)
+  await stage.settled()
+  await ends(`<presence type='unavailable'/>`, 'no_change')
 })
 
 for (let run = 0; run < 12; run++) {

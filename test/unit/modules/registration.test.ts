@@ -78,7 +78,7 @@ for (const fill of [named, submitted])
     assert.equal(reply.childrenOf().length, 0)
     const account = await stage.host.account('juliet')
     assert.deepEqual(account?.keys, { 'SHA-256': keysOf('R0m30') })
-    assert.equal(stage.metrics.valueOf('registrations_total'), 1)
+    assert.equal(stage.metrics.valueOf('registrations_total', 'in-band'), 1)
   })
 
 test('XEP-0077 §3.1: what is refused, and how', async () => {

@@ -47,7 +47,7 @@ export class Stage {
           : Promise.resolve({ 'SHA-256': keysOf(password) }),
     })
     const nothing = () => {}
-    const dropped = () => 'dropped' as const
+    const dropped = () => 'no_change' as const
     this.router.addHost(this.host, {
       sent: dropped,
       arrived: dropped,
