@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The process: arguments, signals, exit codes. Everything else is built in server.ts and spoken to in admin/. */
 import { readFileSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ctl } from './admin/ctl.js'
@@ -43,6 +44,8 @@ try {
     version,
     parley,
     modules: async () => (await import('./modules/index.js')).modules,
+    interfaces: () =>
+      Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address)),
     start,
   })
 } catch (error) {

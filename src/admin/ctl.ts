@@ -18,6 +18,7 @@ import type { AnyCommand, CommandResult } from '../host/command.js'
 import { argumentsOf, parseWords, UsageError } from './arguments.js'
 import type { Parsed } from './arguments.js'
 import { adminCommands } from './commands.js'
+import { dns, dnsArgs, dnsCheck, dnsCheckArgs } from './dns.js'
 import { init } from './init.js'
 import { choosePassword } from './password.js'
 import { printResult, printRows, usageOf } from './print.js'
@@ -36,6 +37,8 @@ export interface CtlEnvironment {
   /** How this command was called: `parley`, `npx parley`. */
   readonly parley: string
   modules(): Promise<readonly ModuleDeclaration[]>
+  /** Addresses of this machine's network interfaces. */
+  interfaces(): readonly string[]
   /** Runs a server until it is told to stop; resolves with the exit code. */
   start(source: ConfigSource): Promise<number>
 }
@@ -133,6 +136,20 @@ const localCommands: readonly LocalCommand[] = [
       at.terminal.out(optionReference(await at.modules()).trimEnd())
       return 0
     },
+  },
+  {
+    name: 'dns',
+    summary: 'Print the DNS records to set',
+    args: dnsArgs,
+    run: async ({ args }, globals, at) =>
+      dns((await load(globals, at)).config, args, globals.flags.has('json'), at),
+  },
+  {
+    name: 'dns check',
+    summary: 'Ask DNS about the domains and say what is wrong; exit code 0 or 1',
+    args: dnsCheckArgs,
+    run: async ({ args }, globals, at) =>
+      dnsCheck((await load(globals, at)).config, args, globals.flags.has('json'), at),
   },
   {
     name: 'version',

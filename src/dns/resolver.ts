@@ -24,8 +24,8 @@ export interface ResolverOptions {
   timeout(): number
   readonly clock: Clock
   readonly random: Random
-  /** Default: /etc/hosts. */
-  readonly hostsFile?: string
+  /** Default: /etc/hosts. False: only DNS counts. */
+  readonly hostsFile?: string | false
   readonly metrics?: Metrics
 }
 
@@ -44,7 +44,7 @@ const grace = 500
 
 export class Resolver implements Lookups {
   readonly #options: ResolverOptions
-  readonly #hosts: HostsFile
+  readonly #hosts: HostsFile | undefined
   readonly #system: SystemServers
   readonly #counts: Counters | undefined
   readonly #memory = new Lru<string, Remembered>(mostRemembered)
@@ -55,7 +55,10 @@ export class Resolver implements Lookups {
 
   constructor(options: ResolverOptions) {
     this.#options = options
-    this.#hosts = new HostsFile(options.hostsFile ?? '/etc/hosts', options.clock)
+    this.#hosts =
+      options.hostsFile === false
+        ? undefined
+        : new HostsFile(options.hostsFile ?? '/etc/hosts', options.clock)
     this.#system = new SystemServers(options.clock)
     this.#counts = options.metrics?.counters('dns_answers_total', 'Answers of DNS servers, by outcome', [
       'outcome',
@@ -107,7 +110,7 @@ export class Resolver implements Lookups {
     const name = host.toLowerCase().replace(/\.$/, '')
     const family = isIP(name)
     if (family !== 0) return [{ address: name, family: family as 4 | 6 }]
-    const found = this.#hosts.find(name)
+    const found = this.#hosts?.find(name)
     if (found) return found
     // RFC 6761 §6.3: never asked of DNS.
     if (name !== 'localhost' && !name.endsWith('.localhost')) return undefined

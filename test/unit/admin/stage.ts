@@ -66,6 +66,7 @@ export function environment(
     version: '1.2.3',
     parley: 'parley',
     modules: () => Promise.resolve([]),
+    interfaces: () => [],
     start: () => Promise.resolve(0),
     ...change,
   }
