@@ -251,6 +251,37 @@ scene(
 ) // prettier-ignore
 
 scene(
+  'limits.sm_queue, limits.sm_queue_size: what is unacknowledged has a bound, and a hundred times as much is not kept',
+  async ({ romeo, juliet, stage }) => {
+    await romeo.online()
+    await juliet.online()
+    juliet.raw(`<enable xmlns='urn:xmpp:sm:3'/>`)
+    await juliet.receives(`<enabled xmlns='urn:xmpp:sm:3'/>`)
+    const one = `<message to='${juliet.full}' type='headline'><body>${'x'.repeat(20_000)}</body></message>`
+    const fits = Math.floor((256 * 1024) / Buffer.byteLength(one))
+    const piece = Buffer.from(one)
+    const used = await cost(async () => {
+      for (let i = 0; i < 20; i++) romeo.floods().write(piece)
+      await romeo.settled()
+      const got = juliet.waiting
+      assert.ok(got >= fits - 1 && got <= fits + 2, `${got} of 20 came, with a request`)
+      assert.equal(hits(stage, 'sm_queue'), 0)
+      for (let i = 20; i < 1_400; i++) romeo.floods().write(piece)
+      await romeo.settled()
+      await juliet.isGone()
+    })
+    assert.equal(hits(stage, 'sm_queue'), 1)
+    assert.equal(stage.server.sessionCount, 1)
+    assert.ok(used < 5 * MB, `${used} bytes`)
+  },
+  {
+    wire: 'pipe',
+    set: ['limits.sm_queue_size=256KiB', 'limits.write_queue=512KiB', 'limits.c2s_rate=off',
+      'limits.c2s_stanza_rate=off'],
+  },
+) // prettier-ignore
+
+scene(
   'limits.write_timeout: a hundred who do not read at all are gone with what waited for them',
   async ({ romeo, juliet, stage }) => {
     await romeo.online()
