@@ -4,7 +4,7 @@ import { mismatch, xml } from './match.js'
 import type { ClientEnd } from './pipe.js'
 import type { Stage } from './stage.js'
 import type { Element } from '../../src/xml/element.js'
-import { Parser } from '../../src/xml/parser.js'
+import { Parser, type StreamHeader } from '../../src/xml/parser.js'
 
 const LIMITS = { bytes: 10_000_000, depth: 1000, elements: 100_000, attributes: 1000, namespaces: 1000 }
 const STREAMS = 'http://etherx.jabber.org/streams'
@@ -30,6 +30,7 @@ export class Actor {
   heard = ''
   #pipe: ClientEnd | undefined
   #parser = new Parser(LIMITS)
+  #header: StreamHeader | undefined
   #inbox: Element[] = []
   #replies = new Map<string, (reply: Element) => void>()
   #waiters: (() => void)[] = []
@@ -81,11 +82,33 @@ export class Actor {
   }
 
   startsStream(attributes = this.greeting()): void {
+    this.restarts()
+    this.header(attributes)
+  }
+
+  /** What comes from here on is another stream. */
+  restarts(): void {
     this.#parser = new Parser(LIMITS)
     this.heard = ''
+  }
+
+  /** Says a stream header. */
+  protected header(attributes: string): void {
     this.raw(
-      `<?xml version='1.0'?><stream:stream xmlns='${this.content}' xmlns:stream='http://etherx.jabber.org/streams' ${attributes}>`,
+      `<?xml version='1.0'?><stream:stream xmlns='${this.content}' xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' ${attributes}>`,
     )
+  }
+
+  /** The other side's next header. */
+  async hearsHeader(): Promise<StreamHeader> {
+    const end = Date.now() + PATIENCE
+    while (!this.#header) {
+      if (this.closed || Date.now() > end) this.#fail(`${this.name} heard no header`, 'a header', '(nothing)')
+      await this.#somethingHappens(end - Date.now())
+    }
+    const header = this.#header
+    this.#header = undefined
+    return header
   }
 
   /** Logs in and binds; no presence, no roster. */
@@ -301,6 +324,7 @@ export class Actor {
     this.heard += chunk.toString()
     this.#parser.push(chunk)
     for (let parsed = this.#parser.next(); parsed; parsed = this.#parser.next()) {
+      if (parsed.what === 'header') this.#header = parsed.header
       if (parsed.what !== 'element') continue
       const element = parsed.element.toElement()
       this.stage.note(`${this.name} < ${element.toString()}`)

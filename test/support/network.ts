@@ -14,12 +14,25 @@ export class Network {
   readonly mute = new Set<string>()
   /** Connections so far, `from > to`. */
   readonly calls: string[] = []
-  readonly #servers = new Map<string, (transport: Transport) => void>()
+  /** Each gets the end of a connection to it, and the domains that the caller's certificate is for. */
+  readonly #servers = new Map<string, (end: ClientEnd, shown: readonly string[]) => void>()
   /** For which domains the peer's certificate is. */
   readonly #shown = new WeakMap<Transport, readonly string[]>()
 
+  /** A server that takes transports. */
   add(domain: string, accept: (transport: Transport) => void): void {
-    this.#servers.set(domain, accept)
+    this.#servers.set(domain, (end, shown) => {
+      const transport = new PipeTransport({ trusted: false, starttls: true, remote: '192.0.2.1' })
+      join(end, transport.client)
+      this.#shown.set(transport, shown)
+      accept(transport)
+    })
+  }
+
+  /** A server of the scene: it gets the other end itself. */
+  addRaw(domain: string, certificate: readonly string[], take: (end: ClientEnd) => void): void {
+    if (certificate.includes(domain)) this.certificates.add(domain)
+    this.#servers.set(domain, take)
   }
 
   peers(): Peers {
@@ -34,10 +47,9 @@ export class Network {
 
   /** A connection to the server of a domain, from somebody with a certificate for these domains. */
   dial(domain: string, certificate: readonly string[]): ClientEnd {
-    const transport = new PipeTransport({ trusted: false, starttls: true, remote: '192.0.2.1' })
-    this.#shown.set(transport, certificate)
-    this.#servers.get(domain)!(transport)
-    return transport.client
+    const [near, far] = endsOfAWire()
+    this.#servers.get(domain)!(far, certificate)
+    return near
   }
 
   readonly #reach: Reach = async (local, remote, { told, signal }) => {
@@ -50,24 +62,46 @@ export class Network {
     const near = new PipeTransport({ trusted: false, starttls: true, remote: '192.0.2.2' })
     signal.addEventListener('abort', () => near.destroy())
     if (this.mute.has(remote)) return { transport: near }
-    const far = new PipeTransport({ trusted: false, starttls: true, remote: '192.0.2.1' })
-    connected(near, far)
     const shows = (domain: string) => (this.certificates.has(domain) ? [domain] : [])
     this.#shown.set(near, shows(remote))
-    this.#shown.set(far, shows(local))
-    accept(far)
+    accept(near.client, shows(local))
     told('tcp', 'connected')
     return { transport: near }
   }
 }
 
-/** What one end writes, the other one reads. */
-function connected(one: PipeTransport, other: PipeTransport): void {
+/** What comes out of one end goes into the other. */
+function join(one: ClientEnd, other: ClientEnd): void {
   for (const [from, to] of [
     [one, other],
     [other, one],
   ] as const) {
-    from.client.onData = (chunk) => to.client.write(chunk)
-    from.client.onClose = () => to.client.cut()
+    from.onData = (chunk) => to.write(chunk)
+    // What was written before the end comes before it.
+    from.onClose = () => setImmediate(() => to.cut())
   }
+}
+
+/** What is written at one end is read at the other. */
+function endsOfAWire(): [ClientEnd, ClientEnd] {
+  let isCut = false
+  const cut = () => {
+    if (isCut) return
+    isCut = true
+    queueMicrotask(() => {
+      near.onClose()
+      far.onClose()
+    })
+  }
+  const endOf = (other: () => ClientEnd): ClientEnd => ({
+    write: (text) => queueMicrotask(() => other().onData(Buffer.from(text))),
+    cut,
+    stopReading() {},
+    readOn() {},
+    onData() {},
+    onClose() {},
+  })
+  const near: ClientEnd = endOf(() => far)
+  const far: ClientEnd = endOf(() => near)
+  return [near, far]
 }

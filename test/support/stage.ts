@@ -180,6 +180,16 @@ export class Stage {
     }
   }
 
+  /** Time goes by, second after second, and what was due has happened. */
+  async passes(ms: number): Promise<void> {
+    await this.settled()
+    for (let left = ms; left > 0; left -= 1000) {
+      this.clock.advance(Math.min(left, 1000))
+      for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve))
+    }
+    await this.settled()
+  }
+
   note(line: string): void {
     this.#lines.push(line)
   }
