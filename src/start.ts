@@ -109,6 +109,7 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
   closings.push(() => certificates.close())
   const federation = await federate(settings, { certificates, metrics })
   closings.push(() => federation.tls.close())
+  closings.push(() => federation.resolver.close())
   const server = await Server.create({
     config,
     clock,
@@ -158,6 +159,7 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
       await server.reload(next)
       doors.review(next)
       federation.config = next
+      federation.resolver.clear()
       federation.tls.highWater = highWater(next.limits)
       admission.limits = admissionLimits(next)
       Object.assign(offline, offlineLimits(next))
@@ -275,7 +277,7 @@ async function federate(
   })
   const trust = await TrustStore.open(config.s2s.caFile)
   const peers: Peers = { reach, certify: certifyBy(trust, clock) }
-  const federation = { config, tls, trust, peers }
+  const federation = { config, tls, trust, resolver, peers }
   return federation
 }
 

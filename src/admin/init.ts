@@ -97,15 +97,17 @@ function nextSteps(facts: {
   const local = domain === 'localhost' || domain.endsWith('.localhost')
   const steps = [`Wrote ${file}. Next:`, '']
   if (!local) {
-    steps.push('  DNS records')
-    if (host === domain) steps.push(`    A or AAAA  ${domain}  the address of this machine`)
-    else
+    const target = host === domain ? '' : ` --target ${host}`
+    steps.push(
+      `  DNS records (all of them: ${parley} dns${target}${option}; then: ${parley} dns check${target}${option})`,
+    )
+    steps.push(`    A or AAAA  ${host}  the address of this machine`)
+    if (host !== domain)
       steps.push(
-        `    A or AAAA  ${host}  the address of this machine`,
-        `    SRV        _xmpp-client._tcp.${domain}   5 5 5222 ${host}`,
-        `    SRV        _xmpps-client._tcp.${domain}  5 5 5223 ${host}`,
+        `    SRV        _xmpp-client._tcp.${domain}  5 5 5222 ${host}`,
+        `    SRV        _xmpp-server._tcp.${domain}  5 5 5269 ${host}`,
       )
-    steps.push('  Open TCP 5222 and 5223')
+    steps.push('  Open TCP 5222, 5223, 5269 and 5270')
     if (!ownCertificate)
       steps.push(`  A certificate for ${domain}: set tls.certificate and tls.key; until then apps will warn`)
   }
