@@ -100,6 +100,7 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
   )
   generation.set(1)
   await makeFolder(resolve(config.dataDir))
+  await complainIfOpen(resolve(config.dataDir), log)
   const offline = offlineLimits(config)
   const { database, stores } = await openStorage(settings, { metrics, offline }, closings)
   const certificates = await Certificates.open(
@@ -195,6 +196,17 @@ async function makeFolder(path: string): Promise<void> {
   })
 }
 
+/** Whoever may write there may put files in place of ours. */
+async function complainIfOpen(folder: string, log: Log): Promise<void> {
+  const { mode } = await stat(folder)
+  if ((mode & 0o002) === 0) return
+  log.warn(
+    'data-dir.open',
+    { folder },
+    `everyone on this machine can write in ${folder}: chmod o-w ${folder}`,
+  )
+}
+
 async function openStorage(
   { config, log, clock, signal }: StartSettings,
   { metrics, offline }: { metrics: Metrics; offline: OfflineLimits },
@@ -244,11 +256,7 @@ function poolFigures({ figures: { open, idle, waiting } }: Database): [string[],
 /** Of the database, so that all servers on it show the same salts for accounts that do not exist. */
 async function secretOf(stores: Stores, random: Random): Promise<Buffer> {
   const kept = stores.map<string>('', 'server')
-  const known = await kept.get(' sasl-secret')
-  if (known !== undefined) return Buffer.from(known, 'base64')
-  const made = random.bytes(32)
-  await kept.set(' sasl-secret', made.toString('base64'))
-  return made
+  return Buffer.from(await kept.keep(' sasl-secret', random.bytes(32).toString('base64')), 'base64')
 }
 
 /** The way to other servers; `config` is replaced by a reload. */

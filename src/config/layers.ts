@@ -2,7 +2,7 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { parse, TomlError } from 'smol-toml'
 import { nearest } from '../base/nearest.js'
-import { isSecret, isTable, written } from '../base/schema.js'
+import { isSecret, isTable, Misfit, written } from '../base/schema.js'
 import type { Node, Option, Path, Schema, Table } from '../base/schema.js'
 import type { FileAccess } from './files.js'
 import { pathOf, positionsOf } from './positions.js'
@@ -138,8 +138,19 @@ export class Layers {
       }
       const found = this.#find(path)
       if (found) {
+        const value = setting.slice(equals + 1)
+        if (found.secret && hides(found.secret, value)) {
+          const file = `${nameOf(found.path)}_file`
+          this.problems.push({
+            where,
+            message: 'is a secret: on the command line everyone on this machine can read it',
+            hint: `write it into a file and give  --set ${file}=FILE`,
+            order,
+          })
+          continue
+        }
         const origin: Origin = { layer: 'command line', key: where, value: where, named: true, folder, order }
-        this.#put(found.path, found.fromText(setting.slice(equals + 1)), origin)
+        this.#put(found.path, found.fromText(value), origin)
         continue
       }
       const close = nearest(
@@ -203,7 +214,7 @@ export class Layers {
   }
 
   /** The option a path of loosely written keys means: case and `-` or `.` for `_` do not matter. */
-  #find(keys: readonly string[]): { path: string[]; fromText(text: string): unknown } | undefined {
+  #find(keys: readonly string[]): Found | undefined {
     const path: string[] = []
     let node: Node<unknown> = this.schema
     for (const [index, key] of keys.entries()) {
@@ -226,7 +237,11 @@ export class Layers {
     }
     if (node.shape !== 'option') return undefined
     const option = node as Option<unknown>
-    return { path, fromText: (text) => option.fromText(text) }
+    return {
+      path,
+      fromText: (text) => option.fromText(text),
+      ...(isSecret(option) ? { secret: option } : {}),
+    }
   }
 
   /** A name of the admin's choice: one already written in a file if it is meant, else as it stands. */
@@ -242,6 +257,25 @@ export class Layers {
       return isSecret(of) ? [name, `${name}_FILE`] : [name]
     })
   }
+}
+
+/** What loosely written keys mean. */
+interface Found {
+  readonly path: string[]
+  /** The option, when it is one that holds a secret, not the file of one. */
+  readonly secret?: Option<unknown>
+  fromText(text: string): unknown
+}
+
+/** Whether there is something in a right value that must not be seen: a URL without a password is none. */
+function hides(option: Option<unknown>, value: string): boolean {
+  try {
+    option.parse(option.fromText(value))
+  } catch (error) {
+    if (error instanceof Misfit) return false
+    throw error
+  }
+  return option.show(value) !== JSON.stringify(value)
 }
 
 /** Every option with a fixed path, in order; tables of the admin's naming are left out. */

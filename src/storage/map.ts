@@ -7,6 +7,8 @@
 export interface MapStore<T> {
   get(key: string): Promise<T | undefined>
   set(key: string, value: T): Promise<void>
+  /** Sets `value` where there is none; gives the one that is there then, whoever else tries at the same time. */
+  keep(key: string, value: T): Promise<T>
   /** All of them or none, in one go. */
   setMany(values: ReadonlyMap<string, T>): Promise<void>
   delete(key: string): Promise<void>

@@ -254,6 +254,11 @@ class MemoryMaps {
         return text === undefined ? undefined : (JSON.parse(text) as T)
       },
       set: async (key, value) => set(key, value),
+      keep: async (key, value) => {
+        const { owner, slot } = place(key)
+        if (!this.#values.get(owner)?.has(slot)) set(key, value)
+        return JSON.parse(this.#values.get(owner)!.get(slot)!) as T
+      },
       setMany: async (values) => {
         for (const [key, value] of values) set(key, value)
       },

@@ -35,6 +35,18 @@ export class PostgresMap<T> implements MapStore<T> {
     )
   }
 
+  async keep(key: string, value: T): Promise<T> {
+    await this.#database.query(
+      'values.keep',
+      `INSERT INTO small_values (domain, local, module, key, value) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (domain, local, module, key) DO NOTHING`,
+      [...this.#place(key), JSON.stringify(value)],
+      { repeatable: true },
+    )
+    // Undefined when it was deleted in between: then ours is as good as any.
+    return (await this.get(key)) ?? value
+  }
+
   async setMany(values: ReadonlyMap<string, T>): Promise<void> {
     if (values.size === 0) return
     const keys = [...values.keys()].map(splitKey)

@@ -71,6 +71,16 @@ export function mapsContract(open: () => Stores, domainOf: () => string): void {
     assert.equal(await open().map(domain, 'other').get('romeo'), undefined)
   })
 
+  test('of several that keep a value where there is none, all get the same', async () => {
+    const domain = domainOf()
+    const kept = await Promise.all(
+      [1, 2, 3, 4, 5].map((value) => open().map<number>(domain, 'notes').keep(' secret', value)),
+    )
+    const there = await open().map<number>(domain, 'notes').get(' secret')
+    assert.deepEqual(kept, Array(5).fill(there))
+    assert.equal(await open().map<number>(domain, 'notes').keep(' secret', 9), there)
+  })
+
   test('a deleted value is gone, and deleting it again is no error', async () => {
     const notes = open().map<string>(domainOf(), 'notes')
     await notes.set('romeo', 'one')

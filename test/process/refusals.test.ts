@@ -1,6 +1,6 @@
 /** Starts that cannot be: one clear message with what to do, the right exit code, and nothing left running. */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { cp, rm } from 'node:fs/promises'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { createServer } from 'node:net'
@@ -85,7 +85,7 @@ describe('refused:', { concurrency: 3 }, () => {
   test('certificates: a missing one, a broken one, a key of another, one for other names', async () => {
     const database = await createDatabase('certificates')
     const place = home()
-    const { pem } = running.certificate()
+    const pem = readFileSync(join(running.data, 'tls/localhost.pem'))
     const [good, broken] = [join(place, 'good.pem'), join(place, 'broken.pem')]
     writeFileSync(good, pem)
     writeFileSync(broken, 'MIIC')
@@ -196,7 +196,9 @@ describe('refused:', { concurrency: 3 }, () => {
   test('a wrong password, a database that is not there', async () => {
     const picky = await listening(createServer(refusePassword))
     const { port } = picky.address() as AddressInfo
-    const message = await refusal({ set: [`database.url=postgres://ana:secret@127.0.0.1:${port}/x`] })
+    const message = await refusal({
+      env: { DATABASE_URL: `postgres://ana:secret@127.0.0.1:${port}/x` },
+    })
     assert.equal(
       message,
       `parley: cannot use the database ana@127.0.0.1:${port}/x: password authentication failed for user "ana"

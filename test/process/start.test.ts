@@ -1,7 +1,7 @@
 /** One command: a first start without a configuration, accounts by the command line, clients that verify the certificate, an orderly end, a second start. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
-import { statSync } from 'node:fs'
+import { chmodSync, statSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { systemRandom } from '../../src/base/random.js'
 import { makeSelfSigned } from '../../src/tls/self-signed.js'
@@ -154,6 +154,16 @@ test('a reader of the log that went away keeps nobody from stopping', async () =
   const { code, signal } = await server.stop()
   assert.deepEqual([code, signal, await leftIn(folder.path)], [0, null, []])
   server = await Parley.start({ folder: folder.path })
+})
+
+test('a data directory that everybody may write in is complained about', async () => {
+  await server.stop()
+  assert.doesNotMatch(server.out, /data-dir\.open/)
+  chmodSync(server.data, 0o707)
+  server = await Parley.start({ folder: folder.path })
+  const line = await server.logs('data-dir.open')
+  assert.equal(line['msg'], `everyone on this machine can write in ${server.data}: chmod o-w ${server.data}`)
+  chmodSync(server.data, 0o700)
 })
 
 test('a fault that nobody caught is told and counted, and the server drains and ends with 1', async () => {

@@ -1,7 +1,7 @@
 /** External components: who is let in, what they may say, and what becomes of stanzas for those that are away. */
 import assert from 'node:assert/strict'
 import { Component, known } from '../support/component.js'
-import { scene, type Stage, type StageOptions } from '../support/stage.js'
+import { scene, secretFiles, type Stage, type StageOptions } from '../support/stage.js'
 import { loadConfig } from '../../src/config/load.js'
 import { modules } from '../../src/modules/index.js'
 
@@ -325,6 +325,7 @@ async function reloaded(stage: Stage, ...set: string[]): Promise<void> {
   const { config } = loadConfig({
     modules,
     env: {},
+    files: secretFiles,
     set: [`domain=${stage.domain}`, 'domains=["montague.example"]', ...set],
   })
   await stage.server.reload(config)

@@ -2,13 +2,13 @@
 import { createHash } from 'node:crypto'
 import { Actor } from './actor.js'
 import { PipeTransport, type PipeOptions } from './pipe.js'
-import type { Stage } from './stage.js'
+import { SECRETS, type Stage } from './stage.js'
 
 const SECRET = 'the play is the thing'
 
 /** The setting that makes the server know the component. */
 export function known(domain: string, secret = SECRET): string {
-  return `component."${domain}".secret=${secret}`
+  return `component."${domain}".secret_file=${SECRETS}${secret}`
 }
 
 export class Component extends Actor {

@@ -1,5 +1,6 @@
 /** The stage: a whole server in memory with its clock wound by hand, and the actors of a scene. */
 import { randomInt } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { Actor } from './actor.js'
 import { Dice } from './dice.js'
@@ -10,6 +11,7 @@ import { HandClock } from '../../src/base/clock.js'
 import { createLog, type Level } from '../../src/base/log.js'
 import { Metrics } from '../../src/base/metrics.js'
 import { systemRandom } from '../../src/base/random.js'
+import { fileAccess, type FileAccess } from '../../src/config/files.js'
 import { loadConfig } from '../../src/config/load.js'
 import type { Chosen } from '../../src/host/modules.js'
 import { modules } from '../../src/modules/index.js'
@@ -17,6 +19,14 @@ import { Passwords } from '../../src/sasl/password.js'
 import { Server } from '../../src/server.js'
 import type { OfflineLimits } from '../../src/storage/offline.js'
 import type { Stores } from '../../src/storage/stores.js'
+
+/** A file in this folder holds its own name: the place for secrets of a scene. */
+export const SECRETS = '/secrets/'
+
+export const secretFiles: FileAccess = {
+  ...fileAccess('/', undefined),
+  read: (file) => (file.startsWith(SECRETS) ? file.slice(SECRETS.length) : readFileSync(file, 'utf8')),
+}
 
 export const DOMAIN = 'capulet.example'
 export const OTHER_DOMAIN = 'montague.example'
@@ -110,6 +120,7 @@ export class Stage {
     const { config } = loadConfig({
       modules,
       env: {},
+      files: secretFiles,
       set: [
         `domain=${beside.domain}`,
         ...(beside.domain === DOMAIN ? [`domains=["${OTHER_DOMAIN}"]`] : []),

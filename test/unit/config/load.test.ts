@@ -319,6 +319,27 @@ env PARLEY_LOG__LEVLE  no such setting
   )
 })
 
+test('a secret on the command line is refused; a URL without one, and the file of one, are not', () => {
+  const set = ['database.password=pencil', 'database.url=postgres://parley:pencil@db/parley']
+  const text = report(undefined, { set: [...set, 'component."irc.example.org".secret=pencil'] })
+  assert.equal(
+    text,
+    `--set database.password  is a secret: on the command line everyone on this machine can read it
+   write it into a file and give  --set database.password_file=FILE
+--set database.url  is a secret: on the command line everyone on this machine can read it
+   write it into a file and give  --set database.url_file=FILE
+--set component."irc.example.org".secret  is a secret: on the command line everyone on this machine can read it
+   write it into a file and give  --set component."irc.example.org".secret_file=FILE
+3 errors: not started, nothing changed`,
+  )
+  const files = inMemory({ '/run/secrets/db': 'pencil\n' })
+  const { config } = load(undefined, {
+    files,
+    set: ['database.url=postgres://parley@db/parley', 'database.password_file=/run/secrets/db'],
+  })
+  assert.equal(config.database.password, 'pencil')
+})
+
 test('a secret from a file: read without its line break, masked when shown', () => {
   const files = inMemory({ '/run/secrets/db': 'pencil\n' })
   const { config, settings } = load(undefined, {
