@@ -27,8 +27,10 @@ import type { StreamError } from './stream/errors.js'
 import type { StreamLimits } from './stream/stream.js'
 import type { Transport } from './stream/transport.js'
 import { Jid } from './stanza/jid.js'
-import type { Stanza } from './stanza/stanza.js'
+import { Stanza } from './stanza/stanza.js'
 import type { Stores } from './storage/stores.js'
+import { el } from './xml/element.js'
+import { NS } from './xml/namespaces.js'
 
 export interface ServerParts {
   readonly config: ServerConfig
@@ -199,6 +201,19 @@ export class Server {
   /** The links to other servers. */
   get federation(): Federation | undefined {
     return this.#s2s
+  }
+
+  /**
+   * Asks the server of another domain in the name of one of ours, over the streams that stanzas take. Gives the condition
+   * of an error, `answered` for all else. Rejects with StanzaError `remote-server-timeout` when nothing comes back.
+   */
+  async ping(local: string, remote: string, ms: number): Promise<string> {
+    const host = this.hosts.get(local)!
+    const envelope = { kind: 'iq', type: 'get', id: host.random.id(), from: host.address } as const
+    const answer = await host.ask(Stanza.of({ ...envelope, to: Jid.of('', remote) }, el('ping', NS.ping)), ms)
+    if (answer.type !== 'error') return 'answered'
+    const condition = answer.child('error')?.childrenOf(undefined, NS.stanzaErrors)[0]?.local
+    return condition ?? 'an error without a condition'
   }
 
   /** Takes over what can change while running; the caller has refused what cannot. */

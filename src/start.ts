@@ -131,7 +131,8 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
   const doors = new Doors(settings, { server, certificates, admission, metrics })
   closings.push(() => doors.close())
   await doors.open(config)
-  await serveAdmin(settings, { server, stores, readiness }, closings)
+  const isOverridden = (remote: string) => federation.config.s2s.domain.get(remote)?.address !== undefined
+  await serveAdmin(settings, { server, stores, readiness, isOverridden }, closings)
   const accounts = await stores.accounts.count(config.domains[0] ?? '')
 
   return {
@@ -410,10 +411,16 @@ function admissionLimits({ limits }: ServerConfig) {
 
 async function serveAdmin(
   settings: StartSettings,
-  { server, stores, readiness }: { server: Server; stores: Stores; readiness: () => Readiness },
+  parts: {
+    server: Server
+    stores: Stores
+    readiness: () => Readiness
+    isOverridden: (remote: string) => boolean
+  },
   closings: Closing[],
 ): Promise<void> {
   const { config, clock, log, version } = settings
+  const { server, stores, readiness, isOverridden } = parts
   const services: AdminServices = {
     version,
     clock,
@@ -426,6 +433,10 @@ async function serveAdmin(
     },
     keeper: (domain) => server.hosts.get(domain)!,
     moduleCommands: (domain) => server.hosts.get(domain)!.tables.commands,
+    blocks: server.blocks,
+    federation: server.federation!,
+    isOverridden,
+    ping: (local, remote, ms) => server.ping(local, remote, ms),
     reload: () => settings.reload(),
     readiness,
   }

@@ -66,9 +66,9 @@ function problem(kind: 'problem' | 'usage' | 'confirm', message: string, hint?: 
 }
 
 /** Texts as the values they stand for. */
-function fromText(raw: Readonly<Record<string, unknown>>, { args }: AnyCommand): Record<string, unknown> {
+function fromText(raw: Readonly<Record<string, unknown>>, command: AnyCommand): Record<string, unknown> {
   const values: Record<string, unknown> = { ...raw }
-  for (const { key, option } of argumentsOf(args)) {
+  for (const { key, option } of argumentsOf(command)) {
     const value = values[key]
     if (typeof value === 'string' && option.kind !== 'secret') values[key] = option.fromText(value)
   }
@@ -76,7 +76,7 @@ function fromText(raw: Readonly<Record<string, unknown>>, { args }: AnyCommand):
 }
 
 /** What was asked, without the secrets. */
-function openArgs({ args }: AnyCommand, raw: object): Record<string, unknown> {
-  const secrets = argumentsOf(args).flatMap(({ key, option }) => (option.kind === 'secret' ? [key] : []))
+function openArgs(command: AnyCommand, raw: object): Record<string, unknown> {
+  const secrets = argumentsOf(command).flatMap(({ key, option }) => (option.kind === 'secret' ? [key] : []))
   return Object.fromEntries(Object.entries(raw).filter(([key]) => !secrets.includes(key)))
 }

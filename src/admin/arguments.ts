@@ -2,6 +2,7 @@
 import { nearest } from '../base/nearest.js'
 import { required, written } from '../base/schema.js'
 import type { Node, Option, Schema } from '../base/schema.js'
+import type { AnyCommand } from '../host/command.js'
 
 /** The command line cannot be understood: exit code 2. */
 export class UsageError extends Error {
@@ -28,10 +29,14 @@ export interface Around {
   readonly values: readonly string[]
 }
 
-/** Reads `words`: required options of `schema` by position, all others as `--name value` or `--name=value`. Throws `UsageError`. */
-export function parseWords(words: readonly string[], schema: Schema<unknown>, around: Around): Parsed {
-  const own = new Map(argumentsOf(schema).map((argument) => [argument.flag, argument]))
-  const places = [...own.values()].filter(({ positional }) => positional)
+/** What is typed behind the name of a command. */
+export type Typed = Pick<AnyCommand, 'args' | 'places'>
+
+/** Reads `words`: required options and `places` by position, all others as `--name value` or `--name=value`. Throws `UsageError`. */
+export function parseWords(words: readonly string[], command: Typed, around: Around): Parsed {
+  const own = new Map(argumentsOf(command).map((argument) => [argument.flag, argument]))
+  const positional = [...own.values()].filter((argument) => argument.positional)
+  const places = [...positional].sort((a, b) => Number(b.required) - Number(a.required))
   const args: Record<string, unknown> = {}
   const flags = new Set<string>()
   const values = new Map<string, string[]>()
@@ -64,7 +69,7 @@ export function parseWords(words: readonly string[], schema: Schema<unknown>, ar
     else if (around.values.includes(name)) values.set(name, [...(values.get(name) ?? []), take()])
     else throw unknownFlag(name, [...own.keys(), ...around.flags, ...around.values])
   }
-  const [missing] = places
+  const missing = places.find((place) => place.required)
   if (missing) throw new UsageError(`${missing.placeholder} is missing: ${missing.option.doc}`)
   return { args, flags, values }
 }
@@ -73,20 +78,23 @@ export interface Argument {
   readonly key: string
   /** Without the hyphens. */
   readonly flag: string
+  readonly required: boolean
+  /** May stand without its name. */
   readonly positional: boolean
   /** `ACCOUNT` */
   readonly placeholder: string
   readonly option: Option<unknown>
 }
 
-/** The arguments a schema stands for, in order. */
-export function argumentsOf(schema: Schema<unknown>): Argument[] {
-  return Object.entries(schema.fields)
+/** The arguments of a command, in order. */
+export function argumentsOf({ args, places = [] }: Typed): Argument[] {
+  return Object.entries((args as Schema<unknown>).fields)
     .filter((field): field is [string, Option<unknown>] => isOption(field[1]))
     .map(([name, option]) => ({
       key: written(name),
       flag: written(name).replaceAll('_', '-'),
-      positional: option.fallback === required,
+      required: option.fallback === required,
+      positional: option.fallback === required || places.includes(written(name)),
       placeholder: written(name).toUpperCase(),
       option,
     }))

@@ -1,14 +1,19 @@
 /** The commands of the server itself: accounts, sessions, reload and health. */
 import type { Clock } from '../base/clock.js'
 import { flag, number, options, required, secret, text } from '../base/schema.js'
+import type { BlockList } from '../s2s/blocks.js'
+import type { Federation } from '../s2s/facts.js'
 import { printReload } from '../config/settings.js'
 import type { ReloadReport } from '../config/settings.js'
-import { CommandError } from '../host/command.js'
-import type { AnyCommand, Command, CommandResult } from '../host/command.js'
+import { CommandError, declare } from '../host/command.js'
+import type { AnyCommand, CommandResult } from '../host/command.js'
 import type { Host } from '../host/host.js'
 import { StanzaError } from '../stanza/errors.js'
 import { Jid } from '../stanza/jid.js'
 import type { Account, Accounts } from '../storage/accounts.js'
+import { blockCommands } from './blocks.js'
+import { federationCommands } from './federation.js'
+import { counted, span, time } from './print.js'
 
 /** What the commands need of a running server. */
 export interface AdminServices {
@@ -29,6 +34,15 @@ export interface AdminServices {
     /** Ends the session of a full address, or all of a bare one, and tells how many. */
     end(jid: Jid, reason: string): number
   }
+  readonly blocks: Pick<BlockList, 'all' | 'add' | 'remove' | 'of' | 'refusal'>
+  readonly federation: Federation
+  /** Whether the configuration says where the server of a domain is. */
+  isOverridden(remote: string): boolean
+  /**
+   * Sends a request over the streams that stanzas take, and waits for its answer, which comes over a stream of theirs.
+   * Gives the condition of an error, `answered` for all else. Rejects with StanzaError `remote-server-timeout`.
+   */
+  ping(local: string, remote: string, ms: number): Promise<string>
   /** Reads the whole configuration again. Rejects with `ConfigError`, having changed nothing. */
   reload(): Promise<ReloadReport>
   readiness(): Promise<Readiness> | Readiness
@@ -59,7 +73,13 @@ export interface Readiness {
 
 /** All of them, for a server asked for only when one runs. */
 export function adminCommands(server: () => AdminServices): readonly AnyCommand[] {
-  return [...userCommands(server), ...sessionCommands(server), ...serverCommands(server)]
+  return [
+    ...userCommands(server),
+    ...sessionCommands(server),
+    ...federationCommands(server),
+    ...blockCommands(server),
+    ...serverCommands(server),
+  ]
 }
 
 const account = text(required, 'NAME, or NAME@DOMAIN when there are several domains', { max: 3071 })
@@ -273,11 +293,6 @@ function serverCommands(server: () => AdminServices): AnyCommand[] {
   ]
 }
 
-/** Ties the types of a command's arguments and its `run` together. */
-function declare<A>(command: Command<A>): Command<A> {
-  return command
-}
-
 async function listUsers(
   server: AdminServices,
   domain: string | undefined,
@@ -369,20 +384,4 @@ async function withPassword<T>(
     if (!(error instanceof StanzaError)) throw error
     throw new CommandError(error.text ?? 'the server is busy with other passwords: try again in a moment')
   }
-}
-
-const time = (at: number) => new Date(at).toISOString().replace(/\.\d+Z$/, 'Z')
-const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`
-
-/** `3 d 4 h`, `12 min`, `5 s` */
-function span(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1000))
-  const [days, hours, minutes] = [
-    Math.floor(seconds / 86_400),
-    Math.floor(seconds / 3600) % 24,
-    Math.floor(seconds / 60) % 60,
-  ]
-  if (days > 0) return `${days} d ${hours} h`
-  if (hours > 0) return `${hours} h ${minutes} min`
-  return minutes > 0 ? `${minutes} min` : `${seconds} s`
 }

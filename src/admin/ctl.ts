@@ -206,7 +206,7 @@ async function run(
     at.terminal.out(helpOf((await findCommand(words, globals, at)).command, at))
     return 0
   }
-  return command.run(parseWords(words, command.args, { flags: [], values: [] }), globals, at)
+  return command.run(parseWords(words, command, { flags: [], values: [] }), globals, at)
 }
 
 const isLocal = (command: LocalCommand | AnyCommand): command is LocalCommand =>
@@ -219,7 +219,7 @@ async function runInServer(
   at: CtlEnvironment,
 ): Promise<ExitCode> {
   const takesPassword = Object.hasOwn(command.args.fields, 'password')
-  const parsed = parseWords(words, command.args, takesPassword ? passwordWords : { flags: [], values: [] })
+  const parsed = parseWords(words, command, takesPassword ? passwordWords : { flags: [], values: [] })
   let args = parsed.args
   let checked: unknown
   try {
@@ -237,7 +237,7 @@ async function runInServer(
     generated = choice.generated ? choice.password : undefined
     args = { ...args, password: choice.password }
   }
-  const patience = { clock: at.clock, ms: command.reads ? 10_000 : 60_000 }
+  const patience = { clock: at.clock, ms: command.slow ? 180_000 : command.reads ? 10_000 : 60_000 }
   const request = { command: command.name, args }
   let answer = await askServer(path, { ...request, confirmed: loss !== undefined }, patience)
   if (!answer.ok && answer.kind === 'confirm') {
@@ -434,7 +434,7 @@ or /etc/parley/parley.toml. Exit codes: 0 ok, 1 problem found, 2 wrong usage, 3 
 
 function helpOf(command: AnyCommand | LocalCommand, { parley }: CtlEnvironment): string {
   const usage = usageOf({ ...command, role: 'admin', run: () => Promise.reject(new Error('not to be run')) })
-  const rows = argumentsOf(command.args).map(({ flag, option }) => [`  ${flag}`, option.doc])
+  const rows = argumentsOf(command).map(({ flag, option }) => [`  ${flag}`, option.doc])
   return [
     `${parley} ${usage}`,
     `  ${command.summary}`,

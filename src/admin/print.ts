@@ -26,13 +26,32 @@ export function printRows(rows: readonly (readonly string[])[]): string[] {
 
 /** `user add ACCOUNT [--reason TEXT]` */
 export function usageOf(command: AnyCommand): string {
-  const words = argumentsOf(command.args).flatMap(({ positional, placeholder, flag, option }) => {
-    if (positional) return [placeholder]
+  const words = argumentsOf(command).flatMap(({ required, positional, placeholder, flag, option }) => {
+    if (positional) return [required ? placeholder : `[${placeholder}]`]
     if (option.kind === 'secret') return [`[--${flag}-file FILE | --generate]`]
     return option.kind === 'flag' ? [`[--${flag}]`] : [`[--${flag} ${placeholder}]`]
   })
   const more = [...(command.destroys ? ['[--yes]'] : []), ...(command.reads ? ['[--json]'] : [])]
   return [command.name, ...words, ...more].join(' ')
+}
+
+/** `2026-11-21T17:00:00Z` */
+export const time = (at: number) => new Date(at).toISOString().replace(/\.\d+Z$/, 'Z')
+
+/** `1 link`, `3 links` */
+export const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`
+
+/** `3 d 4 h`, `12 min`, `5 s` */
+export function span(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000))
+  const [days, hours, minutes] = [
+    Math.floor(seconds / 86_400),
+    Math.floor(seconds / 3600) % 24,
+    Math.floor(seconds / 60) % 60,
+  ]
+  if (days > 0) return `${days} d ${hours} h`
+  if (hours > 0) return `${hours} h ${minutes} min`
+  return minutes > 0 ? `${minutes} min` : `${seconds} s`
 }
 
 /** Words that peers chose must not move the cursor of the admin's terminal. */

@@ -21,6 +21,8 @@ export interface CommandFacts {
     readonly doc: string
     readonly required: boolean
   }[]
+  readonly places: readonly string[]
+  readonly slow: boolean
 }
 
 /** Gives the commands as they are at each moment: a reload changes those of modules. */
@@ -47,17 +49,20 @@ function helpOn(commands: readonly AnyCommand[]): AnyCommand {
   }
 }
 
-function factsOf({ name, role, summary, reads = false, args }: AnyCommand): CommandFacts {
+function factsOf(command: AnyCommand): CommandFacts {
+  const { name, role, summary, reads = false, slow = false, places = [] } = command
   return {
     name,
     role,
     summary,
     reads,
-    args: argumentsOf(args).map(({ key, option, positional }) => ({
+    slow,
+    places,
+    args: argumentsOf(command).map(({ key, option, required: needed }) => ({
       key,
       kind: option.kind,
       doc: option.doc,
-      required: positional,
+      required: needed,
     })),
   }
 }

@@ -14,8 +14,12 @@ export interface Command<A> {
   readonly summary: string
   /** Arguments: required ones stand in order, the others are `--name value`; a secret is asked for, never an argument. */
   readonly args: Schema<A>
+  /** Options, by key, that may also stand without their names: in this order, behind the required ones. */
+  readonly places?: readonly string[]
   /** It changes nothing; it also answers in JSON. */
   readonly reads?: boolean
+  /** It may take minutes. */
+  readonly slow?: boolean
   /** What will be lost; asked before it is run. */
   readonly destroys?: (args: A) => string
   /** Throws `CommandError` for what the caller can put right. */
@@ -25,6 +29,11 @@ export interface Command<A> {
 // Commands of all argument types stand in one table: each checks its own before `run` sees them.
 // oxlint-disable-next-line typescript/no-explicit-any
 export type AnyCommand = Command<any>
+
+/** Ties the types of a command's arguments and its `run` together. */
+export function declare<A>(command: Command<A>): Command<A> {
+  return command
+}
 
 /**
  * A command of a module, which runs on its host: the one of the domain of its `accountArg`, or else of `--domain`. An

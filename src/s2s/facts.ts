@@ -6,16 +6,52 @@ export type Stage = 'policy' | 'dns' | 'tcp' | 'tls' | 'certificate' | 'auth' | 
 /** Who can do something about it. */
 export type Side = 'ours' | 'theirs' | 'path'
 
+/** What is wrong, as far as it tells what to do about it. */
+export type Trouble =
+  /** On the list of blocked domains. */
+  | 'blocked'
+  /** Refused by the configuration. */
+  | 'policy'
+  /** DNS knows no server for the domain. */
+  | 'no such domain'
+  /** Its DNS says that there is none for other servers. */
+  | 'no service'
+  /** DNS answered that it could not find out, or did not answer at all. */
+  | 'dns failed'
+  | 'dns silent'
+  /** The host that should be connected to has no address. */
+  | 'unresolved'
+  | 'refused'
+  | 'unreachable'
+  /** Connected, and then nothing came. */
+  | 'silent'
+  | 'no tls'
+  | 'handshake'
+  | 'certificate'
+  /** It asked the server that DNS names for us, and was told that our dialback key is none. */
+  | 'unconfirmed'
+  /** It answered our dialback with an error, or with nothing. */
+  | 'not taken'
+  /** It ended the stream. */
+  | 'ended'
+  /** A fault or limit of this server. */
+  | 'ours'
+
 /** An attempt to reach another server that failed. The message is one line for people. */
 export class Failure extends Error {
   override readonly name = 'Failure'
 
-  /** `final`: trying again would change nothing, for there is no such server or we may not speak with it. */
+  /**
+   * `final`: trying again would change nothing, for there is no such server or we may not speak with it. `condition`:
+   * of the error that the peer sent.
+   */
   constructor(
     readonly stage: Stage,
     reason: string,
     readonly side: Side,
     readonly final?: 'no such server' | 'not allowed' | undefined,
+    readonly trouble: Trouble = 'ours',
+    readonly condition?: string | undefined,
   ) {
     super(reason)
   }
@@ -77,6 +113,8 @@ export interface ProbeStep {
   readonly text: string
   /** Of a step that failed. */
   readonly side?: Side
+  readonly trouble?: Trouble
+  readonly condition?: string | undefined
   /** Milliseconds since the probe began. */
   readonly ms: number
 }

@@ -1,6 +1,6 @@
 /** One stream that we opened to another server, from finding it to the stanzas that it takes. */
 import { resultRequest, verdictOf, verifyRequest, type Pair, type Verdict } from './dialback.js'
-import { Failure, type LinkAuth, type Stage } from './facts.js'
+import { Failure, type LinkAuth, type Stage, type Trouble } from './facts.js'
 import type { Certified, Reached, S2sParts } from './parts.js'
 import type { Timer } from '../base/clock.js'
 import { StanzaError } from '../stanza/errors.js'
@@ -61,6 +61,8 @@ export class Outgoing implements StreamOwner, Ends {
   readonly #verifying = new Map<string, Question<Verdict>>()
   /** The last error of the peer's stream, for the reason of the end. */
   #said: string | undefined
+  /** Its condition. */
+  #condition: string | undefined
 
   /** Begins at once. */
   constructor(parts: S2sParts, { local, remote }: Ends, owner: OutgoingOwner) {
@@ -111,7 +113,7 @@ export class Outgoing implements StreamOwner, Ends {
     const answered = question<Verdict>()
     this.#verifying.set(asked, answered)
     const late = this.#parts.clock.after(this.#parts.settings().connectTimeout, () =>
-      answered.reject(new Failure('auth', 'no answer to the dialback key', 'theirs')),
+      answered.reject(new Failure('auth', 'no answer to the dialback key', 'theirs', undefined, 'silent')),
     )
     this.stream.send(verifyRequest(pair, id, key))
     try {
@@ -137,7 +139,7 @@ export class Outgoing implements StreamOwner, Ends {
   header({ attrs }: StreamHeader): void {
     // RFC 6120 §4.7.5: without a version there are no features, so no TLS either.
     if (attrs['version'] === undefined)
-      this.#fail(this.#failure('the server speaks XMPP of before 2004', 'theirs'))
+      this.#fail(this.#failure('the server speaks XMPP of before 2004', 'theirs', 'no tls'))
   }
 
   element(raw: RawElement): void | Promise<void> {
@@ -167,7 +169,9 @@ export class Outgoing implements StreamOwner, Ends {
 
   closed(): void {
     if (this.#phase === 'ready') return this.#end(undefined)
-    this.#end(this.#failure(this.#said ?? 'the server closed the connection', 'theirs'))
+    this.#end(
+      this.#failure(this.#said ?? 'the server closed the connection', 'theirs', 'ended', this.#condition),
+    )
   }
 
   async #begin(): Promise<void> {
@@ -178,7 +182,9 @@ export class Outgoing implements StreamOwner, Ends {
       reached = await reach(this.local, this.remote, { signal: this.#abort.signal, told })
     } catch (error) {
       if (!(error instanceof Failure)) this.#parts.log.error('s2s.reach.failed', { peer: this.remote, error })
-      return this.#fail(error instanceof Failure ? error : this.#failure('a fault of this server', 'ours'))
+      return this.#fail(
+        error instanceof Failure ? error : this.#failure('a fault of this server', 'ours', 'ours'),
+      )
     }
     if (this.#phase === 'ended') return reached.transport.destroy()
     this.#greet(reached)
@@ -208,7 +214,7 @@ export class Outgoing implements StreamOwner, Ends {
     if (this.#proof === 'external') return this.#ready('external')
     if (!transport.tls) {
       if (!features.child('starttls', NS.tls) || !transport.secure)
-        return this.#fail(this.#failure('the server does not offer TLS', 'theirs'))
+        return this.#fail(this.#failure('the server does not offer TLS', 'theirs', 'no tls'))
       this.stream!.send(`<starttls xmlns='${NS.tls}'/>`)
       return
     }
@@ -217,7 +223,7 @@ export class Outgoing implements StreamOwner, Ends {
     this.#step('certificate')
     this.certified = this.#parts.certify(transport, this.remote, this.#tlsa)
     if (!this.certified.ok && this.#parts.settings().policy(this.remote) === 'required')
-      return this.#fail(this.#failure(this.certified.text, 'theirs'))
+      return this.#fail(this.#failure(this.certified.text, 'theirs', 'certificate'))
     this.#step('certificate', this.certified.ok ? 'verified' : this.certified.text)
     this.#step('auth')
     this.#features = new Set(offersOf(features))
@@ -229,14 +235,15 @@ export class Outgoing implements StreamOwner, Ends {
   async #tlsAnswered(name: string): Promise<void> {
     const stream = this.stream!
     if (this.#phase !== 'greeting' || stream.transport.tls) throw new StreamError('unsupported-stanza-type')
-    if (name !== 'proceed') return this.#fail(this.#failure('the server refused to begin TLS', 'theirs'))
+    if (name !== 'proceed')
+      return this.#fail(this.#failure('the server refused to begin TLS', 'theirs', 'no tls'))
     // RFC 6120 §5.4.3.3: nothing but TLS may follow.
     if (stream.hasUnread) throw new StreamError('policy-violation', 'Plain text behind <proceed/>')
     stream.restart('new layer')
     try {
       await stream.transport.secure!('')
     } catch (error) {
-      return this.#fail(this.#failure(`the TLS handshake failed: ${messageOf(error)}`, 'theirs'))
+      return this.#fail(this.#failure(`the TLS handshake failed: ${messageOf(error)}`, 'theirs', 'handshake'))
     }
     if (this.#phase === 'greeting') stream.begin(this.local, this.remote)
   }
@@ -292,11 +299,15 @@ export class Outgoing implements StreamOwner, Ends {
       this.stream!.authenticate()
       return this.#ready('dialback')
     }
-    const reason =
-      verdict instanceof StanzaError
-        ? `the server refused dialback: ${verdict.message}`
-        : 'the server could not confirm our dialback key with the server that DNS names for us'
-    this.#fail(this.#failure(reason, 'theirs'))
+    // What it could not confirm, or did not want, is about us.
+    if (!(verdict instanceof StanzaError)) {
+      const reason = 'the server could not confirm our dialback key with the server that DNS names for us'
+      return this.#fail(this.#failure(reason, 'ours', 'unconfirmed'))
+    }
+    const { condition, text } = verdict
+    const reason = `the server refused dialback: ${condition}${text === undefined ? '' : ` (${text})`}`
+    const isTheirs = condition === 'item-not-found' || condition === 'internal-server-error'
+    this.#fail(this.#failure(reason, isTheirs ? 'theirs' : 'ours', 'not taken', condition))
   }
 
   #ready(auth: LinkAuth): void {
@@ -315,6 +326,7 @@ export class Outgoing implements StreamOwner, Ends {
       .childrenOf(undefined, NS.streamErrors)
       .find(({ local }) => local !== 'text')?.local
     const text = error.child('text', NS.streamErrors)?.text
+    this.#condition = condition
     this.#said = `the server ended the stream: ${condition ?? 'no reason'}${text === undefined || text === '' ? '' : ` (${text.slice(0, 200)})`}`
     this.stream!.close()
   }
@@ -324,7 +336,14 @@ export class Outgoing implements StreamOwner, Ends {
     const { connectTimeout } = settings()
     return clock.after(connectTimeout, () => {
       hits.add('s2s_connect_timeout')
-      this.#fail(this.#failure(`no answer within ${Math.round(connectTimeout / 1000)} s`, 'path'))
+      const reason = `no answer within ${Math.round(connectTimeout / 1000)} s`
+      // Who is connected and says nothing is at fault; before that, anything on the way may be.
+      if (this.#stage === 'dns') this.#fail(this.#failure(reason, 'path', 'dns silent'))
+      else if (this.#stage === 'tcp') this.#fail(this.#failure(reason, 'path', 'unreachable'))
+      // It may be waiting for an answer to its own call back to us.
+      else if (this.#stage === 'auth')
+        this.#fail(this.#failure(reason, 'path', 'not taken', 'remote-server-timeout'))
+      else this.#fail(this.#failure(reason, 'theirs', 'silent'))
     })
   }
 
@@ -333,8 +352,13 @@ export class Outgoing implements StreamOwner, Ends {
     this.owner.step?.(stage, text)
   }
 
-  #failure(reason: string, side: Failure['side'] = 'path'): Failure {
-    return new Failure(this.#stage, reason, side)
+  #failure(
+    reason: string,
+    side: Failure['side'] = 'path',
+    trouble: Trouble = 'ended',
+    condition?: string,
+  ): Failure {
+    return new Failure(this.#stage, reason, side, undefined, trouble, condition)
   }
 
   #fail(failure: Failure): void {

@@ -129,12 +129,15 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
     const { clock } = this.#parts
     const began = clock.now()
     const told = (stage: Stage, text: string) => onStep({ stage, ok: true, text, ms: clock.now() - began })
-    const failed = ({ stage, message: text, side }: Failure) => {
-      onStep({ stage, ok: false, text, side, ms: clock.now() - began })
+    const failed = ({ stage, message: text, side, trouble, condition }: Failure) => {
+      onStep({ stage, ok: false, text, side, trouble, condition, ms: clock.now() - began })
       return false
     }
     const refusal = refusalOf(this.#parts, ends.remote)
-    if (refusal !== undefined) return failed(new Failure('policy', refusal, 'ours', 'not allowed'))
+    if (refusal !== undefined) {
+      const trouble = this.#parts.settings().policy(ends.remote) === 'blocked' ? 'policy' : 'blocked'
+      return failed(new Failure('policy', refusal, 'ours', 'not allowed', trouble))
+    }
     const outgoing = new Outgoing(this.#parts, ends, {
       ended() {},
       drained() {},

@@ -1,6 +1,6 @@
 /** From a domain to a connection: where its servers are, the first that takes one, TLS where that comes first. */
 import { connectPeer, ConnectError, type Attempt, type Connected } from './connect.js'
-import { Failure } from './facts.js'
+import { Failure, type Trouble } from './facts.js'
 import { FindError, findPeer, type Target } from './find.js'
 import type { Reach } from './parts.js'
 import type { Clock } from '../base/clock.js'
@@ -39,7 +39,7 @@ export function reachBy(parts: ReachParts): Reach {
         left = left.slice(left.indexOf(connected.target) + 1)
         if (left.length > 0) continue
         const reason = error instanceof Error ? error.message : String(error)
-        throw new Failure('tls', `the TLS handshake failed: ${reason}`, 'theirs')
+        throw new Failure('tls', `the TLS handshake failed: ${reason}`, 'theirs', undefined, 'handshake')
       }
     }
   }
@@ -63,6 +63,7 @@ async function find(remote: string, parts: ReachParts, told: Told): Promise<read
       error.message,
       isFinal ? 'theirs' : 'path',
       isFinal ? 'no such server' : undefined,
+      troubleOf(error.reason),
     )
   }
 }
@@ -76,8 +77,32 @@ async function connect(
     return await connectPeer(targets, { resolver, clock, timeout: timeout(), signal })
   } catch (error) {
     if (!(error instanceof ConnectError)) throw error
-    const refused = error.attempts.some(({ outcome }) => outcome === 'refused')
-    throw new Failure(error.stage, error.message, refused ? 'theirs' : 'path')
+    throw unconnected(error, targets)
+  }
+}
+
+/** Whose fault it is: what the configuration names is ours, what DNS names is theirs, and what nobody answers lies between. */
+function unconnected({ stage, message, attempts }: ConnectError, [first]: readonly Target[]): Failure {
+  const theirs = first?.source === 'override' ? 'ours' : 'theirs'
+  if (stage === 'dns') return new Failure(stage, message, theirs, undefined, 'unresolved')
+  if (attempts.some(({ outcome }) => outcome === 'refused'))
+    return new Failure(stage, message, theirs, undefined, 'refused')
+  return new Failure(stage, message, 'path', undefined, 'unreachable')
+}
+
+function troubleOf(reason: FindError['reason']): Trouble {
+  switch (reason) {
+    case 'NXDOMAIN':
+    case 'NODATA':
+      return 'no such domain'
+    case 'no-service':
+      return 'no service'
+    case 'TIMEOUT':
+      return 'dns silent'
+    case 'SERVFAIL':
+    case 'REFUSED':
+    case 'MALFORMED':
+      return 'dns failed'
   }
 }
 
@@ -97,7 +122,13 @@ async function tlsaOf({ host, port, secure }: Target, resolver: Lookups): Promis
     return answer.secure ? answer.records : []
   } catch (error) {
     if (error instanceof DnsError && !error.temporary) return []
-    throw new Failure('dns', `the records of its certificate (TLSA): ${(error as Error).message}`, 'path')
+    throw new Failure(
+      'dns',
+      `the records of its certificate (TLSA): ${(error as Error).message}`,
+      'path',
+      undefined,
+      'dns failed',
+    )
   }
 }
 

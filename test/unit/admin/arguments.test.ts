@@ -11,7 +11,7 @@ const schema = options({
   password: secret(undefined, 'asked for'),
 })
 const around = { flags: ['generate'], values: ['password-file'] }
-const parse = (...words: string[]) => parseWords(words, schema, around)
+const parse = (...words: string[]) => parseWords(words, { args: schema, places: ['limit'] }, around)
 
 test('required options stand in order, the others have names', () => {
   const { args, flags, values } = parse(
@@ -31,10 +31,15 @@ test('required options stand in order, the others have names', () => {
   assert.deepEqual(parse('ana', '--end-sessions=no').args, { account: 'ana', end_sessions: false })
 })
 
+test('places: an option may stand without its name, behind what is required', () => {
+  assert.deepEqual(parse('ana', '7').args, { account: 'ana', limit: 7 })
+  assert.deepEqual(parse('--limit', '7', 'ana').args, { account: 'ana', limit: 7 })
+})
+
 /** [words, message, hint] */
 const wrong: [string[], RegExp, RegExp?][] = [
   [[], /ACCOUNT is missing: whose/],
-  [['ana', 'ben'], /"ben" is one argument too many/],
+  [['ana', '7', 'ben'], /"ben" is one argument too many/],
   [['ana', '--reason'], /--reason needs a value/],
   [['ana', '--reson', 'x'], /unknown option --reson/, /--reason \?/],
   [['ana', '-x'], /unknown option --x/],

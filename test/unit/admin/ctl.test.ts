@@ -1,59 +1,13 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, before, test } from 'node:test'
-import type { AdminServices } from '../../../src/admin/commands.js'
-import { ctl } from '../../../src/admin/ctl.js'
-import type { CtlEnvironment } from '../../../src/admin/ctl.js'
-import { serveCommands } from '../../../src/admin/socket.js'
-import { commandTable } from '../../../src/admin/table.js'
-import { silentLog } from '../../../src/base/log.js'
+import { test } from 'node:test'
 import { flag, number, options, required, text } from '../../../src/base/schema.js'
 import type { ConfigSource } from '../../../src/config/load.js'
 import { ConfigError } from '../../../src/config/problems.js'
 import { accountArg, command } from '../../../src/host/command.js'
 import type { AnyCommand } from '../../../src/host/command.js'
 import { StorageUnavailable } from '../../../src/storage/errors.js'
-import { environment, FakeTerminal, fakeServices, inMemory, keysFor } from './stage.js'
-
-type Change = Omit<Partial<CtlEnvironment>, 'terminal'>
-
-let folder: string
-let count = 0
-before(() => {
-  folder = mkdtempSync(join(tmpdir(), 'parley-ctl-'))
-})
-after(() => rmSync(folder, { recursive: true }))
-
-/** Runs one command line; words are parted by single spaces. */
-async function parley(line: string, terminal = new FakeTerminal(), change: Change = {}) {
-  const code = await ctl(line === '' ? [] : line.split(' '), environment({ terminal, ...change }))
-  return {
-    code,
-    out: terminal.said.join('\n'),
-    error: terminal.complaints.join('\n'),
-    questions: terminal.questions,
-  }
-}
-
-/** A server without streams; `parley` here speaks to it. */
-async function serving(change: Partial<AdminServices> = {}) {
-  const server = fakeServices(change)
-  const path = join(folder, `${++count}.sock`)
-  const listener = await serveCommands({
-    path,
-    commands: commandTable(() => server.services),
-    log: silentLog,
-    clock: server.clock,
-  })
-  return {
-    ...server,
-    close: () => listener.close(),
-    parley: (line: string, terminal?: FakeTerminal, more?: Change) =>
-      parley(`--socket ${path} ${line}`, terminal, more),
-  }
-}
+import { folder, parley, serving } from './line.js'
+import { FakeTerminal, inMemory, keysFor } from './stage.js'
 
 test('version, help, and nothing at all', async () => {
   assert.deepEqual(await parley('version'), { code: 0, out: 'parley 1.2.3', error: '', questions: [] })

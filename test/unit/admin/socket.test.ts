@@ -17,8 +17,10 @@ before(() => {
 after(() => rmSync(folder, { recursive: true }))
 
 const clock = new HandClock()
-const serve = (path: string) =>
-  serveCommands({ path, commands: commandTable(() => fakeServices().services), log: silentLog, clock })
+async function serve(path: string) {
+  const { services } = await fakeServices()
+  return serveCommands({ path, commands: commandTable(() => services), log: silentLog, clock })
+}
 const health = (path: string) => askServer(path, { command: 'health', args: {} }, { clock, ms: 1000 })
 
 test('only the owner may open it, and it is gone after closing', async () => {

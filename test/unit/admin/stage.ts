@@ -4,8 +4,11 @@ import { CountingRandom } from '../../../src/base/random.js'
 import type { Terminal } from '../../../src/base/terminal.js'
 import type { AccountKeeper, AdminServices, SessionFacts } from '../../../src/admin/commands.js'
 import type { CtlEnvironment } from '../../../src/admin/ctl.js'
+import { Metrics } from '../../../src/base/metrics.js'
 import { explain } from '../../../src/config/files.js'
 import type { FileAccess } from '../../../src/config/files.js'
+import { BlockList } from '../../../src/s2s/blocks.js'
+import type { Federation, LinkFacts, ProbeStep } from '../../../src/s2s/facts.js'
 import type { AccountKeys } from '../../../src/storage/accounts.js'
 import { StanzaError } from '../../../src/stanza/errors.js'
 import { Jid } from '../../../src/stanza/jid.js'
@@ -82,12 +85,38 @@ export const keysFor = (password: string): AccountKeys => ({
   },
 })
 
+/** Links that one may fill, and a probe that takes the steps it is given. */
+export class FakeFederation implements Federation {
+  readonly all: LinkFacts[] = []
+  readonly done: string[] = []
+  steps: ProbeStep[] = []
+
+  links(): readonly LinkFacts[] {
+    return this.all
+  }
+  retry(remote: string): number {
+    this.done.push(`retry ${remote}`)
+    return this.all.filter((link) => link.remote === remote && link.state === 'waiting').length
+  }
+  drop(remote: string, reason: string): number {
+    this.done.push(`drop ${remote}: ${reason}`)
+    return this.all.filter((link) => link.remote === remote).length
+  }
+  probe(local: string, remote: string, onStep: (step: ProbeStep) => void): Promise<boolean> {
+    this.done.push(`probe ${local} ${remote}`)
+    for (const step of this.steps) onStep(step)
+    return Promise.resolve(this.steps.every(({ ok }) => ok))
+  }
+}
+
 /** Services on the memory stores; sessions are a list one may fill. */
-export function fakeServices(change: Partial<AdminServices> = {}) {
+export async function fakeServices(change: Partial<AdminServices> = {}) {
   const clock = new HandClock()
   const sessions: SessionFacts[] = []
   const ended: string[] = []
-  const { accounts } = memoryStores()
+  const federation = new FakeFederation()
+  const { accounts, blocks: store } = memoryStores()
+  const blocks = await BlockList.open({ store, clock, metrics: new Metrics() })
   const derive = (password: string) => {
     if (password === 'forbidden') throw new StanzaError('not-acceptable', 'this is no password')
     return keysFor(password)
@@ -122,9 +151,13 @@ export function fakeServices(change: Partial<AdminServices> = {}) {
     },
     keeper,
     moduleCommands: () => [],
+    blocks,
+    federation,
+    isOverridden: () => false,
+    ping: () => Promise.resolve('answered'),
     reload: () => Promise.resolve({ changes: [], notes: [] }),
     readiness: () => ({ ready: true, reasons: [] }),
     ...change,
   }
-  return { services, sessions, ended, clock }
+  return { services, sessions, ended, clock, federation }
 }
