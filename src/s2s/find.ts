@@ -76,7 +76,10 @@ export async function findPeer(domain: string, using: FindUsing): Promise<readon
       .map(({ target: host, port, tls, secure }) => ({ host, port, tls, source: 'srv', secure }))
   // RFC 2782: a target of "." is a refusal. XEP-0368 §5: after one of either kind there is no fallback.
   const refusal = [starttls, direct].find(({ refused }) => refused)
-  if (refusal)
+  if (refusal) {
+    // The kind that could not be asked for may be offered.
+    const open = [starttls, direct].find((one) => one.failure?.temporary)
+    if (open?.failure) throw failed(domain, open.failure)
     throw new FindError(
       domain,
       'remote-server-not-found',
@@ -84,6 +87,7 @@ export async function findPeer(domain: string, using: FindUsing): Promise<readon
       refusal.question,
       `${refusal.question} is ".": ${domain} has no XMPP server that others may reach`,
     )
+  }
   const { failure } = starttls
   // RFC 6120 §3.2.1: without a response, fall back. One that says "I could not find out" is a response.
   if (failure?.temporary && failure.code !== 'TIMEOUT') throw failed(domain, failure)

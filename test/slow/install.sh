@@ -26,6 +26,8 @@ need keytool default-jre-headless
 need mvn maven
 need python3 python3
 need prosody prosody
+need unbound unbound
+need ldns-signzone ldnsutils
 [ -x /usr/sbin/ejabberdctl ] || missing="$missing ejabberd"
 compgen -G '/usr/lib/*/lua/5.4/lunbound.so' > /dev/null || missing="$missing lua-unbound"
 [ -x /usr/lib/postgresql/15/bin/initdb ] || missing="$missing postgresql-15"

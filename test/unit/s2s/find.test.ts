@@ -147,6 +147,22 @@ test('a target of "." is a refusal, and ends the search (RFC 2782, XEP-0368 §5)
   assert.deepEqual(shown(await find('half.test')), ['x.test:5269 starttls'])
 })
 
+test('a refusal of one kind says nothing of the other, which could not be asked for', async (t) => {
+  const { find } = await staged(t, {
+    '_xmpp-server._tcp.a.test': 'SERVFAIL',
+    '_xmpps-server._tcp.a.test': { SRV: ['0 0 0 .'] },
+    '_xmpp-server._tcp.b.test': { SRV: ['0 0 0 .'] },
+    '_xmpps-server._tcp.b.test': 'SERVFAIL',
+  })
+  for (const [domain, question] of [
+    ['a.test', '_xmpp-server._tcp.a.test SRV'],
+    ['b.test', '_xmpps-server._tcp.b.test SRV'],
+  ] as const) {
+    const error = await failure(find(domain))
+    assert.deepEqual([error.condition, error.question], ['remote-server-timeout', question])
+  }
+})
+
 test('each failure names its question, and whether it may pass', async (t) => {
   const { find } = await staged(t, {
     'bare.test': { CAA: ['0 issue ca.test'] },
