@@ -769,6 +769,36 @@ export const behaviours: readonly Behaviour[] = [
       ['unit/modules/registration', 'XEP-0077 §3.2: nobody elsewhere and no guest has a say'],
     ],
   },
+  {
+    number: 166,
+    says: 'XEP-0220 §2, XEP-0178 §3: no domain is believed on a stream that was not proved there',
+    proofs: [
+      ['scenes/federation', 'XEP-0220 §2: a message finds its way over dialback'],
+      ['scenes/federation', 'XEP-0178 §3, RFC 6120 §13.7: with certificates SASL EXTERNAL is enough'],
+      [
+        'scenes/federation-hostile',
+        'XEP-0185, XEP-0220 §2.2.2: our keys are for one stream between two domains',
+      ],
+      ['scenes/federation-hostile', 'XEP-0220 §2.2.1: a key that the domain does not know is invalid'],
+      ['scenes/federation-hostile', 'XEP-0220 §2.2, §2.5: what cannot be proved is told by an error'],
+      ['scenes/federation-hostile', 'XEP-0220 §2.6: one stream carries several senders'],
+      ['scenes/federation-hostile', 'XEP-0178 §3: with "=", with its own domain'],
+      ['scenes/federation-hostile', 'XEP-0220 §3.1: answers that nobody asked for'],
+    ],
+  },
+  {
+    number: 167,
+    says: 'RFC 6120 §4.9.3.7, §4.9.3.9, §10.4: addresses between servers, and what cannot be delivered',
+    proofs: [
+      [
+        'scenes/federation-hostile',
+        'RFC 6120 §4.9.3, §8.1: a stanza ${what} ends the stream with ${condition}',
+      ],
+      ['scenes/federation', 'RFC 6120 §8.3.3.16: a domain that is not there is told at once'],
+      ['scenes/federation-queue', 'limits §3 P9: messages wait five minutes'],
+      ['scenes/federation-queue', 'RFC 6120 §10.4: after a failure the next stanza tries again'],
+    ],
+  },
 ]
 
 /** Numbers that wait for what they are about. */
