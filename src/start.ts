@@ -3,7 +3,7 @@ import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { getHeapStatistics } from 'node:v8'
 import { banner } from './admin/banner.js'
-import type { AdminServices, SessionFacts } from './admin/commands.js'
+import type { AdminServices, CertificateState, SessionFacts } from './admin/commands.js'
 import { serveCommands } from './admin/socket.js'
 import { commandTable } from './admin/table.js'
 import type { Clock } from './base/clock.js'
@@ -32,6 +32,7 @@ import type { Transport } from './stream/transport.js'
 import { Admission } from './tls/admission.js'
 import { Certificates } from './tls/certificates.js'
 import { TlsClient } from './tls/client.js'
+import { reputeOf } from './tls/repute.js'
 import { TrustStore } from './tls/trust.js'
 import { Listener, type ListenerKind, type ListenerSide } from './tls/listener.js'
 
@@ -132,7 +133,13 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
   closings.push(() => doors.close())
   await doors.open(config)
   const isOverridden = (remote: string) => federation.config.s2s.domain.get(remote)?.address !== undefined
-  await serveAdmin(settings, { server, stores, readiness, isOverridden }, closings)
+  const states = () =>
+    certificates.facts.map((facts) => {
+      const notes = reputeOf(facts, federation.trust, clock.now())
+      return { ...facts, listeners: doors.secured, notes }
+    })
+  warnOfRepute(settings, states())
+  await serveAdmin(settings, { server, stores, readiness, isOverridden, certificates: states }, closings)
   const accounts = await stores.accounts.count(config.domains[0] ?? '')
 
   return {
@@ -370,6 +377,15 @@ class Doors {
     for (const { listener } of this.#open) listener.highWater = highWater(limits)
   }
 
+  /** Where certificates are shown: `s2s_tls [::]:5270`, named as in the configuration. */
+  get secured(): string[] {
+    return this.#open.flatMap(({ side, kind, host, listener }) => {
+      if (kind === 'plain') return []
+      const name = `${side === 'server' ? 's2s' : 'c2s'}${kind === 'direct' ? '_tls' : ''}`
+      return [`${name} ${host.includes(':') ? `[${host}]` : host}:${listener.port}`]
+    })
+  }
+
   addresses(side: ListenerSide, kind: ListenerKind): Address[] {
     return this.#open
       .filter((door) => door.side === side && door.kind === kind)
@@ -395,6 +411,15 @@ class Doors {
   }
 }
 
+/** Servers of localhost meet no others. */
+function warnOfRepute({ config, log }: StartSettings, states: readonly CertificateState[]): void {
+  const { s2s, s2sTls } = config.listen
+  if (s2s.length + s2sTls.length === 0 || config.s2s.policy === 'blocked') return
+  for (const { domain, file, notes } of states)
+    for (const note of domain === 'localhost' ? [] : notes)
+      log.warn('tls.certificate.doubtful', { host: domain }, `${domain}: ${file}: ${note}`)
+}
+
 /** A limit of what may wait is kept even where nobody is paused before it. */
 function highWater(limits: ServerConfig['limits']): number {
   return Math.min(limits.writePause, limits.writeQueue)
@@ -416,11 +441,12 @@ async function serveAdmin(
     stores: Stores
     readiness: () => Readiness
     isOverridden: (remote: string) => boolean
+    certificates: () => readonly CertificateState[]
   },
   closings: Closing[],
 ): Promise<void> {
   const { config, clock, log, version } = settings
-  const { server, stores, readiness, isOverridden } = parts
+  const { server, stores, readiness, isOverridden, certificates } = parts
   const services: AdminServices = {
     version,
     clock,
@@ -438,6 +464,7 @@ async function serveAdmin(
     isOverridden,
     ping: (local, remote, ms) => server.ping(local, remote, ms),
     reload: () => settings.reload(),
+    certificates,
     readiness,
   }
   const path = config.listen.adminSocket ?? join(config.dataDir, 'parley.sock')

@@ -45,6 +45,8 @@ export interface AdminServices {
   ping(local: string, remote: string, ms: number): Promise<string>
   /** Reads the whole configuration again. Rejects with `ConfigError`, having changed nothing. */
   reload(): Promise<ReloadReport>
+  /** Of every served domain, as they are used just now. */
+  certificates(): readonly CertificateState[]
   readiness(): Promise<Readiness> | Readiness
 }
 
@@ -63,6 +65,22 @@ export interface SessionFacts {
   readonly since: number
   /** undefined: connected, not available. */
   readonly priority?: number | undefined
+}
+
+/** The certificate of a served domain. */
+export interface CertificateState {
+  readonly domain: string
+  readonly file: string
+  readonly names: readonly string[]
+  readonly selfSigned: boolean
+  /** SHA-256, colons between the bytes. */
+  readonly fingerprint: string
+  /** Milliseconds since 1970. */
+  readonly expires: number
+  /** Where it is shown to those that ask for the domain: `s2s_tls [::]:5270`. */
+  readonly listeners: readonly string[]
+  /** What others may have against it, one line each. */
+  readonly notes: readonly string[]
 }
 
 /** Whether the server can serve; `reasons` say why not. */
@@ -267,6 +285,14 @@ function serverCommands(server: () => AdminServices): AnyCommand[] {
       },
     }),
     declare({
+      name: 'cert list',
+      role: 'operator',
+      summary: 'The certificates in use, how long they hold, and what others may have against them',
+      args: options({}),
+      reads: true,
+      run: async () => listCertificates(server()),
+    }),
+    declare({
       name: 'health',
       role: 'operator',
       summary: 'Whether the server can serve; exit code 0 or 1',
@@ -291,6 +317,31 @@ function serverCommands(server: () => AdminServices): AnyCommand[] {
       },
     }),
   ]
+}
+
+function listCertificates({ certificates, clock }: AdminServices): CommandResult {
+  const now = clock.now()
+  const list = certificates().map((state) => ({
+    domain: state.domain,
+    file: state.file,
+    names: state.names,
+    self_signed: state.selfSigned,
+    fingerprint: state.fingerprint,
+    expires: new Date(state.expires).toISOString(),
+    days_left: Math.floor((state.expires - now) / 86_400_000),
+    listeners: state.listeners,
+    notes: state.notes,
+  }))
+  const columns = ['DOMAIN', 'DAYS LEFT', 'FILE', 'NAMES', 'LISTENERS']
+  const rows = list.map(({ domain, days_left: days, file, names, listeners }) => [
+    domain,
+    days < 0 ? 'expired' : String(days),
+    file,
+    names.slice(0, 5).join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : ''),
+    listeners.join(', '),
+  ])
+  const notes = list.flatMap(({ domain, notes }) => notes.map((note) => `${domain}: ${note}`))
+  return { data: list, table: { columns, rows }, ...(notes.length > 0 ? { text: notes.join('\n') } : {}) }
 }
 
 async function listUsers(

@@ -14,7 +14,7 @@ import { Lru } from '../base/lru.js'
 import type { Counter, Metrics } from '../base/metrics.js'
 import type { Random } from '../base/random.js'
 import { endPointHash } from '../sasl/channel-binding.js'
-import { examine, namesDomain } from './examine.js'
+import { examine, namesDomain, namesOf } from './examine.js'
 import { makeSelfSigned } from './self-signed.js'
 
 /** A domain and where its certificate is. */
@@ -42,6 +42,10 @@ export interface CertificateFacts {
   readonly expires: number
   /** Holds the certificate; when it is self-signed, nothing else. */
   readonly file: string
+  /** Its names, as they stand in it. */
+  readonly names: readonly string[]
+  /** As it is sent: in DER, the domain's own certificate first. */
+  readonly chain: readonly Buffer[]
 }
 
 /** The files given for a domain cannot be used; the message has one line for each fault. */
@@ -377,6 +381,8 @@ function makePair(
       fingerprint: own.fingerprint256,
       expires: Date.parse(own.validTo),
       file: more.file,
+      names: namesOf(own),
+      chain: chain.map(({ raw }) => raw),
     },
   }
 }

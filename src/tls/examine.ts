@@ -3,6 +3,8 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
+import { namesIn } from './names.js'
+import { Certificate } from './x509.js'
 
 export interface Examination {
   /** The certificates in the order of the file; the first is the server's own. */
@@ -106,8 +108,13 @@ function outOfDate(certificate: X509Certificate, now: number): string[] {
   return []
 }
 
+/** The names in a certificate, for people. */
+export function namesOf(certificate: X509Certificate): readonly string[] {
+  return namesIn(new Certificate(certificate.raw))
+}
+
 function names(certificate: X509Certificate): string {
-  const found = certificate.subjectAltName?.split(', ').slice(0, 5) ?? []
+  const found = namesOf(certificate).slice(0, 5)
   return found.length > 0 ? found.join(', ') : 'no name at all'
 }
 

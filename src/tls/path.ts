@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import { expect, membersOf, readElements, readOid, tags } from './der.js'
 import { constraintFault } from './names.js'
 import type { TrustStore } from './trust.js'
-import { extensions, usages } from './x509.js'
+import { extensions, purposes, usages } from './x509.js'
 import type { Certificate } from './x509.js'
 
 export type PathFault =
@@ -187,16 +187,15 @@ function authorityFault(
   return from === 'sent' ? purposeFault(issuer) : undefined
 }
 
-/** RFC 5280 §4.2.1.12; serverAuth, clientAuth and anyExtendedKeyUsage. */
-const tlsPurposes = new Set(['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2', '2.5.29.37.0'])
+const tlsPurposes: ReadonlySet<string> = new Set(Object.values(purposes))
 
 /**
  * A server is both client and server, and public authorities have stopped issuing certificates for clients: one purpose
  * is as good as the other in both directions.
  */
 function purposeFault(certificate: Certificate): Refusal | undefined {
-  const { purposes } = certificate
-  return purposes === undefined || purposes.some((oid) => tlsPurposes.has(oid))
+  const given = certificate.purposes
+  return given === undefined || given.some((oid) => tlsPurposes.has(oid))
     ? undefined
     : wrongPurpose(certificate)
 }

@@ -35,6 +35,13 @@ export const extensions = {
 /** Bits of the key usage (RFC 5280 §4.2.1.3). */
 export const usages = { digitalSignature: 0, keyEncipherment: 2, keyAgreement: 4, keyCertSign: 5 } as const
 
+/** Extended key usages (RFC 5280 §4.2.1.12) that are for TLS. */
+export const purposes = {
+  server: '1.3.6.1.5.5.7.3.1',
+  client: '1.3.6.1.5.5.7.3.2',
+  any: '2.5.29.37.0',
+} as const
+
 export class Certificate {
   readonly version: number
   /** The distinguished names, in DER. */

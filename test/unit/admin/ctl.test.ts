@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { HandClock } from '../../../src/base/clock.js'
 import { flag, number, options, required, text } from '../../../src/base/schema.js'
 import type { ConfigSource } from '../../../src/config/load.js'
 import { ConfigError } from '../../../src/config/problems.js'
@@ -247,6 +248,57 @@ test('health tells ready from not ready by its exit code', async () => {
     [1, 'parley 1.2.3  example.org chat.example  not ready: the database does not answer'],
   )
   await not.close()
+})
+
+test('cert list tells how long certificates hold, where they are shown, and what others may have against them', async () => {
+  const day = 86_400_000
+  const start = new HandClock().now()
+  const { parley, close } = await serving({
+    certificates: () => [
+      {
+        domain: 'example.org',
+        file: '/etc/tls/org.pem',
+        names: ['a', 'b', 'c', 'd', 'e', 'f', 'g'],
+        selfSigned: false,
+        fingerprint: 'AA:BB',
+        expires: start + 29.5 * day,
+        listeners: ['c2s [::]:5222', 's2s [::]:5269'],
+        notes: [],
+      },
+      {
+        domain: 'chat.example',
+        file: '/data/chat.crt',
+        names: ['chat.example'],
+        selfSigned: true,
+        fingerprint: 'CC:DD',
+        expires: start - 1,
+        listeners: [],
+        notes: ['it is self-signed'],
+      },
+    ],
+  })
+  assert.equal(
+    (await parley('cert list')).out,
+    `DOMAIN        DAYS LEFT  FILE              NAMES                     LISTENERS
+example.org   29         /etc/tls/org.pem  a, b, c, d, e and 2 more  c2s [::]:5222, s2s [::]:5269
+chat.example  expired    /data/chat.crt    chat.example
+chat.example: it is self-signed`,
+  )
+  const [first, second] = JSON.parse((await parley('cert list --json')).out) as Record<string, unknown>[]
+  assert.deepEqual(first, {
+    domain: 'example.org',
+    file: '/etc/tls/org.pem',
+    names: ['a', 'b', 'c', 'd', 'e', 'f', 'g'],
+    self_signed: false,
+    fingerprint: 'AA:BB',
+    expires: new Date(start + 29.5 * day).toISOString(),
+    days_left: 29,
+    listeners: ['c2s [::]:5222', 's2s [::]:5269'],
+    notes: [],
+  })
+  assert.equal(second?.['days_left'], -1)
+  assert.deepEqual(second['notes'], ['it is self-signed'])
+  await close()
 })
 
 test('reload says what it did, or every mistake', async () => {

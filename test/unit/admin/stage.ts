@@ -156,6 +156,7 @@ export async function fakeServices(change: Partial<AdminServices> = {}) {
     isOverridden: () => false,
     ping: () => Promise.resolve('answered'),
     reload: () => Promise.resolve({ changes: [], notes: [] }),
+    certificates: () => [],
     readiness: () => ({ ready: true, reasons: [] }),
     ...change,
   }

@@ -48,7 +48,7 @@ const faulty: [string, string, string, RegExp][] = [
     'another domain, whatever the CN says',
     foreign.certificate + middle.certificate,
     otherKey,
-    /is for DNS:example\.net, not for example\.org/,
+    /is for example\.net, not for example\.org/,
   ],
   ['no name', nameless.certificate + middle.certificate, otherKey, /is for no name at all/],
 ]
