@@ -319,9 +319,9 @@ function serverCommands(server: () => AdminServices): AnyCommand[] {
   ]
 }
 
-function listCertificates({ certificates, clock }: AdminServices): CommandResult {
-  const now = clock.now()
-  const list = certificates().map((state) => ({
+function listCertificates(server: AdminServices): CommandResult {
+  const now = server.clock.now()
+  const list = server.certificates().map((state) => ({
     domain: state.domain,
     file: state.file,
     names: state.names,

@@ -124,8 +124,7 @@ test('an answer without ALPN is fine, another protocol is not', async (t) => {
   const without = await client.direct(await stage.tcp(await foreignServer(t, {})), ends)
   assert.equal(without.tls!.peerChain.length, 1)
   // A server that answers with what nobody asked for.
-  const ALPNCallback = () => 'http/1.1'
-  const other = await stage.tcp(await foreignServer(t, { ALPNCallback } as TlsOptions))
+  const other = await stage.tcp(await foreignServer(t, { ALPNCallback: () => 'http/1.1' }))
   await assert.rejects(client.direct(other, ends), HandshakeError)
   assert.equal(other.destroyed, true)
   const refusing = await stage.tcp(await foreignServer(t, { ALPNProtocols: ['http/1.1'] }))
