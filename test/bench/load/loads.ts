@@ -1,7 +1,7 @@
 /** The loads: what each one does to a server, how many accounts it needs, and what its figures mean. */
 import type { Crowd } from './accounts.js'
 import { chat } from './chat.js'
-import { Client, pool, type Target } from './client.js'
+import { Client, openTls, pool, type Target } from './client.js'
 import { add, sleep, Stopwatch, type Figures, type Job, type LoadName, type Outcome } from './job.js'
 import { memoryOf } from './meter.js'
 import { offline } from './offline.js'
@@ -57,23 +57,36 @@ export const loads: Record<LoadName, Load> = {
 }
 
 const loginsAtOnce = 16
+/** So many make the code of the server as fast as it gets. */
+const warmLogins = 2000
 
 async function logins(job: Job, target: Target): Promise<Outcome> {
   const figures: Figures = {}
-  const once = async (index: number): Promise<void> => {
-    const client = new Client(target, `user${index % 300}`)
-    await client.login()
-    await client.logout()
-  }
-  await pool(300, loginsAtOnce, once)
+  const once = job.framing === 'lines' ? handshake : login
+  await pool(job.quick ? 500 : warmLogins, loginsAtOnce, async (index) => once(index, job, target))
   const count = job.quick ? 500 : 2000
   for (let run = 0; run < job.runs; run++) {
     await sleep(500)
     const watch = await Stopwatch.start(job)
-    await pool(count, loginsAtOnce, once)
+    await pool(count, loginsAtOnce, async (index) => once(index, job, target))
     await watch.stop(figures, count)
   }
   return { figures, lost: 0 }
+}
+
+async function login(index: number, _job: Job, target: Target): Promise<void> {
+  const client = new Client(target, `user${index % 300}`)
+  await client.login()
+  await client.logout()
+}
+
+/** All that a relay knows of a login: a connection that comes and goes. */
+async function handshake(index: number, { port, domain }: Job): Promise<void> {
+  const socket = await openTls(port, domain)
+  await new Promise((resolve, reject) => {
+    socket.on('close', resolve).on('error', reject).resume()
+    socket.end(`${index}\n`)
+  })
 }
 
 /** One run: memory that has once been used by a process is no measure for a second one. */

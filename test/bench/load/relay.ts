@@ -1,4 +1,4 @@
-/** The bare TLS relay on Node.js, in its own process: what the sockets alone cost. */
+/** The bare TLS relay on Node.js, in its own process: what the sockets alone cost, and of a login the handshake. */
 import { join } from 'node:path'
 import { end, freePort, launch, ready, type Server } from './server.js'
 
@@ -6,7 +6,7 @@ export const relay: Server = {
   name: 'TLS relay',
   framing: 'lines',
   version: () => process.versions.node,
-  does: (load) => ['closed', 'windowed', 'open', 'crowd'].includes(load),
+  does: (load) => ['login-sha1', 'closed', 'windowed', 'open', 'crowd'].includes(load),
   start: async ({ directory, certificate, key }) => {
     const port = await freePort()
     const log = join(directory, 'relay.log')
