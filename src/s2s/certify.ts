@@ -16,9 +16,9 @@ export function certifyBy(trust: TrustStore, clock: Clock): Certify {
   }
 }
 
-/** RFC 7671 §4.1, §5: on trusted authorities of DNS, or on the key itself. */
-function isUsable({ usage }: TlsaRecord): boolean {
-  return usage === 2 || usage === 3
+/** RFC 7671 §4.1, §5: on trusted authorities of DNS, or on the key itself, in a form that we know. */
+function isUsable({ usage, selector, matching }: TlsaRecord): boolean {
+  return (usage === 2 || usage === 3) && selector <= 1 && matching <= 2
 }
 
 function byDane(

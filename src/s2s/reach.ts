@@ -12,7 +12,7 @@ import type { TlsClient } from '../tls/client.js'
 
 export interface ReachParts {
   readonly resolver: Lookups
-  readonly tls: TlsClient
+  readonly tls: Pick<TlsClient, 'direct' | 'starttls'>
   readonly clock: Clock
   readonly random: Random
   /** Milliseconds for one attempt; asked each time. */
@@ -31,13 +31,17 @@ export function reachBy(parts: ReachParts): Reach {
       told('tcp')
       const connected = await connect(left, parts, signal)
       told('tcp', `${shown(connected.address, connected.target.port)}${after(connected.attempts)}`)
+      const { socket, target } = connected
       try {
-        const transport = await under(connected, { from: local, to: remote }, parts.tls)
-        return { transport, tlsa: await tlsaOf(connected.target, parts.resolver) }
+        // Before TLS: where DNS does not tell, there is no handshake that could be trusted (RFC 7673 §3.4).
+        const tlsa = await tlsaOf(target, parts.resolver)
+        return { transport: await under(connected, { from: local, to: remote }, parts.tls), tlsa }
       } catch (error) {
-        // A server that cannot speak TLS is as good as none: the next one may.
-        left = left.slice(left.indexOf(connected.target) + 1)
+        socket.destroy()
+        // A server that cannot speak TLS, or whose records are broken, is as good as none: the next one may be well.
+        left = left.slice(left.indexOf(target) + 1)
         if (left.length > 0) continue
+        if (error instanceof Failure) throw error
         const reason = error instanceof Error ? error.message : String(error)
         throw new Failure('tls', `the TLS handshake failed: ${reason}`, 'theirs', undefined, 'handshake')
       }
@@ -109,7 +113,7 @@ function troubleOf(reason: FindError['reason']): Trouble {
 async function under(
   { socket, target }: Connected,
   ends: { from: string; to: string },
-  tls: TlsClient,
+  tls: ReachParts['tls'],
 ): Promise<Transport> {
   return target.tls === 'direct' ? tls.direct(socket, ends) : tls.starttls(socket, ends)
 }
@@ -118,13 +122,15 @@ async function under(
 async function tlsaOf({ host, port, secure }: Target, resolver: Lookups): Promise<readonly TlsaRecord[]> {
   if (!secure) return []
   try {
+    // RFC 7673 §3.2: who does not sign the addresses has no records either, and may fail to say so.
+    if (!(await resolver.addresses(host)).secure) return []
     const answer = await resolver.tlsa(`_${port}._tcp.${host}`)
     return answer.secure ? answer.records : []
   } catch (error) {
     if (error instanceof DnsError && !error.temporary) return []
     throw new Failure(
       'dns',
-      `the records of its certificate (TLSA): ${(error as Error).message}`,
+      `whether ${host} has records of its certificate (TLSA) cannot be known: ${(error as Error).message}`,
       'path',
       undefined,
       'dns failed',
