@@ -1,4 +1,5 @@
 /** Starts everything a server needs around it (database, certificates, listeners, control socket) and stops it again. */
+import { createHmac } from 'node:crypto'
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { getHeapStatistics } from 'node:v8'
@@ -8,7 +9,7 @@ import { serveCommands } from './admin/socket.js'
 import { commandTable } from './admin/table.js'
 import type { Clock } from './base/clock.js'
 import { LimitHits } from './base/limit-hits.js'
-import type { Log } from './base/log.js'
+import type { Log, RootLog } from './base/log.js'
 import type { Metrics } from './base/metrics.js'
 import type { Random } from './base/random.js'
 import type { Address } from './base/schema.js'
@@ -38,7 +39,7 @@ import { Listener, type ListenerKind, type ListenerSide } from './tls/listener.j
 
 export interface StartSettings {
   readonly config: ServerConfig
-  readonly log: Log
+  readonly log: RootLog
   readonly metrics: Metrics
   readonly clock: Clock
   readonly random: Random
@@ -112,6 +113,9 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
   const federation = await federate(settings, { certificates, metrics })
   closings.push(() => federation.tls.close())
   closings.push(() => federation.resolver.close())
+  const secret = await secretOf(stores, random)
+  // Another secret than that of the salts: neither tells of the other.
+  log.pepper(createHmac('sha256', secret).update('log').digest())
   const server = await Server.create({
     config,
     clock,
@@ -119,7 +123,7 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
     log,
     metrics,
     stores,
-    secret: await secretOf(stores, random),
+    secret,
     memoryUse,
     peers: federation.peers,
   })
@@ -462,6 +466,7 @@ async function serveAdmin(
     blocks: server.blocks,
     federation: server.federation!,
     isOverridden,
+    log,
     ping: (local, remote, ms) => server.ping(local, remote, ms),
     reload: () => settings.reload(),
     certificates,

@@ -1,5 +1,7 @@
 /** The commands of the server itself: accounts, sessions, reload and health. */
 import type { Clock } from '../base/clock.js'
+import type { LogControl } from '../base/log.js'
+import { logCommands } from './log-commands.js'
 import { flag, number, options, required, secret, text } from '../base/schema.js'
 import type { BlockList } from '../s2s/blocks.js'
 import type { Federation } from '../s2s/facts.js'
@@ -43,6 +45,7 @@ export interface AdminServices {
    * Gives the condition of an error, `answered` for all else. Rejects with StanzaError `remote-server-timeout`.
    */
   ping(local: string, remote: string, ms: number): Promise<string>
+  readonly log: LogControl
   /** Reads the whole configuration again. Rejects with `ConfigError`, having changed nothing. */
   reload(): Promise<ReloadReport>
   /** Of every served domain, as they are used just now. */
@@ -96,6 +99,10 @@ export function adminCommands(server: () => AdminServices): readonly AnyCommand[
     ...sessionCommands(server),
     ...federationCommands(server),
     ...blockCommands(server),
+    ...logCommands(() => ({
+      log: server().log,
+      accountOf: (written) => accountOf(written, server()).bare.toString(),
+    })),
     ...serverCommands(server),
   ]
 }

@@ -1,7 +1,9 @@
 /** The log: one line per event on standard output, JSON or short text, its level changeable while running. */
+import { createHmac } from 'node:crypto'
 import { pino } from 'pino'
 import { pause, realClock } from './clock.js'
-import type { Clock } from './clock.js'
+import type { Clock, Timer } from './clock.js'
+import { systemRandom } from './random.js'
 
 export const levels = ['error', 'warn', 'info', 'debug', 'trace'] as const
 export type Level = (typeof levels)[number]
@@ -11,7 +13,7 @@ export interface LogFields {
   readonly host?: string
   /** The stream or connection, by its id. */
   readonly conn?: string
-  /** An account's bare JID. */
+  /** An account's bare JID; a hash of it when the log says so. */
   readonly user?: string
   /** The other side's address; masked when the log says so. */
   readonly ip?: string
@@ -44,6 +46,38 @@ export interface LogSettings {
   readonly format: 'json' | 'text'
   /** `masked` keeps the network of an address (IPv4 /24, IPv6 /48) and drops the rest. */
   readonly addresses: 'full' | 'masked'
+  /** `hashed` names accounts by a hash that needs the server's secret. */
+  readonly users: 'full' | 'hashed'
+}
+
+/** The first words of events: what a level can be set for. */
+export const components = [
+  'account', 'admin', 'c2s', 'component', 'config', 'connection', 'data-dir', 'database', 'last-activity', 'listen', 'module',
+  'offline', 'presence', 'process', 'request', 'roster', 'route', 's2s', 'server', 'session', 'stanza', 'start',
+  'stream', 'tls',
+] as const // prettier-ignore
+
+/** A component, or `all` that have none of their own. */
+export type Focus = (typeof components)[number] | 'all'
+
+/** What holds for a while instead of the level of the settings. */
+export interface FocusFacts {
+  readonly component: string
+  readonly level: Level
+  /** Milliseconds since 1970. */
+  readonly until: number
+}
+
+/** The handle for the admin. */
+export interface LogControl {
+  readonly level: Level
+  /** Sets the level of one component, or of all others, for `ms` milliseconds; then it is that of the settings again. */
+  focus(on: string, level: Level, ms: number): void
+  readonly focuses: readonly FocusFacts[]
+  /** Back to the settings at once. */
+  unfocus(): void
+  /** How lines name this account when they do not name it in full. */
+  hashOf(user: string): string
 }
 
 /** Milliseconds that a slow reader gets for what is left at the end. */
@@ -55,8 +89,10 @@ export interface Sink {
 }
 
 /** The log of a process, with the handle to change it. */
-export interface RootLog extends Log {
+export interface RootLog extends Log, LogControl {
   apply(settings: LogSettings): void
+  /** The secret of the hashes from here on; before, it is one of this process. */
+  pepper(secret: Buffer): void
 }
 
 /** Standard output, buffered up to 4 MiB (then lines are dropped) and never blocking; `end` before the process ends. */
@@ -84,7 +120,14 @@ function closed(out: ReturnType<typeof pino.destination>): Promise<void> {
 }
 
 export function createLog(settings: LogSettings, sink: Sink, clock: Clock): RootLog {
-  const state: LogState = { settings, threshold: levels.indexOf(settings.level) }
+  const state: LogState = {
+    settings,
+    clock,
+    threshold: levels.indexOf(settings.level),
+    focuses: new Map(),
+    pepper: systemRandom.bytes(32),
+  }
+  const user = (name: unknown) => (state.settings.users === 'hashed' ? hashOf(state.pepper, name) : name)
   const lines = pino(
     {
       level: 'trace',
@@ -94,6 +137,11 @@ export function createLog(settings: LogSettings, sink: Sink, clock: Clock): Root
       serializers: {
         ip: (ip: unknown) => (state.settings.addresses === 'masked' ? maskAddress(ip) : ip),
         error: describe,
+        user,
+        account: user,
+        jid: user,
+        // Of a command of the admin.
+        args: (args: unknown) => withNames(args, user),
       },
       redact: { paths: secretFields, censor: '********' },
     },
@@ -115,8 +163,28 @@ export const silentLog: Log = {
 
 interface LogState {
   settings: LogSettings
+  readonly clock: Clock
   /** Index into `levels`; shared by all children, so that one change reaches all. */
   threshold: number
+  readonly focuses: Map<string, FocusFacts & { readonly timer: Timer }>
+  pepper: Buffer
+}
+
+const people = ['user', 'account', 'jid']
+
+function withNames(args: unknown, user: (name: unknown) => unknown): unknown {
+  if (typeof args !== 'object' || args === null) return args
+  const entries = Object.entries(args).map(([key, value]) => [
+    key,
+    people.includes(key) ? user(value) : value,
+  ])
+  return Object.fromEntries(entries)
+}
+
+function hashOf(pepper: Buffer, name: unknown): unknown {
+  if (typeof name !== 'string') return name
+  const [bare = ''] = name.split('/')
+  return createHmac('sha256', pepper).update(bare).digest('hex').slice(0, 16)
 }
 
 const secretFields = ['password', 'secret', 'token', '*.password', '*.secret', '*.token']
@@ -131,27 +199,65 @@ class PinoLog implements RootLog {
     this.lines.error({ event, ...fields }, msg)
   }
   warn(event: string, fields?: LogFields, msg?: string): void {
-    if (this.state.threshold >= 1) this.lines.warn({ event, ...fields }, msg)
+    if (this.#reaches(1, event)) this.lines.warn({ event, ...fields }, msg)
   }
   info(event: string, fields?: LogFields, msg?: string): void {
-    if (this.state.threshold >= 2) this.lines.info({ event, ...fields }, msg)
+    if (this.#reaches(2, event)) this.lines.info({ event, ...fields }, msg)
   }
   debug(event: string, fields?: LogFields, msg?: string): void {
-    if (this.state.threshold >= 3) this.lines.debug({ event, ...fields }, msg)
+    if (this.#reaches(3, event)) this.lines.debug({ event, ...fields }, msg)
   }
   trace(event: string, fields?: LogFields, msg?: string): void {
-    if (this.state.threshold >= 4) this.lines.trace({ event, ...fields }, msg)
+    if (this.#reaches(4, event)) this.lines.trace({ event, ...fields }, msg)
   }
 
   writes(level: Level): boolean {
-    return this.state.threshold >= levels.indexOf(level)
+    const wanted = levels.indexOf(level)
+    if (this.state.threshold >= wanted) return true
+    for (const focus of this.state.focuses.values()) if (levels.indexOf(focus.level) >= wanted) return true
+    return false
   }
   child(fields: LogFields): Log {
     return new PinoLog(this.lines.child(fields), this.state)
   }
+
   apply(settings: LogSettings): void {
     this.state.settings = settings
     this.state.threshold = levels.indexOf(settings.level)
+  }
+  pepper(secret: Buffer): void {
+    this.state.pepper = secret
+  }
+  get level(): Level {
+    return this.state.settings.level
+  }
+  focus(component: string, level: Level, ms: number): void {
+    const { focuses, clock } = this.state
+    focuses.get(component)?.timer.cancel()
+    const timer = clock.after(ms, () => focuses.delete(component))
+    focuses.set(component, { component, level, until: clock.now() + ms, timer })
+  }
+  get focuses(): readonly FocusFacts[] {
+    return [...this.state.focuses.values()].map(({ component, level, until }) => ({
+      component,
+      level,
+      until,
+    }))
+  }
+  unfocus(): void {
+    for (const { timer } of this.state.focuses.values()) timer.cancel()
+    this.state.focuses.clear()
+  }
+  hashOf(user: string): string {
+    return String(hashOf(this.state.pepper, user))
+  }
+
+  #reaches(level: number, event: string): boolean {
+    const { threshold, focuses } = this.state
+    if (focuses.size === 0) return threshold >= level
+    const [component = ''] = event.split('.', 1)
+    const focus = focuses.get(component) ?? focuses.get('all')
+    return (focus ? levels.indexOf(focus.level) : threshold) >= level
   }
 }
 

@@ -102,7 +102,7 @@ export function rate<const F extends string | undefined | Needed>(
 /** One of a few words. */
 export function choice<const W extends string>(
   words: readonly W[],
-  fallback: W,
+  fallback: W | Needed,
   doc: string,
   more: More = {},
 ): Option<W> {

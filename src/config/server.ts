@@ -480,6 +480,11 @@ const log = options(
       'full',
       'Whether addresses of clients are cut to their network (IPv4 /24, IPv6 /48).',
     ),
+    users: choice(
+      ['full', 'hashed'],
+      'full',
+      'Whether accounts are named in full, or by a hash that nobody can make without the secret of this server; `parley log who ana` tells it.',
+    ),
   },
   'Lines go to standard output. They never hold passwords or what people write.',
 )

@@ -156,6 +156,23 @@ test('a reader of the log that went away keeps nobody from stopping', async () =
   server = await Parley.start({ folder: folder.path })
 })
 
+test('one component is logged in detail for a while', async () => {
+  const said = server.out.length
+  const show = () => server.json('log', 'show') as Promise<{ for_a_while: { component: string }[] }>
+  const { code, out } = await server.cli(['log', 'debug', 'c2s', '--for', '10m'])
+  assert.equal(code, 0)
+  assert.match(out, /^c2s +debug +20/m)
+  assert.deepEqual(
+    (await show()).for_a_while.map(({ component }) => component),
+    ['c2s'],
+  )
+  const romeo = await login('romeo@localhost')
+  await server.logs('c2s.auth.succeeded', said)
+  await romeo.close()
+  assert.equal((await server.cli(['log', 'reset'])).code, 0)
+  assert.deepEqual((await show()).for_a_while, [])
+})
+
 test('a data directory that everybody may write in is complained about', async () => {
   await server.stop()
   assert.doesNotMatch(server.out, /data-dir\.open/)

@@ -113,7 +113,7 @@ export class Stage {
     const { clock, network } = beside
     const lines: string[] = []
     const log = createLog(
-      { level: logLevel, format: 'text', addresses: 'full' },
+      { level: logLevel, format: 'text', addresses: 'full', users: 'full' },
       { write: (line) => lines.push(line.trim()) },
       clock,
     )

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { components } from '../../src/base/log.js'
 
 const top = join(dirname(fileURLToPath(import.meta.url)), '../../..')
 
@@ -24,4 +25,7 @@ test('every event has its line in the list, and the list has no others', () => {
   }
   assert.ok(logged.size > 20)
   assert.deepEqual([...logged].sort(), listed)
+  // What `parley log debug c2s` knows.
+  const first: readonly string[] = [...logged].map((line) => line.split(/[. ]/)[0] ?? '')
+  assert.deepEqual([...components], [...new Set(first)].sort())
 })

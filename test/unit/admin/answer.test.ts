@@ -32,7 +32,7 @@ const commands = [
 function stage() {
   const lines: string[] = []
   const log = createLog(
-    { level: 'info', format: 'json', addresses: 'full' },
+    { level: 'info', format: 'json', addresses: 'full', users: 'full' },
     { write: (line) => lines.push(line) },
     new HandClock(),
   )

@@ -1,4 +1,5 @@
 /** What tests of the command line share: a terminal without a person, and a server without sockets. */
+import { createLog } from '../../../src/base/log.js'
 import { HandClock } from '../../../src/base/clock.js'
 import { CountingRandom } from '../../../src/base/random.js'
 import type { Terminal } from '../../../src/base/terminal.js'
@@ -155,6 +156,11 @@ export async function fakeServices(change: Partial<AdminServices> = {}) {
     federation,
     isOverridden: () => false,
     ping: () => Promise.resolve('answered'),
+    log: createLog(
+      { level: 'info', format: 'json', addresses: 'full', users: 'full' },
+      { write: () => undefined },
+      clock,
+    ),
     reload: () => Promise.resolve({ changes: [], notes: [] }),
     certificates: () => [],
     readiness: () => ({ ready: true, reasons: [] }),

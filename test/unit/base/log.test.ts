@@ -4,12 +4,13 @@ import { HandClock } from '../../../src/base/clock.js'
 import { createLog, maskAddress } from '../../../src/base/log.js'
 import type { LogSettings } from '../../../src/base/log.js'
 
-const settings: LogSettings = { level: 'info', format: 'json', addresses: 'full' }
+const settings: LogSettings = { level: 'info', format: 'json', addresses: 'full', users: 'full' }
 
 function recorded(change: Partial<LogSettings> = {}) {
   const lines: string[] = []
-  const log = createLog({ ...settings, ...change }, { write: (line) => lines.push(line) }, new HandClock())
-  return { lines, log }
+  const clock = new HandClock()
+  const log = createLog({ ...settings, ...change }, { write: (line) => lines.push(line) }, clock)
+  return { lines, log, clock }
 }
 
 test('a line is one JSON object with time, level, event and fields', () => {
@@ -81,4 +82,57 @@ test('addresses are masked down to their network', () => {
   )
   assert.equal(maskAddress('::ffff:192.0.2.77'), '192.0.2.0')
   assert.equal(maskAddress('::1'), '::')
+})
+
+test('one component is heard in detail for a while, the others as before', () => {
+  const { lines, log, clock } = recorded()
+  const events = () => lines.splice(0).map((line) => (JSON.parse(line) as { event: string }).event)
+  const child = log.child({ conn: 'id-1' })
+  const all = () => {
+    for (const event of ['s2s.out.tried', 'c2s.bound', 'database']) child.debug(event)
+    child.info('c2s.auth.failed')
+    return events()
+  }
+  assert.deepEqual(all(), ['c2s.auth.failed'])
+  assert.equal(child.writes('debug'), false)
+  log.focus('s2s', 'debug', 600_000)
+  log.focus('database', 'debug', 1_000)
+  assert.equal(child.writes('debug'), true)
+  assert.deepEqual(all(), ['s2s.out.tried', 'database', 'c2s.auth.failed'])
+  clock.advance(1_000)
+  assert.deepEqual(all(), ['s2s.out.tried', 'c2s.auth.failed'])
+  // Once more begins anew; all others may be made silent meanwhile.
+  log.focus('s2s', 'debug', 600_000)
+  log.focus('all', 'error', 500_000)
+  assert.deepEqual(log.focuses, [
+    { component: 's2s', level: 'debug', until: clock.now() + 600_000 },
+    { component: 'all', level: 'error', until: clock.now() + 500_000 },
+  ])
+  assert.deepEqual(all(), ['s2s.out.tried'])
+  clock.advance(599_999)
+  assert.deepEqual(all(), ['s2s.out.tried', 'c2s.auth.failed'])
+  clock.advance(1)
+  assert.deepEqual(all(), ['c2s.auth.failed'])
+  log.focus('all', 'trace', 600_000)
+  log.unfocus()
+  assert.deepEqual(all(), ['c2s.auth.failed'])
+  assert.deepEqual(log.focuses, [])
+})
+
+test('accounts are named by a hash that needs the secret of the server', () => {
+  const { lines, log } = recorded({ users: 'hashed' })
+  log.pepper(Buffer.from('pepper'))
+  log.info('c2s.bound', { user: 'ana@example.org' })
+  log.child({ user: 'ana@example.org' }).info('c2s.bound', { jid: 'ana@example.org/phone' })
+  log.info('admin.command', { args: { account: 'ana@example.org', limit: 3 } })
+  assert.doesNotMatch(lines.join(''), /ana/)
+  const hash = log.hashOf('ana@example.org')
+  assert.match(hash, /^[0-9a-f]{16}$/)
+  const [bound, child, command] = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+  assert.deepEqual(
+    [bound?.['user'], child?.['user'], child?.['jid'], command?.['args']],
+    [hash, hash, hash, { account: hash, limit: 3 }],
+  )
+  log.pepper(Buffer.from('another'))
+  assert.notEqual(log.hashOf('ana@example.org'), hash)
 })

@@ -252,7 +252,7 @@ parley.toml:5:2  unknown key  limitz
     report('[modules.pong]'),
     `parley.toml:1:10  unknown key  modules.pong\n   did you mean  modules.ping ?\n${oneError}`,
   )
-  assert.match(report('[log]\nqqqqqqqqq = 1'), /\n {3}known here: level, format, addresses\n/)
+  assert.match(report('[log]\nqqqqqqqqq = 1'), /\n {3}known here: level, format, addresses, users\n/)
 })
 
 test('values without unit, out of range or of another kind, at the place of the value', () => {
