@@ -185,7 +185,7 @@ export async function outlive({ speaker, hearer, down, up, back }) {
     heard.push(...bodies(returned.take(isChat)))
     bounced.push(...bounces(speaker))
     return new Set([...heard, ...bounced]).size >= during.length + after.length
-  })
+  }).catch(() => {}) // what is missing is told below
   await returned.ask(ping(returned.bare.split('@')[1]))
   heard.push(...bodies(returned.take(isChat)))
   const said = [...during, ...after]
