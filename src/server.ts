@@ -20,6 +20,8 @@ import { StanzaError } from './stanza/errors.js'
 import type { AccountKeys } from './storage/accounts.js'
 import { DialbackKeys } from './s2s/dialback.js'
 import type { Federation } from './s2s/facts.js'
+import { Lanes } from './s2s/lanes.js'
+import { Managing } from './s2s/management.js'
 import type { Certify, Reach, S2sSettings } from './s2s/parts.js'
 import { S2s } from './s2s/s2s.js'
 import { Roster } from './session/roster.js'
@@ -151,6 +153,7 @@ export class Server {
     const { stores, clock, metrics } = parts
     const server = new Server(parts, await BlockList.open({ store: stores.blocks, clock, metrics }))
     await server.#loadModules(parts.config)
+    await server.#s2s?.restore()
     return server
   }
 
@@ -238,16 +241,20 @@ export class Server {
 
   /** Tells every stream `system-shutdown` and stops the modules. Stores stay open. */
   async stop(): Promise<void> {
-    this.#s2s?.drain()
+    await this.#s2s?.drain()
     this.#c2s.stop()
     await this.#router.settled()
     // What sessions said when they ended is on its way.
-    this.#s2s?.stop()
+    await this.#s2s?.stop()
     this.#components.stop()
     for (const loaded of this.#modules.values()) await loaded.stop()
   }
 
-  #federate({ clock, random, log, metrics, secret }: ServerParts, peers: Peers, hits: LimitHits): S2s {
+  #federate(
+    { clock, random, log, metrics, secret, stores }: ServerParts,
+    peers: Peers,
+    hits: LimitHits,
+  ): S2s {
     return new S2s({
       ...peers,
       blocked: (remote) => this.blocks.refusal(remote),
@@ -259,6 +266,10 @@ export class Server {
       log,
       metrics,
       hits,
+      hosts: this.hosts,
+      outbound: stores.outbound,
+      managing: new Managing(clock, random),
+      lanes: new Lanes(),
       keys: new DialbackKeys(createHmac('sha256', secret).update('dialback').digest()),
       settings: () => this.#s2sSettings,
     })

@@ -9,6 +9,8 @@ import {
   type Verdict,
 } from './dialback.js'
 import { Failure, type LinkAuth } from './facts.js'
+import { enabled, failed, mostUnsettled, resumed } from './management.js'
+import type { Parcel } from './outbox.js'
 import { refusalOf, type Certified, type S2sParts, type S2sSettings } from './parts.js'
 import { TokenBucket } from '../base/rate.js'
 import { stanzaErrorOf } from '../router/bounce.js'
@@ -16,6 +18,7 @@ import { decodeBase64 } from '../sasl/base64.js'
 import { StanzaError } from '../stanza/errors.js'
 import { Jid } from '../stanza/jid.js'
 import { Stanza, type Kind } from '../stanza/stanza.js'
+import type { Acks } from '../stream/acks.js'
 import { StreamError } from '../stream/errors.js'
 import { Stream, type StreamOwner } from '../stream/stream.js'
 import type { Transport } from '../stream/transport.js'
@@ -58,6 +61,9 @@ export class Incoming implements StreamOwner {
   readonly #certified = new Map<string, Certified>()
   /** SASL: `offered`, then `asked` when the client's first words are still to come. */
   #external: 'no' | 'offered' | 'asked' = 'no'
+  /** Counters, once the peer wants to acknowledge and be acknowledged (XEP-0198); the id to resume by. */
+  #acks: Acks<Parcel> | undefined = undefined
+  #resumeId = ''
 
   constructor(parts: S2sParts, transport: Transport, callBack: CallBack, gone: (incoming: Incoming) => void) {
     const { clock, random, log, hits } = parts
@@ -118,6 +124,8 @@ export class Incoming implements StreamOwner {
         return this.#starttls(raw.name)
       case NS.sasl:
         return this.#sasl(raw)
+      case NS.streamManagement:
+        return this.#manage(raw)
       default:
         throw new StreamError('unsupported-stanza-type')
     }
@@ -128,18 +136,15 @@ export class Incoming implements StreamOwner {
       throw new StreamError('policy-violation', `Over the limit of ${limit}`)
     const from = this.#sender(raw)
     const application = el('stanza-too-big', 'urn:xmpp:errors')
-    if (from)
-      return this.#refuse(
-        raw,
-        from,
-        new StanzaError('policy-violation', `Over the limit of ${limit}`, { application }),
-      )
+    const error = new StanzaError('policy-violation', `Over the limit of ${limit}`, { application })
+    return this.#counted(from && this.#refuse(raw, from, error))
   }
 
   drained(): void {}
 
   closed(): void {
     this.#gone(this)
+    if (this.#resumeId) this.#parts.managing.left(this.#resumeId, this.stream)
     for (const go of this.#waiting.splice(0)) go()
   }
 
@@ -170,6 +175,8 @@ export class Incoming implements StreamOwner {
         features.cnode(el('mechanisms', NS.sasl, {}, el('mechanism', undefined, {}, 'EXTERNAL')))
       }
       features.cnode(dialbackFeature)
+      // Before authentication as well: after dialback there are no features any more.
+      features.cnode(el('sm', NS.streamManagement))
     }
     return serialise(features, NS.server)
   }
@@ -353,14 +360,93 @@ export class Incoming implements StreamOwner {
 
   #stanza(raw: RawElement): void | Promise<void> {
     const from = this.#sender(raw)
-    if (!from) return
+    if (!from) return this.#counted()
     let stanza: Stanza
     try {
       stanza = Stanza.received(raw, from, Stanza.addressee(raw), this.stream.lang)
     } catch (error) {
-      return this.#refuse(raw, from, stanzaErrorOf(error))
+      return this.#counted(this.#refuse(raw, from, stanzaErrorOf(error)))
     }
-    return this.#parts.router.receive(stanza)
+    const { router, lanes } = this.#parts
+    return this.#counted(lanes.run(stanza.to!.bare.toString(), () => router.receive(stanza)))
+  }
+
+  /**
+   * A stanza counts when it is handled and what must outlive us is stored. Stanzas for others go on before; nothing more
+   * is read only while a great many wait.
+   */
+  #counted(handling?: void | Promise<void>): void | Promise<void> {
+    this.#acks?.received(handling)
+    if (!handling) return
+    handling.then(
+      () => this.#settled(-1),
+      (error: unknown) => {
+        this.#settled(-1)
+        this.#parts.log.error('stream.crashed', { error })
+        this.stream.fail(new StreamError('internal-server-error'))
+      },
+    )
+    if (this.#settled(1) >= mostUnsettled) return new Promise((resolve) => (this.#room = resolve))
+  }
+
+  /** Stanzas that are being handled, and who waits until there are fewer. */
+  #unsettled = 0
+  #room: (() => void) | undefined = undefined
+
+  #settled(change: 1 | -1): number {
+    this.#unsettled += change
+    if (this.#unsettled < mostUnsettled) {
+      this.#room?.()
+      this.#room = undefined
+    }
+    return this.#unsettled
+  }
+
+  // Stream management (XEP-0198) --------------------------------------------------------------------------------
+
+  #manage(raw: RawElement): void | Promise<void> {
+    switch (raw.name) {
+      case 'enable':
+        return this.#enable(/^(?:true|1)$/.test(raw.attrs['resume'] ?? ''))
+      case 'resume':
+        return this.#resume(raw.attrs['previd'] ?? '', raw.attrs['h'])
+    }
+    if (!this.#acks) throw new StreamError('unsupported-stanza-type')
+    if (raw.name === 'r') this.#acks.requested()
+    else if (raw.name === 'a') this.#acks.acknowledge(raw.attrs['h'], (parcel) => parcel.confirm())
+    else throw new StreamError('unsupported-stanza-type')
+  }
+
+  #enable(resumable: boolean): void {
+    const { managing } = this.#parts
+    const [sender] = this.#proved.keys()
+    if (sender === undefined || this.#acks) {
+      this.stream.send(failed('unexpected-request'))
+      return
+    }
+    this.#acks = managing.count(this.stream)
+    if (resumable) this.#resumeId = managing.keep(sender, this.#acks, this.stream)
+    this.stream.send(resumable ? enabled(this.#resumeId) : `<enabled xmlns='${NS.streamManagement}'/>`)
+  }
+
+  async #resume(id: string, h: string | undefined): Promise<void> {
+    const { managing } = this.#parts
+    const isAllowed = this.#proved.size > 0 && !this.#acks
+    const acks = isAllowed
+      ? managing.resume(id, (domain) => this.#proved.has(domain), this.stream)
+      : undefined
+    if (!acks) {
+      this.stream.send(failed(isAllowed ? 'item-not-found' : 'unexpected-request'))
+      return
+    }
+    this.#resumeId = id
+    // What is on its way to the store is counted as well: it would come again otherwise.
+    await acks.settled()
+    acks.acknowledge(h, (parcel) => parcel.confirm())
+    acks.take()
+    acks.continueOn(this.stream)
+    this.#acks = acks
+    this.stream.send(resumed(id, acks))
   }
 
   /**

@@ -1,25 +1,21 @@
 /** Stanzas of one pair of domains on their way out: straight onto the stream, or in a queue until there is one. */
 import type { Failure, FailureFacts, LinkFacts, LinkState } from './facts.js'
+import { LifeSigns } from './life-signs.js'
+import type { Resumable } from './management.js'
+import { Outbox } from './outbox.js'
 import type { Ends, Outgoing, OutgoingOwner } from './outgoing.js'
 import { refusalOf, type S2sParts } from './parts.js'
 import type { Timer } from '../base/clock.js'
 import { bounced } from '../router/bounce.js'
 import { StanzaError } from '../stanza/errors.js'
 import type { Stanza } from '../stanza/stanza.js'
-import type { StreamError } from '../stream/errors.js'
-
-/** What a stanza costs beside its text, in bytes and roughly. */
-const OVERHEAD = 512
+import { StreamError } from '../stream/errors.js'
 
 /** Milliseconds: the first pause, doubled with each failure up to `retryMax`. */
 const firstPause = 1000
 
-interface Waiting {
-  readonly stanza: Stanza
-  readonly bytes: number
-  readonly since: number
-  readonly until: number
-}
+/** Milliseconds without an acknowledgement until a stream is given up. */
+const patience = 60_000
 
 export interface LinkPool {
   /** Opens a stream, or takes over one that was opened to verify keys. */
@@ -38,9 +34,11 @@ export class Link implements Ends, OutgoingOwner {
   outgoing: Outgoing | undefined = undefined
   readonly #parts: S2sParts
   readonly #pool: LinkPool
-  #queue: Waiting[] = []
-  #bytes = 0
-  #expiry: { readonly timer: Timer; readonly at: number } | undefined
+  readonly #outbox: Outbox
+  readonly #lifeSigns: LifeSigns
+  #resumable: Resumable | undefined
+  /** How far the peer had acknowledged when that last changed. */
+  #progress: { readonly count: number; readonly at: number } | undefined
   #retry: { readonly timer: Timer; readonly at: number } | undefined
   #failures = 0
   #failure: Failure | undefined
@@ -58,6 +56,18 @@ export class Link implements Ends, OutgoingOwner {
     this.local = local
     this.remote = remote
     this.#since = this.#idleSince = parts.clock.now()
+    this.#outbox = new Outbox({
+      sender: local,
+      target: remote,
+      store: parts.outbound,
+      clock: parts.clock,
+      log: parts.log,
+      limits: parts.settings,
+      bounce: (stanza, error) => void this.#bounce(stanza, error),
+      obstacle: () =>
+        this.#failure?.message ?? (this.outgoing?.isReady ? 'it does not read' : 'no connection yet'),
+    })
+    this.#lifeSigns = new LifeSigns(parts, { local, remote }, this.#outbox, () => this.#given())
   }
 
   get state(): LinkState {
@@ -77,70 +87,89 @@ export class Link implements Ends, OutgoingOwner {
       tls: transport?.tls?.protocol,
       ip: transport?.remote,
       since: this.#since,
-      queue: { stanzas: this.#queue.length, bytes: this.#bytes, oldest: this.#queue[0]?.since },
+      queue: {
+        stanzas: this.#outbox.waiting,
+        bytes: this.#outbox.waitingBytes,
+        oldest: this.#outbox.oldest,
+      },
       failure: this.#failureFacts(),
     }
   }
 
-  get waiting(): number {
-    return this.#queue.length
-  }
-
-  get oldest(): number | undefined {
-    return this.#queue[0]?.since
-  }
-
-  get failing(): boolean {
-    return this.#failures > 0
-  }
-
   /** When nothing can come of it any more: no stream, nothing waiting, and the last failure long ago. */
   isStale(now: number): boolean {
-    return (
-      !this.outgoing && this.#queue.length === 0 && now - this.#failedAt > this.#parts.settings().retryMax
-    )
+    return !this.outgoing && this.#outbox.isEmpty && now - this.#failedAt > this.#parts.settings().retryMax
   }
 
-  send(stanza: Stanza): void | Promise<void> {
-    const { outgoing } = this
-    if (outgoing?.isReady && this.#queue.length === 0 && !outgoing.stream!.slow)
-      return this.#write(stanza, outgoing)
-    return this.#enqueue(stanza)
+  /** The promise is that of `Outbox.add`. */
+  send(stanza: Stanza): Promise<void> | undefined {
+    const pledge = this.#outbox.add(stanza)
+    if (typeof pledge === 'string') {
+      this.#parts.hits.add(pledge)
+      void this.#bounce(stanza, new StanzaError('resource-constraint', `Too much waits for ${this.remote}`))
+      return undefined
+    }
+    if (this.outgoing) this.#flush()
+    else if (!this.#retry) this.#attemptWhenDue()
+    return pledge
+  }
+
+  /** A message that was stored by an earlier process; `retry` sends it on its way. */
+  restore(stanza: Stanza, since: number, id: number): void {
+    this.#outbox.restore(stanza, since, id)
   }
 
   /** Tries again now, whatever the pause. */
   retry(): void {
-    if (this.outgoing || this.#queue.length === 0) return
+    if (this.outgoing || this.#outbox.waiting === 0) return
     this.#attempt()
   }
 
-  /** No stanza for so long that the stream is not worth keeping. */
+  /** No stanza for so long that the stream is not worth keeping; or no acknowledgement, so that it must be dead. */
   sweep(now: number): void {
-    if (!this.outgoing?.isReady) return
-    if (this.#used || this.#queue.length > 0) {
+    const { outgoing } = this
+    if (!outgoing?.isReady) return
+    const { progress } = outgoing
+    if (progress !== undefined) {
+      if (this.#progress?.count !== progress) this.#progress = { count: progress, at: now }
+      else if (now - this.#progress.at >= patience) return this.#given()
+    } else this.#progress = undefined
+    if (this.#used || !this.#outbox.isEmpty) {
       this.#used = false
       this.#idleSince = now
-    } else if (now - this.#idleSince >= this.#parts.settings().idle) this.outgoing.close()
+    } else if (now - this.#idleSince >= this.#parts.settings().idle) outgoing.close()
   }
 
-  /** All that waits, which then is the caller's. */
-  takeAll(): Stanza[] {
-    const all = this.#queue.map(({ stanza }) => stanza)
-    this.#queue = []
-    this.#bytes = 0
-    this.#plan()
-    return all
+  /** The peer gives no sign of life: what it has not confirmed goes over another stream. */
+  #given(): void {
+    this.#progress = undefined
+    this.outgoing?.close(new StreamError('connection-timeout', 'Nothing is acknowledged'))
   }
 
-  /** Hands back what waits and ends the stream. */
-  end(error: StanzaError, streamError?: StreamError): void {
+  /** We are about to end: resolves when messages are stored; what cannot be is handed back. */
+  async leave(error: StanzaError): Promise<void> {
+    this.#retry?.timer.cancel()
+    this.#retry = undefined
+    this.outgoing?.ask()
+    await this.#outbox.leave(error)
+  }
+
+  /** Ends the stream and hands back what waits, unless it is left to the next process. */
+  end(error: StanzaError | undefined, streamError?: StreamError): void {
     this.#closing = true
     this.#retry?.timer.cancel()
     this.#retry = undefined
-    this.#bounceAll(error)
-    this.outgoing?.close(streamError)
+    if (this.outgoing) this.outgoing.close(streamError)
+    else this.#pool.idle(this)
+    if (error) this.#outbox.bounceAll(error)
+    this.#lifeSigns.stop()
     this.#closing = false
-    if (!this.outgoing) this.#pool.idle(this)
+  }
+
+  takeResumable(): Resumable | undefined {
+    const resumable = this.#resumable
+    this.#resumable = undefined
+    return resumable
   }
 
   drained(): void {
@@ -149,45 +178,20 @@ export class Link implements Ends, OutgoingOwner {
 
   ended(failure: Failure | undefined): void {
     const { log, clock } = this.#parts
+    const { outgoing } = this
     this.outgoing = undefined
     this.#since = clock.now()
+    this.#resumable = outgoing?.resumable ?? this.#resumable
+    this.#outbox.broken(outgoing?.confirms ?? false)
     if (this.#closing) return this.#pool.idle(this)
     if (!failure) {
       log.info('s2s.out.closed', { peer: this.remote, host: this.local })
       this.#failures = 0
       this.#failure = undefined
-      if (this.#queue.length === 0) return this.#pool.idle(this)
+      if (this.#outbox.isEmpty) return this.#pool.idle(this)
       return this.#later()
     }
     this.#failed(failure)
-  }
-
-  #write(stanza: Stanza, outgoing: Outgoing): void {
-    this.#used = true
-    this.#pool.written(stanza)
-    outgoing.send(stanza.toXml())
-  }
-
-  #enqueue(stanza: Stanza): void | Promise<void> {
-    const { settings, hits, clock } = this.#parts
-    const { queue, queueBytes, messageTimeout, iqTimeout } = settings()
-    const bytes = stanza.toXml().length + OVERHEAD
-    const full =
-      this.#queue.length >= queue
-        ? 's2s_queue'
-        : this.#bytes + bytes > queueBytes
-          ? 's2s_queue_size'
-          : undefined
-    if (full) {
-      hits.add(full)
-      return this.#bounce(stanza, new StanzaError('resource-constraint', `Too much waits for ${this.remote}`))
-    }
-    const now = clock.now()
-    const until = now + (stanza.kind === 'message' ? messageTimeout : iqTimeout)
-    this.#queue.push({ stanza, bytes, since: now, until })
-    this.#bytes += bytes
-    if (!this.#expiry || until < this.#expiry.at) this.#plan()
-    if (!this.outgoing && !this.#retry) this.#attemptWhenDue()
   }
 
   /** The next stanza after a failure waits for its time as well: a domain that is away is not asked at each stanza. */
@@ -201,7 +205,8 @@ export class Link implements Ends, OutgoingOwner {
     this.#retry = undefined
     const refusal = refusalOf(this.#parts, this.remote)
     if (refusal !== undefined) {
-      return this.#bounceAll(new StanzaError('not-allowed', refusal), () => this.#pool.idle(this))
+      this.#outbox.bounceAll(new StanzaError('not-allowed', refusal))
+      return this.#pool.idle(this)
     }
     this.#since = this.#parts.clock.now()
     const outgoing = this.#pool.open(this, this)
@@ -231,14 +236,14 @@ export class Link implements Ends, OutgoingOwner {
 
   #flush(): void {
     const { outgoing } = this
-    let sent = 0
-    while (sent < this.#queue.length && outgoing?.isReady && !outgoing.stream!.slow) {
-      const { stanza, bytes } = this.#queue[sent++]!
-      this.#bytes -= bytes
-      this.#write(stanza, outgoing)
+    while (outgoing?.isReady && !outgoing.stream!.slow) {
+      const parcel = this.#outbox.next(outgoing.confirms)
+      if (!parcel) break
+      this.#used = true
+      this.#pool.written(parcel.stanza)
+      outgoing.send(parcel)
     }
-    if (sent > 0) this.#queue = this.#queue.slice(sent)
-    this.#plan()
+    if (outgoing?.isReady && !outgoing.confirms && this.#outbox.unconfirmed > 0) this.#lifeSigns.look()
   }
 
   #failed(failure: Failure): void {
@@ -254,11 +259,11 @@ export class Link implements Ends, OutgoingOwner {
       stage,
       side,
       reason,
-      waiting: this.#queue.length,
+      waiting: this.#outbox.waiting,
     })
-    if (final === 'no such server') this.#bounceAll(new StanzaError('remote-server-not-found', reason))
-    else if (final === 'not allowed') this.#bounceAll(new StanzaError('not-allowed', reason))
-    else if (this.#queue.length > 0) this.#later()
+    if (final === 'no such server') this.#outbox.bounceAll(new StanzaError('remote-server-not-found', reason))
+    else if (final === 'not allowed') this.#outbox.bounceAll(new StanzaError('not-allowed', reason))
+    else if (this.#outbox.waiting > 0) this.#later()
   }
 
   /** Milliseconds from the last failure to the next attempt: doubled each time, and never the same for all peers. */
@@ -273,42 +278,6 @@ export class Link implements Ends, OutgoingOwner {
     const ms = Math.max(0, this.#failedAt + this.#pause() * jitter - clock.now())
     this.#retry?.timer.cancel()
     this.#retry = { at: clock.now() + ms, timer: clock.after(ms, () => this.#attempt()) }
-  }
-
-  /** One timer, for what waits the shortest. */
-  #plan(): void {
-    const { clock } = this.#parts
-    let at = Infinity
-    for (const { until } of this.#queue) at = Math.min(at, until)
-    if (at === this.#expiry?.at) return
-    this.#expiry?.timer.cancel()
-    this.#expiry = undefined
-    if (at === Infinity) {
-      this.#retry?.timer.cancel()
-      this.#retry = undefined
-    } else {
-      const timer = clock.after(at - clock.now(), () => {
-        this.#expiry = undefined
-        this.#expire()
-      })
-      this.#expiry = { at, timer }
-    }
-  }
-
-  #expire(): void {
-    const now = this.#parts.clock.now()
-    const late = this.#queue.filter(({ until }) => until <= now)
-    this.#queue = this.#queue.filter(({ until }) => until > now)
-    for (const { bytes } of late) this.#bytes -= bytes
-    this.#plan()
-    const why = this.#failure?.message ?? (this.outgoing?.isReady ? 'it does not read' : 'no connection yet')
-    const error = new StanzaError('remote-server-timeout', `${this.remote}: ${why}`)
-    for (const { stanza } of late) void this.#bounce(stanza, error)
-  }
-
-  #bounceAll(error: StanzaError, afterwards?: () => void): void {
-    for (const stanza of this.takeAll()) void this.#bounce(stanza, error)
-    afterwards?.()
   }
 
   /** Back to the sender, from the addressee. Presence that only informs is let go: it would be news of yesterday. */

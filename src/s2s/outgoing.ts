@@ -1,14 +1,18 @@
 /** One stream that we opened to another server, from finding it to the stanzas that it takes. */
 import { resultRequest, verdictOf, verifyRequest, type Pair, type Verdict } from './dialback.js'
 import { Failure, type LinkAuth, type Stage, type Trouble } from './facts.js'
+import { enable, resume, type Resumable } from './management.js'
+import type { Parcel } from './outbox.js'
 import type { Certified, Reached, S2sParts } from './parts.js'
 import type { Timer } from '../base/clock.js'
 import { StanzaError } from '../stanza/errors.js'
+import type { Acks } from '../stream/acks.js'
 import { StreamError } from '../stream/errors.js'
 import { Stream, STREAMS, type StreamOwner } from '../stream/stream.js'
 import type { Element } from '../xml/element.js'
 import { NS } from '../xml/namespaces.js'
 import type { RawElement, StreamHeader } from '../xml/parser.js'
+import { escapeAttribute } from '../xml/write.js'
 
 /** Between which domains. */
 export interface Ends {
@@ -20,17 +24,20 @@ export interface Ends {
 export interface OutgoingOwner {
   /** Told once. `failure` when it ended before its time, undefined when the peer or we were done with it. */
   ended(failure: Failure | undefined): void
-  /** A slow peer has caught up. */
+  /** A slow peer has caught up, or has acknowledged something. */
   drained(): void
+  /** What is left of a stream of these domains that broke; it is given once. */
+  takeResumable?(): Resumable | undefined
   /** A step is under way, or done when there is a text to it. */
   step?(stage: Stage, text?: string): void
 }
 
 /**
  * `reaching`: until there is a connection. `greeting`: until the features of a stream under TLS are known. `open`: may
- * be asked to verify keys. `proving`: our domain is being authenticated. `ready`: takes stanzas.
+ * be asked to verify keys. `proving`: our domain is being authenticated. `resuming`: going on where another stream broke.
+ * `ready`: takes stanzas.
  */
-type Phase = 'reaching' | 'greeting' | 'open' | 'proving' | 'ready' | 'ended'
+type Phase = 'reaching' | 'greeting' | 'open' | 'proving' | 'resuming' | 'ready' | 'ended'
 
 /** What is waited for, by the name and namespace of what may answer. */
 interface Question<T> {
@@ -57,6 +64,9 @@ export class Outgoing implements StreamOwner, Ends {
   #features: ReadonlySet<string> = new Set()
   #authenticated: Question<LinkAuth> | undefined
   #proof: LinkAuth | undefined
+  #acks: Acks<Parcel> | undefined
+  #resumeId: string | undefined
+  #former: Resumable | undefined
   /** Keys of others that this peer was asked about, by all that an answer repeats. */
   readonly #verifying = new Map<string, Question<Verdict>>()
   /** The last error of the peer's stream, for the reason of the end. */
@@ -81,6 +91,22 @@ export class Outgoing implements StreamOwner, Ends {
 
   get isReady(): boolean {
     return this.#phase === 'ready'
+  }
+
+  /** Whether the peer acknowledges stanzas (XEP-0198). */
+  get confirms(): boolean {
+    return this.#acks !== undefined
+  }
+
+  /** What another stream may go on from, once this one broke; undefined when there is nothing to go on with. */
+  get resumable(): Resumable | undefined {
+    const acks = this.#acks
+    return acks && acks.length > 0 && this.#resumeId !== undefined ? { id: this.#resumeId, acks } : undefined
+  }
+
+  /** How far the peer has acknowledged; undefined when nothing is open. */
+  get progress(): number | undefined {
+    return this.#acks && this.#acks.length > 0 ? this.#acks.acknowledgedCount : undefined
   }
 
   /** Whether keys can be verified on it, at once or soon. */
@@ -125,8 +151,15 @@ export class Outgoing implements StreamOwner, Ends {
   }
 
   /** False: the peer is slow, keep the rest back until `drained`. */
-  send(xml: string): boolean {
-    return this.stream!.send(xml)
+  send(parcel: Parcel): boolean {
+    const isSwift = this.stream!.send(parcel.xml)
+    this.#acks?.sent(parcel)
+    return isSwift
+  }
+
+  /** Asks the peer how far it is. */
+  ask(): void {
+    this.#acks?.ask()
   }
 
   /** Ends it in order. */
@@ -154,6 +187,8 @@ export class Outgoing implements StreamOwner, Ends {
         return this.#saslAnswered(raw)
       case NS.dialback:
         return this.#dialbackAnswered(raw)
+      case NS.streamManagement:
+        return this.#managed(raw)
     }
     // XEP-0220 §2.3: a stream carries stanzas one way.
     throw new StreamError('not-authorized', 'Open a stream of your own')
@@ -211,7 +246,10 @@ export class Outgoing implements StreamOwner, Ends {
 
   #featuresCame(features: Element): void {
     const { transport } = this.stream!
-    if (this.#proof === 'external') return this.#ready('external')
+    if (this.#proof === 'external') {
+      this.#features = new Set(offersOf(features))
+      return this.#ready('external')
+    }
     if (!transport.tls) {
       if (!features.child('starttls', NS.tls) || !transport.secure)
         return this.#fail(this.#failure('the server does not offer TLS', 'theirs', 'no tls'))
@@ -311,13 +349,68 @@ export class Outgoing implements StreamOwner, Ends {
   }
 
   #ready(auth: LinkAuth): void {
-    this.#deadline.cancel()
     this.auth = auth
-    this.#phase = 'ready'
+    this.#step('auth', auth === 'external' ? 'by certificate (SASL EXTERNAL)' : 'by dialback')
     this.#stage = 'stream'
     this.stream!.ready()
-    this.#step('auth', auth === 'external' ? 'by certificate (SASL EXTERNAL)' : 'by dialback')
-    this.#authenticated?.resolve(auth)
+    if (!this.#features.has(NS.streamManagement)) return this.#takesStanzas()
+    this.#former = this.owner.takeResumable?.()
+    if (!this.#former) return this.#enable()
+    this.#phase = 'resuming'
+    this.stream!.send(resume(this.#former, escapeAttribute))
+  }
+
+  #takesStanzas(): void {
+    this.#deadline.cancel()
+    this.#phase = 'ready'
+    this.#authenticated?.resolve(this.auth!)
+  }
+
+  // Stream management (XEP-0198) --------------------------------------------------------------------------------
+
+  /** XEP-0198 §4: what is sent counts from here on; no need to wait for the answer. */
+  #enable(): void {
+    this.stream!.send(enable)
+    this.#acks = this.#parts.managing.count(this.stream!)
+    this.#takesStanzas()
+  }
+
+  #managed(raw: RawElement): void {
+    const { name, attrs } = raw
+    if (this.#phase === 'resuming') {
+      if (name === 'resumed' || name === 'failed')
+        return this.#resumptionAnswered(name === 'resumed', attrs['h'])
+    } else if (this.#acks && this.#phase === 'ready') {
+      switch (name) {
+        case 'r':
+          return this.#acks.requested()
+        case 'a':
+          this.#acks.acknowledge(attrs['h'], (parcel) => parcel.confirm())
+          return this.owner.drained()
+        case 'enabled':
+          if (/^(?:true|1)$/.test(attrs['resume'] ?? '')) this.#resumeId = attrs['id']
+          return
+        case 'failed':
+          // It does without: what cannot be confirmed in another way is taken as arrived.
+          for (const parcel of this.#acks.take()) parcel.outbox.unmanaged(parcel)
+          this.#acks = undefined
+          return
+      }
+    }
+    throw new StreamError('unsupported-stanza-type')
+  }
+
+  /** XEP-0198 §5: `h` tells how far the peer had come, and may be known even when the stream is not any more. */
+  #resumptionAnswered(isResumed: boolean, h: string | undefined): void {
+    const { id, acks } = this.#former!
+    if (isResumed || h !== undefined) acks.acknowledge(h, (parcel) => parcel.confirm())
+    // The rest waits in its outbox already, to be sent again.
+    acks.take()
+    if (!isResumed) return this.#enable()
+    acks.continueOn(this.stream!)
+    this.#acks = acks
+    this.#resumeId = id
+    this.#takesStanzas()
   }
 
   /** RFC 6120 §4.9: the peer ends the stream, and says why. */

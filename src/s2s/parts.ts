@@ -1,13 +1,17 @@
 /** What the streams between servers share: settings, who is let in, how peers are reached. */
 import type { DialbackKeys } from './dialback.js'
 import type { Stage } from './facts.js'
+import type { Lanes } from './lanes.js'
+import type { Managing } from './management.js'
 import type { Clock } from '../base/clock.js'
 import type { LimitHits } from '../base/limit-hits.js'
 import type { Log } from '../base/log.js'
 import type { Metrics } from '../base/metrics.js'
 import type { Random } from '../base/random.js'
 import type { S2sPolicy } from '../config/server.js'
+import type { Host } from '../host/host.js'
 import type { Router } from '../router/router.js'
+import type { OutboundStore } from '../storage/outbound.js'
 import type { StreamLimits } from '../stream/stream.js'
 import type { Transport } from '../stream/transport.js'
 import type { TlsaRecord } from '../tls/dane.js'
@@ -71,6 +75,12 @@ export interface S2sParts {
   /** Asked at each stream and attempt, so that a reload counts from the next one on. */
   readonly settings: () => S2sSettings
   readonly keys: DialbackKeys
+  /** Our own domains, without those of components. */
+  readonly hosts: ReadonlyMap<string, Host>
+  readonly outbound: OutboundStore
+  readonly managing: Managing
+  /** By address: stanzas from other servers keep their order for each. */
+  readonly lanes: Lanes
   readonly reach: Reach
   readonly certify: Certify
   /** Why nothing is exchanged with a domain, if that is so. */

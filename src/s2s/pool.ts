@@ -20,6 +20,8 @@ const verifierIdle = 10_000
 /** Streams open only to verify keys; beyond them the peer is told to try again. */
 const mostVerifiers = 2_000
 
+const ending = new StanzaError('remote-server-timeout', 'This server is ending')
+
 /** A stream that was opened to verify keys. */
 interface Verifier {
   readonly outgoing: Outgoing
@@ -72,14 +74,9 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
     const local = stanza.from.domain
     const links = this.#links.get(remote)
     if (links) for (const link of links) if (link.local === local) return link.send(stanza)
-    if (this.#stopping)
-      return this.#bounce(stanza, new StanzaError('remote-server-timeout', 'This server is ending'))
+    if (this.#stopping) return this.#bounce(stanza, ending)
     if (this.#full()) return this.#bounce(stanza, new StanzaError('resource-constraint', 'Too many links'))
-    const link = new Link(this.#parts, { local, remote }, this)
-    if (links) links.push(link)
-    else this.#links.set(remote, [link])
-    this.#size++
-    return link.send(stanza)
+    return this.#linkFor({ local, remote }).send(stanza)
   }
 
   async verify(pair: Pair, id: string, key: string): Promise<{ verdict: Verdict; certified: boolean }> {
@@ -155,22 +152,30 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
     }
   }
 
-  /** From now on only streams that are ready take stanzas: what waits is handed back. */
-  drain(): void {
+  /** A message that was stored by an earlier process. */
+  restore(stanza: Stanza, since: number, id: number): void {
+    this.#linkFor({ local: stanza.from.domain, remote: stanza.to!.domain }).restore(stanza, since, id)
+  }
+
+  /** Sends what was restored on its way. */
+  begin(): void {
+    for (const link of this.#all()) link.retry()
+  }
+
+  /**
+   * From now on only domains that we speak with take stanzas. Resolves when messages that wait, or are not confirmed,
+   * are stored for the next process; other stanzas that wait are handed back.
+   */
+  async drain(): Promise<void> {
     this.#stopping = true
     this.#sweeper.cancel()
-    const error = new StanzaError('remote-server-timeout', 'This server is ending')
-    for (const link of this.#all()) {
-      for (const stanza of link.takeAll()) void this.#bounce(stanza, error)
-      if (link.state !== 'open') link.end(error)
-    }
+    await Promise.all(this.#all().map((link) => link.leave(ending)))
   }
 
   /** Ends all streams with `system-shutdown` (RFC 6120 §4.9.3.20). */
-  stop(): void {
-    this.drain()
-    const error = new StanzaError('remote-server-timeout', 'This server is ending')
-    for (const link of this.#all()) link.end(error, new StreamError('system-shutdown'))
+  async stop(): Promise<void> {
+    await this.drain()
+    for (const link of this.#all()) link.end(undefined, new StreamError('system-shutdown'))
     for (const { outgoing, idle } of this.#verifiers.values()) {
       idle?.cancel()
       outgoing.close()
@@ -211,6 +216,17 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
   /** A copy: links may go while one walks over it. */
   #all(): Link[] {
     return [...this.#links.values()].flat()
+  }
+
+  #linkFor(ends: Ends): Link {
+    const there = this.#find(ends)
+    if (there) return there
+    const link = new Link(this.#parts, ends, this)
+    const links = this.#links.get(ends.remote)
+    if (links) links.push(link)
+    else this.#links.set(ends.remote, [link])
+    this.#size++
+    return link
   }
 
   #find({ local, remote }: Ends): Link | undefined {

@@ -4,9 +4,12 @@ import { Incoming } from './incoming.js'
 import type { S2sParts } from './parts.js'
 import { Pool } from './pool.js'
 import type { Elsewhere } from '../router/router.js'
-import type { Stanza } from '../stanza/stanza.js'
+import { Stanza } from '../stanza/stanza.js'
 import { StreamError } from '../stream/errors.js'
 import type { Transport } from '../stream/transport.js'
+
+/** Messages read from the store at a time. */
+const PAGE = 500
 
 export class S2s implements Elsewhere, Federation {
   readonly #parts: S2sParts
@@ -50,13 +53,37 @@ export class S2s implements Elsewhere, Federation {
     return this.#pool.probe({ local, remote }, onStep)
   }
 
-  /** The server is about to end: what waits is handed back while its senders are still there. */
-  drain(): void {
-    this.#pool.drain()
+  /** Sends on what an earlier process had stored. Rejects with StorageUnavailable. */
+  async restore(): Promise<void> {
+    const { outbound, log } = this.#parts
+    for (let after = 0, more = true; more;) {
+      const page = await outbound.read(after, PAGE)
+      for (const { id, stanza, target, at } of page) {
+        after = id
+        try {
+          const message = Stanza.parse(stanza)
+          if (!this.#parts.serves(message.from.domain))
+            throw new Error('its sender is not served here any more')
+          this.#pool.restore(message, at, id)
+        } catch (error) {
+          log.error('s2s.restore.failed', { peer: target, error })
+          await outbound.remove(id)
+        }
+      }
+      more = page.length === PAGE
+    }
+    this.#pool.begin()
   }
 
-  stop(): void {
-    this.#pool.stop()
+  /**
+   * The server is about to end: what waits is stored, or handed back while its senders are still there. Rejects never.
+   */
+  drain(): Promise<void> {
+    return this.#pool.drain()
+  }
+
+  async stop(): Promise<void> {
+    await this.#pool.stop()
     for (const { stream } of this.#incoming) stream.fail(new StreamError('system-shutdown'))
   }
 

@@ -1,6 +1,7 @@
 /** Counting stanzas on a stream, both ways, and keeping those that the peer has not acknowledged (XEP-0198 §4). */
 import { StreamError } from './errors.js'
 import type { Clock } from '../base/clock.js'
+import { Queue } from '../base/queue.js'
 import { el } from '../xml/element.js'
 import { NS } from '../xml/namespaces.js'
 
@@ -14,9 +15,13 @@ export interface Window {
   readonly bytes: number
 }
 
+/** Where `<r/>` and `<a/>` are written. */
+export interface AckStream {
+  send(xml: string): unknown
+}
+
 export interface AcksOptions<T> {
-  /** Where `<r/>` and `<a/>` are written. */
-  readonly stream: { send(xml: string): unknown }
+  readonly stream: AckStream
   readonly window: Window
   /** What an item costs; the same whenever it is asked. */
   readonly sizeOf: (item: T) => number
@@ -33,9 +38,8 @@ const askEvery = 20
  */
 export class Acks<T> {
   readonly #options: AcksOptions<T>
-  #queue: T[] = []
-  /** Where in the queue the first one is that is not acknowledged. */
-  #first = 0
+  #stream: AckStream
+  readonly #queue = new Queue<T>()
   #bytes = 0
   /** Acknowledged by the peer, modulo 2^32. */
   #acknowledged: number
@@ -47,10 +51,13 @@ export class Acks<T> {
   #unsettled: { settled: boolean }[] = []
   /** How many of these must be settled until an earlier request is answered in full. */
   #owed = 0
+  /** Who waits until all are settled. */
+  #waiting: (() => void)[] = []
 
   /** `from` are the counters of an earlier stream that goes on here (XEP-0198 §5). */
   constructor(options: AcksOptions<T>, from: { sent: number; handled: number } = { sent: 0, handled: 0 }) {
     this.#options = options
+    this.#stream = options.stream
     this.#acknowledged = from.sent
     this.#handled = from.handled
   }
@@ -72,7 +79,7 @@ export class Acks<T> {
 
   /** Sent and not acknowledged. */
   get length(): number {
-    return this.#queue.length - this.#first
+    return this.#queue.length
   }
 
   /** Of what is sent and not acknowledged. */
@@ -80,10 +87,22 @@ export class Acks<T> {
     return this.#bytes
   }
 
+  /** Stanzas of the peer that are not settled, or behind one that is not. */
+  get unsettled(): number {
+    return this.#unsettled.length
+  }
+
   /** Nothing more should be sent until the peer has acknowledged some. */
   get full(): boolean {
     const { count, bytes } = this.#options.window
     return this.length >= count || this.#bytes >= bytes
+  }
+
+  /** Goes on with the same counters on another stream, once what is not acknowledged was taken (XEP-0198 §5). */
+  continueOn(stream: AckStream): void {
+    this.#stream = stream
+    this.#unasked = 0
+    this.#owed = 0
   }
 
   /** A stanza was sent. */
@@ -98,7 +117,7 @@ export class Acks<T> {
   ask(): void {
     if (this.#unasked === 0) return
     this.#unasked = 0
-    this.#options.stream.send(`<r xmlns='${NS.streamManagement}'/>`)
+    this.#stream.send(`<r xmlns='${NS.streamManagement}'/>`)
   }
 
   /**
@@ -110,30 +129,19 @@ export class Acks<T> {
     const released = (count - this.#acknowledged + modulus) % modulus
     if (released > this.length) throw tooHigh(count, this.sentCount)
     this.#acknowledged = count
-    const from = this.#first
-    this.#first += released
-    for (let i = from; i < this.#first; i++) {
-      this.#bytes -= this.#options.sizeOf(this.#queue[i]!)
-      release?.(this.#queue[i]!)
+    for (let i = 0; i < released; i++) {
+      const item = this.#queue.shift()!
+      this.#bytes -= this.#options.sizeOf(item)
+      release?.(item)
     }
-    if (this.#first === this.#queue.length) {
-      this.#queue = []
-      this.#first = 0
-      this.#unasked = 0
-    } else if (this.#first > 64 && this.#first * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#first)
-      this.#first = 0
-    }
+    if (this.length === 0) this.#unasked = 0
   }
 
-  /** The items that are not acknowledged, oldest first; nothing is kept any longer. */
+  /** The items that are not acknowledged, oldest first; they are no longer kept, and count as if they were not sent. */
   take(): readonly T[] {
-    const left = this.#queue.slice(this.#first)
-    this.#queue = []
-    this.#first = 0
     this.#bytes = 0
     this.#unasked = 0
-    return left
+    return this.#queue.takeAll()
   }
 
   /** The peer said `<r/>`: it is answered at once, and again when what is not settled yet is. */
@@ -146,7 +154,7 @@ export class Acks<T> {
    * A stanza of the peer was handled, or is once `settled` resolves: then it counts, as soon as all before it count. One
    * that rejects never does, nor does anything behind it.
    */
-  received(settled?: Promise<unknown>): void {
+  received(settled?: Promise<unknown> | void): void {
     if (!settled && this.#unsettled.length === 0) {
       this.#handled = (this.#handled + 1) % modulus
       return
@@ -162,18 +170,24 @@ export class Acks<T> {
     )
   }
 
+  /** Resolves when there are at most so many that are not settled. */
+  async settled(atMost = 0): Promise<void> {
+    while (this.#unsettled.length > atMost) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  }
+
   #countSettled(): void {
     const waiting = this.#unsettled.findIndex(({ settled }) => !settled)
     const settled = waiting < 0 ? this.#unsettled.length : waiting
     this.#unsettled.splice(0, settled)
     this.#handled = (this.#handled + settled) % modulus
+    for (const resume of this.#waiting.splice(0)) resume()
     if (this.#owed === 0) return
     this.#owed = Math.max(0, this.#owed - settled)
     if (this.#owed === 0) this.#answer()
   }
 
   #answer(): void {
-    this.#options.stream.send(`<a xmlns='${NS.streamManagement}' h='${this.#handled}'/>`)
+    this.#stream.send(`<a xmlns='${NS.streamManagement}' h='${this.#handled}'/>`)
   }
 }
 

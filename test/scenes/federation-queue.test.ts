@@ -142,6 +142,9 @@ scene(
   { set: [anyone] },
 )
 
+/** Whoever acknowledges nothing is asked for a sign of life behind messages. */
+const sign = `<iq type='get' id='{any}' to='{any}' from='{any}'><ping xmlns='urn:xmpp:ping'/></iq>`
+
 scene(
   'A stream without stanzas for limits.s2s_idle is closed in order, and opened again when needed',
   async ({ romeo, stage }) => {
@@ -151,10 +154,12 @@ scene(
     await verona.believes()
     await verona.receives(`<message id='a' to='{any}' from='{any}'><body>a</body></message>`)
     await stage.passes(50_000)
+    await verona.receives(sign)
     romeo.sends(message(`juliet@${FAR_DOMAIN}`, 'b'))
     await verona.receives(`<message id='b' to='{any}' from='{any}'><body>b</body></message>`)
     await stage.passes(60_000)
     assert.equal(verona.closed, false)
+    await verona.receives(sign)
     await stage.passes(60_000)
     await verona.isDisconnected()
     assert.ok(verona.heard.endsWith('</stream:stream>'))
@@ -168,18 +173,23 @@ scene(
 )
 
 scene(
-  'limits §3 P9: a server that ends hands back what waits, while its senders are still there',
+  'limits §3 P9: a server that ends stores messages, and hands back requests while their senders are still there',
   async ({ romeo, stage }) => {
     await romeo.online()
     serverAt(stage, FAR_DOMAIN)
     stage.network.mute.add(FAR_DOMAIN)
     romeo.sends(message(`juliet@${FAR_DOMAIN}`, 'm'))
+    romeo.sends(`<iq type='get' id='i' to='${FAR_DOMAIN}'><ping xmlns='urn:xmpp:ping'/></iq>`)
+    romeo.sends(`<presence to='juliet@${FAR_DOMAIN}'/>`)
     await stage.settled()
     await stage.server.stop()
     await romeo.receives(
-      `<message type='error' id='m' from='{any}'>${wait('remote-server-timeout', 'This server is ending')}</message>`,
+      `<iq type='error' id='i' from='{any}'>${wait('remote-server-timeout', 'This server is ending')}</iq>`,
     )
     await romeo.isDisconnected('system-shutdown')
+    const [stored, ...others] = await stage.stores.outbound.read(0, 10)
+    assert.match(stored?.stanza ?? '', /<message [^>]*id='m'/)
+    assert.deepEqual(others, [])
   },
   { set: [anyone] },
 )

@@ -232,6 +232,7 @@ scene(
     await far.juliet.online()
     romeo.sends(`<iq to='${FAR_DOMAIN}' type='get' id='i'><ping xmlns='urn:xmpp:ping'/></iq>`)
     await romeo.receives(`<iq type='result' id='i'/>`)
+    await stage.passes(100)
     assert.equal(stage.server.federation!.drop(FAR_DOMAIN, 'spam'), 2)
     await stage.settled()
     assert.deepEqual(stage.server.federation!.links(), [])

@@ -12,6 +12,11 @@ export class Network {
   readonly down = new Set<string>()
   /** Domains whose servers take a connection and say nothing. */
   readonly mute = new Set<string>()
+  /** What a server says to the one that connected to it gets lost. */
+  oneWay = false
+  /** Changes what servers say to each other. */
+  rewrite: (text: string) => string = (text) => text
+  readonly #cuts: (() => void)[] = []
   /** Connections so far, `from > to`. */
   readonly calls: string[] = []
   /** Each gets the end of a connection to it, and the domains that the caller's certificate is for. */
@@ -45,6 +50,11 @@ export class Network {
     }
   }
 
+  /** All connections between servers break. */
+  cut(): void {
+    for (const cut of this.#cuts.splice(0)) cut()
+  }
+
   /** A connection to the server of a domain, from somebody with a certificate for these domains. */
   dial(domain: string, certificate: readonly string[]): ClientEnd {
     const [near, far] = endsOfAWire()
@@ -64,9 +74,30 @@ export class Network {
     if (this.mute.has(remote)) return { transport: near }
     const shows = (domain: string) => (this.certificates.has(domain) ? [domain] : [])
     this.#shown.set(near, shows(remote))
-    accept(near.client, shows(local))
+    accept(this.#tapped(near.client), shows(local))
     told('tcp', 'connected')
     return { transport: near }
+  }
+
+  /** The end that the other server gets, with what the scene does to the line. */
+  #tapped(end: ClientEnd): ClientEnd {
+    const tap: ClientEnd = {
+      write: (text) => {
+        if (!this.oneWay) end.write(this.rewrite(text.toString()))
+      },
+      cut: () => end.cut(),
+      stopReading: () => end.stopReading(),
+      readOn: () => end.readOn(),
+      onData() {},
+      onClose() {},
+    }
+    end.onData = (chunk) => tap.onData(Buffer.from(this.rewrite(chunk.toString())))
+    end.onClose = () => tap.onClose()
+    this.#cuts.push(() => {
+      end.cut()
+      tap.onClose()
+    })
+    return tap
   }
 }
 
