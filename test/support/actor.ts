@@ -103,7 +103,7 @@ export class Actor {
   async hearsHeader(): Promise<StreamHeader> {
     const end = Date.now() + PATIENCE
     while (!this.#header) {
-      if (this.closed || Date.now() > end) this.#fail(`${this.name} heard no header`, 'a header', '(nothing)')
+      if (Date.now() > end) this.#fail(`${this.name} heard no header`, 'a header', '(nothing)')
       await this.#somethingHappens(end - Date.now())
     }
     const header = this.#header
