@@ -9,7 +9,7 @@ export interface TlsFacts {
   readonly serverName: string | undefined
   /**
    * The certificates that the peer sent, in DER, its own first; empty when it sent none. Nothing is checked but that
-   * the peer holds the key of the first. Made anew at each reading: keep it no longer than it is needed.
+   * the peer holds the key of the first. At most ten; read when first asked for, then kept with the connection.
    */
   readonly peerChain: readonly Buffer[]
   /** Channel binding (RFC 5056): the types it has, strongest first (XEP-0440), and their data. */

@@ -7,7 +7,7 @@ import type { SecureContext, TLSSocket } from 'node:tls'
 import type { Clock } from '../base/clock.js'
 import type { Metrics, Counters } from '../base/metrics.js'
 import type { Certificates, KeyPair } from './certificates.js'
-import { Flusher, HandshakeError, TcpTransport } from './tcp-transport.js'
+import { Flusher, HandshakeError, sizeFault, TcpTransport } from './tcp-transport.js'
 import type { Handshake, Secured, TransportShare } from './tcp-transport.js'
 
 export interface TlsClientOptions {
@@ -115,7 +115,7 @@ export class TlsClient {
       const secured = () => {
         // XEP-0368 §3: no answer to ALPN is fine, another protocol is not.
         const agreed = socket.alpnProtocol
-        if (!agreed || protocols.includes(agreed)) settle()
+        if (!agreed || protocols.includes(agreed)) settle(sizeFault(raw))
         else settle(new HandshakeError(`the server speaks ${agreed}, not ${applicationProtocol}`, 'ALPN'))
       }
       const closed = () =>

@@ -11,7 +11,7 @@ import type { Counter, Counters, Metrics } from '../base/metrics.js'
 import type { Admission } from './admission.js'
 import type { Certificates, KeyPair } from './certificates.js'
 import { readClientHello } from './client-hello.js'
-import { Flusher, HandshakeError, StartTlsTransport, TcpTransport } from './tcp-transport.js'
+import { Flusher, HandshakeError, sizeFault, StartTlsTransport, TcpTransport } from './tcp-transport.js'
 import type { Secured, TransportShare } from './tcp-transport.js'
 
 /**
@@ -222,7 +222,13 @@ class Handshakes {
     try {
       const serverName = await this.#serverName(raw)
       const pair = this.certificates.pairFor(serverName)
-      return { socket: await this.#secure(raw, this.#serverFor(pair)), endPoint: pair.endPoint }
+      const socket = await this.#secure(raw, this.#serverFor(pair))
+      const fault = this.options.side === 'server' ? sizeFault(raw) : undefined
+      if (fault) {
+        socket.on('error', ignore).destroy()
+        throw fault
+      }
+      return { socket, endPoint: pair.endPoint }
     } catch (error) {
       this.#failures.of((error as NodeJS.ErrnoException).code ?? 'other').add()
       raw.destroy()

@@ -1,6 +1,6 @@
 /** A TCP connection, plain or under TLS, as a stream sees it. Thousands are idle at any time, so it is kept small. */
 import type { Socket } from 'node:net'
-import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import type { Clock, Timer } from '../base/clock.js'
 import { channelBindings } from '../sasl/channel-binding.js'
 import type { ChannelBindings } from '../sasl/mechanism.js'
@@ -161,7 +161,7 @@ export class TcpTransport implements Transport {
   }
 }
 
-/** The handshake failed; the connection is closed. `code` is OpenSSL's or Node's, or TIMEOUT, CLOSED, NOT_TLS or ALPN. */
+/** The handshake failed; the connection is closed. `code` is OpenSSL's or Node's, or one of TIMEOUT, CLOSED, NOT_TLS, ALPN, TOO_LARGE. */
 export class HandshakeError extends Error {
   override readonly name = 'HandshakeError'
 
@@ -172,6 +172,16 @@ export class HandshakeError extends Error {
   ) {
     super(message, options)
   }
+}
+
+/** Bytes of a handshake with another server: chains of ten times the usual size. To read one takes time for each certificate. */
+const maximumHandshake = 32_768
+
+/** To be asked when the handshake with another server is done: what is wrong with the size of what it sent. */
+export function sizeFault(raw: Socket): HandshakeError | undefined {
+  return raw.bytesRead > maximumHandshake
+    ? new HandshakeError('the peer sent too many certificates, or too large ones', 'TOO_LARGE')
+    : undefined
 }
 
 /** Puts TLS onto a plain connection; has closed it when it rejects. */
@@ -218,6 +228,7 @@ export class Flusher {
 }
 
 class SocketFacts implements TlsFacts {
+  #peerChain: readonly Buffer[] | undefined = undefined
   #bindings: ChannelBindings | 'none' | undefined = undefined
 
   constructor(
@@ -239,7 +250,8 @@ class SocketFacts implements TlsFacts {
   }
 
   get peerChain(): readonly Buffer[] {
-    return chainOf(this.socket)
+    this.#peerChain ??= takeChain(this.socket)
+    return this.#peerChain
   }
 
   get bindings(): ChannelBindings | undefined {
@@ -253,15 +265,14 @@ class SocketFacts implements TlsFacts {
   }
 }
 
-/**
- * Node links the certificates by who issued whom, whatever their order was; those outside of the line are left out. A
- * self-signed one is linked to itself.
- */
-function chainOf(socket: TLSSocket): Buffer[] {
+/** A longer chain than that leads nowhere; see `verifyPeer`. */
+const maximumChain = 10
+
+/** Node hands out the chain once: it takes the certificates out of the connection. */
+function takeChain(socket: TLSSocket): Buffer[] {
   const chain: Buffer[] = []
-  // Typed as always there; null after the connection is closed, and an empty object when no certificate came.
-  let next = socket.getPeerCertificate(true) as Partial<DetailedPeerCertificate> | null | undefined
-  while (next?.raw && !chain.some((one) => one.equals(next!.raw!))) {
+  let next = socket.getPeerX509Certificate()
+  while (next && chain.length < maximumChain) {
     chain.push(next.raw)
     next = next.issuerCertificate
   }

@@ -218,8 +218,30 @@ test('a server is let in without a certificate, with a strange one, and no autho
     assert.equal(socket.alpnProtocol, 'xmpp-server')
     await new Promise((read) => socket.once('data', read))
   }
-  assert.deepEqual(chains, [0, 1, 1])
+  assert.deepEqual(chains, [0, 1, 2])
   await assert.rejects(stage.tls(listener.port, { ALPNProtocols: ['xmpp-client'] }), /application.protocol/i)
+})
+
+test('hundreds of certificates end the handshake, both ways', async (t) => {
+  const { stage, listener, client } = await between(t, 'direct', () => assert.fail('let in'))
+  const { certificate, key } = middle.issue({ names: ['peer.example'] })
+  const flood = { cert: certificate + middle.certificate.repeat(50), key }
+  const socket = await stage.tls(listener.port, flood)
+  await new Promise((ended) => socket.on('error', ended).on('close', ended))
+  const port = await foreignServer(t, flood)
+  await assert.rejects(client.direct(await stage.tcp(port), ends), { code: 'TOO_LARGE' })
+  assert.equal(stage.metrics.valueOf('tls_handshake_failures_total', 'TOO_LARGE'), 2)
+})
+
+test('the chain can be asked for again, and is what was sent in its order', async (t) => {
+  const arrived = deferred<TcpTransport>()
+  const { stage, listener } = await between(t, 'direct', arrived.resolve)
+  const { certificate, key } = middle.issue({ names: ['peer.example'] })
+  await stage.tls(listener.port, { cert: certificate + root.certificate + middle.certificate, key })
+  const { tls } = await arrived.promise
+  const sent = [certificate, root.certificate, middle.certificate].map(der)
+  assert.deepEqual(tls!.peerChain, sent)
+  assert.deepEqual(tls!.peerChain, sent)
 })
 
 test('a session is not resumed: the chain would be missing', async (t) => {
