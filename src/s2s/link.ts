@@ -277,7 +277,12 @@ export class Link implements Ends, OutgoingOwner {
     const jitter = 0.75 + (random.bytes(1)[0] ?? 0) / 1024
     const ms = Math.max(0, this.#failedAt + this.#pause() * jitter - clock.now())
     this.#retry?.timer.cancel()
-    this.#retry = { at: clock.now() + ms, timer: clock.after(ms, () => this.#attempt()) }
+    const timer = clock.after(ms, () => {
+      this.#retry = undefined
+      // What waited may have been handed back.
+      if (this.#outbox.waiting > 0) this.#attempt()
+    })
+    this.#retry = { at: clock.now() + ms, timer }
   }
 
   /** Back to the sender, from the addressee. Presence that only informs is let go: it would be news of yesterday. */
@@ -294,7 +299,13 @@ export class Link implements Ends, OutgoingOwner {
   #failureFacts(): FailureFacts | undefined {
     if (!this.#failure) return undefined
     const { stage, message: reason, side } = this.#failure
-    return { stage, reason, side, at: this.#failedAt, nextTry: this.#retry?.at }
+    return {
+      stage,
+      reason,
+      side,
+      at: this.#failedAt,
+      nextTry: this.#outbox.waiting > 0 ? this.#retry?.at : undefined,
+    }
   }
 }
 
