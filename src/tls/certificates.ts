@@ -134,7 +134,8 @@ export class Certificates {
       })
       if (!entry) continue
       this.#entries.push(entry)
-      for (const complaint of entry.current.complaints) log.warn('tls.certificate.doubtful', {}, complaint)
+      for (const complaint of entry.current.complaints)
+        log.warn('tls.certificate.doubtful', { host: source.domain }, complaint)
     }
     if (faults.length > 0) throw new CertificateError(faults.join('\n'))
     if (this.#entries.length === 0) throw new CertificateError('there is no domain to have a certificate for')

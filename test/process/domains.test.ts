@@ -67,6 +67,43 @@ test('each domain shows its own certificate by SNI, over direct TLS and STARTTLS
   )
 })
 
+test('cert list tells of each domain how long its certificate holds and where it is shown', async () => {
+  const list = (await server.json('cert', 'list')) as {
+    domain: string
+    file: string
+    names: string[]
+    self_signed: boolean
+    days_left: number
+    listeners: string[]
+    notes: string[]
+  }[]
+  assert.deepEqual(
+    list.map((one) => [one.domain, one.names, one.self_signed, one.days_left]),
+    [
+      ['example.org', ['example.org'], true, 3648],
+      ['chat.example', ['chat.example'], false, 89],
+      ['localhost', ['localhost'], true, 3648],
+    ],
+  )
+  for (const { listeners } of list)
+    assert.deepEqual(
+      listeners.map((one) => one.split(' ')[0]),
+      ['c2s', 'c2s_tls', 's2s', 's2s_tls'],
+    )
+  assert.match(list[0]!.notes[0]!, /^it is self-signed/)
+  assert.match(
+    list[1]!.notes[0]!,
+    /^other servers may refuse it: "chat\.example" was issued by "test authority"/,
+  )
+  assert.equal(list[1]!.file, join(folder.path, 'chat.pem'))
+  const told = server.out.split('\n').filter((line) => line.includes('"tls.certificate.doubtful"'))
+  assert.deepEqual(
+    told.map((line) => (JSON.parse(line) as { host: string }).host),
+    ['chat.example', 'example.org', 'chat.example'],
+    'clients may miss its authority; other servers refuse both; localhost meets none',
+  )
+})
+
 test('people of two domains talk', async () => {
   const [romeo, juliet] = [await login('romeo@example.org'), await login('juliet@chat.example')]
   await romeo.appear()
