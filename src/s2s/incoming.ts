@@ -1,5 +1,6 @@
 /** One stream that another server opened to us: what it proves, and the stanzas that it may then bring. */
-import { domainOf, domainPartOf, readable } from './addresses.js'
+import { domainOf } from './addresses.js'
+import { Arrivals } from './arrivals.js'
 import {
   dialbackFeature,
   resultAnswer,
@@ -9,16 +10,11 @@ import {
   type Verdict,
 } from './dialback.js'
 import { Failure, type LinkAuth } from './facts.js'
-import { enabled, failed, mostUnsettled, resumed } from './management.js'
-import type { Parcel } from './outbox.js'
+import { enabled, failed, resumed } from './management.js'
 import { refusalOf, type Certified, type S2sParts, type S2sSettings } from './parts.js'
 import { TokenBucket } from '../base/rate.js'
-import { stanzaErrorOf } from '../router/bounce.js'
 import { decodeBase64 } from '../sasl/base64.js'
 import { StanzaError } from '../stanza/errors.js'
-import { Jid } from '../stanza/jid.js'
-import { Stanza, type Kind } from '../stanza/stanza.js'
-import type { Acks } from '../stream/acks.js'
 import { StreamError } from '../stream/errors.js'
 import { Stream, type StreamOwner } from '../stream/stream.js'
 import type { Transport } from '../stream/transport.js'
@@ -27,7 +23,6 @@ import { NS } from '../xml/namespaces.js'
 import type { RawElement, StreamHeader } from '../xml/parser.js'
 import { serialise } from '../xml/write.js'
 
-const STANZAS = new Set(['message', 'presence', 'iq'])
 const PROCEED = `<proceed xmlns='${NS.tls}'/>`
 
 /** What an incoming stream needs of the side that opens streams. */
@@ -61,8 +56,8 @@ export class Incoming implements StreamOwner {
   readonly #certified = new Map<string, Certified>()
   /** SASL: `offered`, then `asked` when the client's first words are still to come. */
   #external: 'no' | 'offered' | 'asked' = 'no'
-  /** Counters, once the peer wants to acknowledge and be acknowledged (XEP-0198); the id to resume by. */
-  #acks: Acks<Parcel> | undefined = undefined
+  readonly #arrivals: Arrivals
+  /** To resume by (XEP-0198 §5). */
   #resumeId = ''
 
   constructor(parts: S2sParts, transport: Transport, callBack: CallBack, gone: (incoming: Incoming) => void) {
@@ -83,6 +78,7 @@ export class Incoming implements StreamOwner {
       domain: parts.domain,
       byteRate: pace && new TokenBucket(pace.rate, pace.burst, clock),
     })
+    this.#arrivals = new Arrivals(parts, this.stream, this.#proved)
   }
 
   /** The pairs that were proved. */
@@ -116,7 +112,7 @@ export class Incoming implements StreamOwner {
   }
 
   element(raw: RawElement): void | Promise<void> {
-    if (raw.ns === NS.server && STANZAS.has(raw.name)) return this.#stanza(raw)
+    if (this.#arrivals.isStanza(raw)) return this.#arrivals.take(raw)
     switch (raw.ns) {
       case NS.dialback:
         return this.#dialback(raw)
@@ -132,12 +128,7 @@ export class Incoming implements StreamOwner {
   }
 
   oversize(raw: RawElement, limit: string): void | Promise<void> {
-    if (raw.ns !== NS.server || !STANZAS.has(raw.name) || this.#proved.size === 0)
-      throw new StreamError('policy-violation', `Over the limit of ${limit}`)
-    const from = this.#sender(raw)
-    const application = el('stanza-too-big', 'urn:xmpp:errors')
-    const error = new StanzaError('policy-violation', `Over the limit of ${limit}`, { application })
-    return this.#counted(from && this.#refuse(raw, from, error))
+    return this.#arrivals.oversize(raw, limit)
   }
 
   drained(): void {}
@@ -356,52 +347,6 @@ export class Incoming implements StreamOwner {
     this.#callBack.heard(pair.sender)
   }
 
-  // Stanzas -----------------------------------------------------------------------------------------------------
-
-  #stanza(raw: RawElement): void | Promise<void> {
-    const from = this.#sender(raw)
-    if (!from) return this.#counted()
-    let stanza: Stanza
-    try {
-      stanza = Stanza.received(raw, from, Stanza.addressee(raw), this.stream.lang)
-    } catch (error) {
-      return this.#counted(this.#refuse(raw, from, stanzaErrorOf(error)))
-    }
-    const { router, lanes } = this.#parts
-    return this.#counted(lanes.run(stanza.to!.bare.toString(), () => router.receive(stanza)))
-  }
-
-  /**
-   * A stanza counts when it is handled and what must outlive us is stored. Stanzas for others go on before; nothing more
-   * is read only while a great many wait.
-   */
-  #counted(handling?: void | Promise<void>): void | Promise<void> {
-    this.#acks?.received(handling)
-    if (!handling) return
-    handling.then(
-      () => this.#settled(-1),
-      (error: unknown) => {
-        this.#settled(-1)
-        this.#parts.log.error('stream.crashed', { error })
-        this.stream.fail(new StreamError('internal-server-error'))
-      },
-    )
-    if (this.#settled(1) >= mostUnsettled) return new Promise((resolve) => (this.#room = resolve))
-  }
-
-  /** Stanzas that are being handled, and who waits until there are fewer. */
-  #unsettled = 0
-  #room: (() => void) | undefined = undefined
-
-  #settled(change: 1 | -1): number {
-    this.#unsettled += change
-    if (this.#unsettled < mostUnsettled) {
-      this.#room?.()
-      this.#room = undefined
-    }
-    return this.#unsettled
-  }
-
   // Stream management (XEP-0198) --------------------------------------------------------------------------------
 
   #manage(raw: RawElement): void | Promise<void> {
@@ -411,27 +356,27 @@ export class Incoming implements StreamOwner {
       case 'resume':
         return this.#resume(raw.attrs['previd'] ?? '', raw.attrs['h'])
     }
-    if (!this.#acks) throw new StreamError('unsupported-stanza-type')
-    if (raw.name === 'r') this.#acks.requested()
-    else if (raw.name === 'a') this.#acks.acknowledge(raw.attrs['h'], (parcel) => parcel.confirm())
+    if (!this.#arrivals.acks) throw new StreamError('unsupported-stanza-type')
+    if (raw.name === 'r') this.#arrivals.acks.requested()
+    else if (raw.name === 'a') this.#arrivals.acks.acknowledge(raw.attrs['h'], (parcel) => parcel.confirm())
     else throw new StreamError('unsupported-stanza-type')
   }
 
   #enable(resumable: boolean): void {
     const { managing } = this.#parts
     const [sender] = this.#proved.keys()
-    if (sender === undefined || this.#acks) {
+    if (sender === undefined || this.#arrivals.acks) {
       this.stream.send(failed('unexpected-request'))
       return
     }
-    this.#acks = managing.count(this.stream)
-    if (resumable) this.#resumeId = managing.keep(sender, this.#acks, this.stream)
+    this.#arrivals.acks = managing.count(this.stream)
+    if (resumable) this.#resumeId = managing.keep(sender, this.#arrivals.acks, this.stream)
     this.stream.send(resumable ? enabled(this.#resumeId) : `<enabled xmlns='${NS.streamManagement}'/>`)
   }
 
   async #resume(id: string, h: string | undefined): Promise<void> {
     const { managing } = this.#parts
-    const isAllowed = this.#proved.size > 0 && !this.#acks
+    const isAllowed = this.#proved.size > 0 && !this.#arrivals.acks
     const acks = isAllowed
       ? managing.resume(id, (domain) => this.#proved.has(domain), this.stream)
       : undefined
@@ -445,35 +390,8 @@ export class Incoming implements StreamOwner {
     acks.acknowledge(h, (parcel) => parcel.confirm())
     acks.take()
     acks.continueOn(this.stream)
-    this.#acks = acks
+    this.#arrivals.acks = acks
     this.stream.send(resumed(id, acks))
-  }
-
-  /**
-   * Who says it, when that was proved for the domain it is for (RFC 6120 §8.1.1.2, §8.1.2.2, §10.3). Undefined when the
-   * address is of a proved domain but cannot be read: then it cannot be answered either.
-   * @throws StreamError
-   */
-  #sender({ attrs }: RawElement): Jid | undefined {
-    if (this.#proved.size === 0) throw new StreamError('not-authorized')
-    const sender = attrs['from']
-    const target = attrs['to']
-    if (sender === undefined || target === undefined) throw new StreamError('improper-addressing')
-    const from = readable(sender)
-    const targets = this.#proved.get(from?.domain ?? domainPartOf(sender) ?? '')
-    if (!targets) throw new StreamError('invalid-from')
-    const domain = readable(target)?.domain ?? domainPartOf(target)
-    if (domain === undefined || !this.#parts.serves(domain)) throw new StreamError('host-unknown')
-    if (!targets.has(domain)) throw new StreamError('invalid-from', `Not proved for ${domain}`)
-    return from
-  }
-
-  /** Answers a stanza that never became one. */
-  #refuse({ name, attrs }: RawElement, from: Jid, error: StanzaError): void | Promise<void> {
-    const { type, id, to = '' } = attrs
-    // RFC 6120 §8.3.3.8: what cannot be parsed cannot be answered from; its domain was found to be ours.
-    const addressee = readable(to) ?? Jid.of('', domainPartOf(to)!)
-    return this.#parts.router.refused(Stanza.of({ kind: name as Kind, type, id, from, to: addressee }), error)
   }
 }
 
