@@ -84,10 +84,6 @@ export class Inquiry<T extends keyof Kinds> {
     const close = this.#closing(() => closeUdp(socket))
     const id = this.#id()
     let strays = 0
-    socket.on('error', (error) => {
-      close()
-      this.#fail(state, 'TIMEOUT', `${host} port ${port}: ${error.message}`)
-    })
     socket.on('message', (bytes) => {
       const reply = readReply(bytes, id, this.#query)
       if (reply === undefined && ++strays < mostStrays) return
@@ -95,10 +91,23 @@ export class Inquiry<T extends keyof Kinds> {
       if (reply === undefined || reply.is === 'truncated') this.#askOverTcp(state)
       else this.#take(state, reply)
     })
-    socket.connect(port, host, (error?: Error) => {
-      if (error === undefined && this.#closers.has(close))
-        socket.send(encodeQuery(id, this.#query, state.edns), () => {})
-    })
+    const fail = (error: Error) => {
+      if (!this.#closers.has(close)) return
+      close()
+      this.#fail(state, 'TIMEOUT', `${host} port ${port}: ${error.message}`)
+    }
+    socket.on('error', fail)
+    const send = (error?: Error | null) => {
+      if (error) fail(error)
+      else if (this.#closers.has(close))
+        socket.send(encodeQuery(id, this.#query, state.edns), (unsent) => unsent && fail(unsent))
+    }
+    try {
+      socket.connect(port, host, send)
+    } catch (error) {
+      // A port that is none. Not here and now: the constructor is not done.
+      queueMicrotask(() => fail(error as Error))
+    }
   }
 
   #askOverTcp(state: ServerState): void {

@@ -181,18 +181,19 @@ export class Resolver implements Lookups {
   async #inquire<T extends keyof Kinds>(query: Query<T>, deadline: number): Promise<Result<T>> {
     await this.#turn(query, deadline)
     const { clock, random } = this.#options
-    const configured = this.#options.servers()
-    const inquiry = new Inquiry(query, {
-      servers: configured.length > 0 ? configured : this.#system.get(),
-      timeout: Math.max(0, deadline - clock.now()),
-      clock,
-      random,
-    })
-    this.#running.add(inquiry)
+    let inquiry: Inquiry<T> | undefined
     try {
+      const configured = this.#options.servers()
+      inquiry = new Inquiry(query, {
+        servers: configured.length > 0 ? configured : this.#system.get(),
+        timeout: Math.max(0, deadline - clock.now()),
+        clock,
+        random,
+      })
+      this.#running.add(inquiry)
       return await inquiry.result
     } finally {
-      this.#running.delete(inquiry)
+      if (inquiry) this.#running.delete(inquiry)
       const [next] = this.#waiting
       if (next) next.give(true)
       else this.#underWay--

@@ -59,10 +59,10 @@ async function pair(how: How): Promise<Pair> {
   for (const [index, domain] of domains.entries()) {
     const server = servers[index]!
     const port = server.port(kind, 'servers')
-    names.zone = { ...names.zone, [`${service}.${domain}`]: { SRV: [`10 5 ${port} home.example`], ad } }
+    names.add({ [`${service}.${domain}`]: { SRV: [`10 5 ${port} home.example`], ad } })
     if (how !== 'dane') continue
     const TLSA = [pinOf(new X509Certificate(server.certificate(domain).pem))]
-    names.zone = { ...names.zone, [`_${port}._tcp.home.example`]: { TLSA, ad } }
+    names.add({ [`_${port}._tcp.home.example`]: { TLSA, ad } })
   }
   return {
     names,
@@ -106,7 +106,7 @@ test('a certificate that DNS does not name keeps two servers apart (DANE)', asyn
   const { servers, login, names } = await pair('dane')
   const port = servers[1]!.port('STARTTLS', 'servers')
   const other = pinOf(new X509Certificate(servers[0]!.certificate(domains[0]).pem))
-  names.zone = { ...names.zone, [`_${port}._tcp.home.example`]: { TLSA: [other], ad: true } }
+  names.add({ [`_${port}._tcp.home.example`]: { TLSA: [other], ad: true } })
   const romeo = await login(0)
   romeo.send(`<message to='juliet@${domains[1]}'><body>Wherefore?</body></message>`)
   const failed = await servers[0]!.logs('s2s.out.failed')

@@ -107,6 +107,12 @@ export class NameServer {
     }
   }
 
+  /** Names that are known from now on, too, or otherwise. */
+  add(zone: Zone): void {
+    const { zone: before } = this
+    this.zone = { ...(typeof before === 'function' ? before() : before), ...zone }
+  }
+
   /** How often a name was asked for, of one type or of any. */
   count(name: string, type?: string): number {
     return this.asked.filter((one) => one.name === name && (type ?? one.type) === one.type).length

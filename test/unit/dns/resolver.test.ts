@@ -276,6 +276,21 @@ test('after one that fails, or where nobody listens, the next is asked at once',
   }
 })
 
+test('a server that cannot even be sent to is passed over at once', async (t) => {
+  const { server, clock } = await staged(t, { 'a.test': { SRV: ['1 1 1 b.test'] } })
+  for (const broken of [
+    { host: '127.0.0.1', port: 0 },
+    { host: 'no such name', port: 53 },
+    // Reserved (RFC 1112 §4): the system refuses to send there.
+    { host: '255.255.255.255', port: 53 },
+  ]) {
+    const asking = (...servers: Address[]) =>
+      new Resolver({ servers: () => servers, timeout: () => timeout, clock, random: systemRandom })
+    assert.equal((await asking(broken, server.address).srv('a.test')).records.length, 1, broken.host)
+    assert.equal(await code(asking(broken).srv('a.test')), 'TIMEOUT', broken.host)
+  }
+})
+
 test('when all fail, what a server said is told; when nobody answers, the time is kept', async (t) => {
   const { server, clock, resolver } = await staged(t, { 'a.test': 'silent', 'b.test': 'SERVFAIL' })
   const question = code(resolver.srv('a.test'))
