@@ -87,6 +87,23 @@ test('SIGHUP does the same', async () => {
   await (await login()).close()
 })
 
+test('the authorities of s2s.ca_file are taken up, and what replaces them only when it is good', async () => {
+  const notes = async () => ((await server.json('cert', 'list')) as { notes: string[] }[])[0]?.notes
+  assert.match((await notes())![0]!, /issued by "test authority"/)
+  writeFileSync(join(folder.path, 'ca.pem'), authority.certificate)
+  configure('[s2s]\nca_file = "ca.pem"\n')
+  assert.equal((await server.cli(['reload'])).code, 0)
+  assert.deepEqual(await notes(), [])
+  writeFileSync(join(folder.path, 'ca.pem'), 'nothing')
+  const { code, error } = await server.cli(['reload'])
+  assert.equal(code, 1)
+  assert.match(error, /parley\.toml:6:11 {2}\S+ca\.pem: there is no certificate in it\n {3}it must hold text/)
+  assert.deepEqual(await notes(), [])
+  configure('')
+  assert.equal((await server.cli(['reload'])).code, 0)
+  assert.match((await notes())![0]!, /issued by "test authority"/)
+})
+
 test('limits that a reload tells to hold, hold', async () => {
   assert.equal((await server.cli(['user', 'add', 'tybalt', '--generate'])).code, 0)
   configure('[limits]\noffline_messages = 1\nlockout_failures = 2\n[auth]\niterations = 4096\n')
