@@ -20,12 +20,22 @@ import { makeCertificate } from './load/certificate.js'
 import { ejabberd } from './load/ejabberd.js'
 import { runJob } from './load/generate.js'
 import type { LoadName } from './load/job.js'
-import { groups } from './load/loads.js'
+import { groups, type Group } from './load/loads.js'
 import { parley } from './load/parley.js'
 import { prosody } from './load/prosody.js'
 import { relay } from './load/relay.js'
 import { markdown, printTable, saveAccepted, type Results } from './load/report.js'
-import { domainOf, domains, type Running, type Server } from './load/server.js'
+import {
+  domainOf,
+  freePort,
+  ownDomains,
+  pairDomains,
+  type Domain,
+  type Running,
+  type Server,
+  type Setup,
+} from './load/server.js'
+import { NameServer } from '../support/name-server.js'
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,
@@ -39,6 +49,8 @@ const { values: options, positionals: names } = parseArgs({
     keep: { type: 'boolean', default: false },
   },
 })
+type Federation = NonNullable<Setup['federation']>
+
 const servers: readonly Server[] = [parley, prosody, ejabberd, relay]
 const small = readdirSync(import.meta.dirname)
   .filter((file) => file.endsWith('.js') && file !== 'run.js')
@@ -116,26 +128,38 @@ async function runLoads(): Promise<Results> {
 
 async function runGroup(
   server: Server,
-  { accounts }: (typeof groups)[number],
+  { accounts, pair }: Group,
   wanted: readonly LoadName[],
   directory: string,
   into: Results[string]['loads'],
 ): Promise<void> {
-  const { certificate, key } = makeCertificate(Object.values(domains))
-  const paths = { certificate: join(directory, 'cert.pem'), key: join(directory, 'key.pem') }
-  writeFileSync(paths.certificate, certificate)
-  writeFileSync(paths.key, key, { mode: 0o600 })
-  let running: Running | undefined
+  const closings: (() => Promise<void>)[] = []
+  const start = async (domains: readonly Domain[], federation?: Federation): Promise<Running> => {
+    const folder = join(directory, domains[0]?.name ?? '')
+    const running = await server.start({ ...certified(folder, domains), domains, accounts, federation })
+    closings.push(() => running.stop())
+    return running
+  }
   try {
-    running = await server.start({ directory, ...paths, accounts })
+    let far: (Running & { domain: string }) | undefined
+    let near: Running
+    if (pair) {
+      const ports = { near: await freePort(), far: await freePort() }
+      const names = await nameServer(ports)
+      closings.push(() => names.stop())
+      const federation = (port: number) => ({ port, nameServer: names.address.port })
+      near = await start([pairDomains.near], federation(ports.near))
+      far = { ...(await start([pairDomains.far], federation(ports.far))), domain: pairDomains.far.name }
+    } else near = await start(ownDomains)
     for (const load of wanted) {
       const outcome = await runJob({
         load,
-        port: running.port,
+        port: near.port,
         domain: domainOf(load),
         framing: server.framing,
-        processes: running.processes,
-        metrics: running.metrics,
+        processes: near.processes,
+        metrics: near.metrics,
+        far,
         runs: Number(options.runs ?? (options.quick ? 1 : 3)),
         seconds: Number(options.seconds ?? (options.quick ? 4 : 10)),
         quick: options.quick,
@@ -146,8 +170,28 @@ async function runGroup(
   } catch (error) {
     faults.push(`${server.name}: ${error instanceof Error ? error.message : String(error)}`)
   } finally {
-    await running?.stop()
+    for (const close of closings.reverse()) await close()
   }
+}
+
+/** A new folder with a certificate for these domains. */
+function certified(directory: string, domains: readonly Domain[]) {
+  mkdirSync(directory)
+  const made = makeCertificate(domains.map(({ name }) => name))
+  const [certificate, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')]
+  writeFileSync(certificate, made.certificate)
+  writeFileSync(key, made.key, { mode: 0o600 })
+  return { directory, certificate, key }
+}
+
+/** What DNS says of a pair: at a host that every resolver knows. */
+function nameServer(ports: Record<keyof typeof pairDomains, number>): Promise<NameServer> {
+  const record = (port: number) => ({ SRV: [`0 0 ${port} localhost`] })
+  return NameServer.start({
+    localhost: { A: ['127.0.0.1'] },
+    [`_xmpp-server._tcp.${pairDomains.near.name}`]: record(ports.near),
+    [`_xmpp-server._tcp.${pairDomains.far.name}`]: record(ports.far),
+  })
 }
 
 function wordOf(name: string): string {

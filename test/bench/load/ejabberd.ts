@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { deriveKeys, iterations, salt } from './accounts.js'
 import { sleep } from './job.js'
 import {
-  domains,
   end,
   firstLine,
   freePort,
   launch,
   ready,
+  type Domain,
   type Running,
   type Server,
   type Setup,
@@ -37,20 +37,23 @@ function installed(): { folder: string; version: string } | undefined {
 async function start(setup: Setup): Promise<Running> {
   const port = await freePort()
   const config = join(setup.directory, 'ejabberd.yml')
+  const inetrc = join(setup.directory, 'inetrc')
   const log = join(setup.directory, 'erlang.log')
   const seeded = join(setup.directory, 'seeded')
   writeFileSync(config, configuration(port, setup))
+  writeFileSync(inetrc, resolving(setup))
   const machine = ['+K', 'true', '+P', '250000', '-noinput', '-sname', `bench${port}@localhost`]
   const database = ['-mnesia', 'dir', `"${setup.directory}/data"`]
   const program = ['-s', 'ejabberd', '-eval', seeding(setup, seeded)]
   const child = launch('erl', [...machine, ...database, ...program], log, {
     ERL_LIBS: installed()?.folder,
+    ERL_INETRC: inetrc,
     EJABBERD_CONFIG_PATH: config,
     EJABBERD_LOG_PATH: join(setup.directory, 'ejabberd.log'),
     ERL_EPMD_ADDRESS: '127.0.0.1',
     HOME: setup.directory,
   })
-  await ready(child, port, log)
+  await ready(child, port, setup, log)
   for (let i = 0; i < 600 && !existsSync(seeded); i++) await sleep(100)
   if (!existsSync(seeded))
     throw new Error(`ejabberd took no accounts: ${readFileSync(log, 'utf8').slice(-2000)}`)
@@ -58,36 +61,45 @@ async function start(setup: Setup): Promise<Running> {
 }
 
 /** A program that writes the accounts into the table, then makes a file that says so. */
-function seeding({ accounts }: Setup, seeded: string): string {
+function seeding({ accounts, domains }: Setup, seeded: string): string {
   const crowds = accounts.map(({ word, count }) => `{"${word}", ${count}}`).join(', ')
   return `mnesia:wait_for_tables([passwd], 30000),
     [begin Name = iolist_to_binary([Word, integer_to_list(I)]),
-      ${writing(domains.sha1, 'sha1')}, ${writing(domains.sha256, 'sha256')} end
+      ${domains.map(writing).join(', ')} end
       || {Word, Count} <- [${crowds}], I <- lists:seq(0, Count - 1)],
     file:write_file("${seeded}", "").`
 }
 
-function writing(domain: string, hash: 'sha1' | 'sha256'): string {
+function writing({ name, hash }: Domain): string {
   const { stored, server } = deriveKeys(hash, salt, iterations)
   const [first, second, third] = [stored, server, salt].map((bytes) => `<<"${bytes.toString('base64')}">>`)
   const scram = `{scram, ${first}, ${second}, ${third}, ${hash === 'sha1' ? 'sha' : hash}, ${iterations}}`
-  return `mnesia:dirty_write({passwd, {Name, <<"${domain}">>}, ${scram}})`
+  return `mnesia:dirty_write({passwd, {Name, <<"${name}">>}, ${scram}})`
 }
 
-function configuration(port: number, { certificate, key }: Setup): string {
+/** The settings of Erlang's resolver. */
+function resolving({ federation }: Setup): string {
+  if (!federation) return ''
+  return `{resolv_conf, ""}.\n{hosts_file, ""}.\n{lookup, [dns]}.\n{nameserver, {127,0,0,1}, ${federation.nameServer}}.\n`
+}
+
+function configuration(port: number, { certificate, key, domains, federation }: Setup): string {
   const modules =
+    (federation ? 's2s_dialback ' : '') +
     'adhoc blocking caps carboncopy client_state disco last ping privacy private roster stream_mgmt vcard version'
   return `
 loglevel: warning
-hosts: ["${domains.sha1}", "${domains.sha256}"]
+hosts: ${JSON.stringify(domains.map(({ name }) => name))}
 certfiles: ["${certificate}", "${key}"]
 auth_method: internal
 auth_password_format: scram
 host_config:
-  "${domains.sha256}":
-    auth_scram_hash: sha256
+${domains.map(({ name, hash }) => `  "${name}":\n    auth_scram_hash: ${hash === 'sha1' ? 'sha' : hash}`).join('\n')}
+s2s_use_starttls: required
+outgoing_s2s_families: [ipv4]
 listen:
   - {port: ${port}, ip: "127.0.0.1", module: ejabberd_c2s, tls: true, shaper: none, access: all, max_stanza_size: 262144}
+${federation ? `  - {port: ${federation.port}, ip: "127.0.0.1", module: ejabberd_s2s_in, shaper: none}` : ''}
 acl:
   local: {user_regexp: ""}
 shaper_rules:

@@ -12,6 +12,7 @@ export type LoadName =
   | 'idle'
   | 'open'
   | 'crowd'
+  | 's2s'
 
 export interface Job {
   readonly load: LoadName
@@ -21,11 +22,19 @@ export interface Job {
   readonly framing: 'xmpp' | 'lines'
   /** Roots of the server's process tree. */
   readonly processes: readonly number[]
+  /** A second server, which the first one speaks with. */
+  readonly far?: Far | undefined
   /** Where the server tells its event loop's delay, when it does. */
   readonly metrics?: string | undefined
   readonly runs: number
   readonly seconds: number
   readonly quick: boolean
+}
+
+export interface Far {
+  readonly port: number
+  readonly domain: string
+  readonly processes: readonly number[]
 }
 
 /** One value per run under each name. */
@@ -41,11 +50,13 @@ export interface Outcome {
 export class Stopwatch {
   readonly #job: Job
   readonly #start: Cost
+  readonly #farStart: Cost
   readonly #at = performance.now()
 
   private constructor(job: Job) {
     this.#job = job
     this.#start = costOf(job.processes)
+    this.#farStart = costOf(job.far?.processes ?? [])
   }
 
   /** Reading the metrics once empties the server's histogram of loop delays. */
@@ -59,6 +70,8 @@ export class Stopwatch {
     const seconds = (performance.now() - this.#at) / 1000
     const { cpu, database } = costOf(this.#job.processes)
     add(figures, 'cpu', (cpu - this.#start.cpu) / units)
+    const { far } = this.#job
+    if (far) add(figures, 'far', (costOf(far.processes).cpu - this.#farStart.cpu) / units)
     if (database > 0) add(figures, 'database', (database - this.#start.database) / units)
     add(figures, 'rate', units / seconds)
     const delay = await loopDelay(this.#job)

@@ -1,6 +1,7 @@
 /** The loads: what each one does to a server, how many accounts it needs, and what its figures mean. */
 import type { Crowd } from './accounts.js'
 import { chat } from './chat.js'
+import { across } from './across.js'
 import { Client, openTls, pool, type Target } from './client.js'
 import { add, sleep, Stopwatch, type Figures, type Job, type LoadName, type Outcome } from './job.js'
 import { memoryOf } from './meter.js'
@@ -14,19 +15,26 @@ export interface Load {
   run(job: Job, target: Target): Promise<Outcome>
 }
 
+export interface Group {
+  readonly accounts: readonly Crowd[]
+  readonly loads: readonly LoadName[]
+  /** Two servers, which speak with each other. */
+  readonly pair?: boolean
+}
+
 /** Loads that share a start of the server run one after the other; each group starts it afresh. */
-export const groups: readonly { readonly accounts: readonly Crowd[]; readonly loads: readonly LoadName[] }[] =
-  [
-    {
-      accounts: [
-        { word: 'user', count: 300 },
-        { word: 'mate', count: 102 },
-        { word: 'away', count: 100 },
-      ],
-      loads: ['login-sha1', 'login-sha256', 'closed', 'windowed', 'presence', 'offline'],
-    },
-    { accounts: [{ word: 'user', count: 5000 }], loads: ['idle', 'open', 'crowd'] },
-  ]
+export const groups: readonly Group[] = [
+  {
+    accounts: [
+      { word: 'user', count: 300 },
+      { word: 'mate', count: 102 },
+      { word: 'away', count: 100 },
+    ],
+    loads: ['login-sha1', 'login-sha256', 'closed', 'windowed', 'presence', 'offline'],
+  },
+  { accounts: [{ word: 'user', count: 5000 }], loads: ['idle', 'open', 'crowd'] },
+  { accounts: [{ word: 'user', count: 20 }], loads: ['s2s'], pair: true },
+]
 
 export const loads: Record<LoadName, Load> = {
   'login-sha1': { title: 'login, SCRAM-SHA-1, roster, presence, logout', unit: 'login', run: logins },
@@ -53,6 +61,7 @@ export const loads: Record<LoadName, Load> = {
   },
   presence: { title: 'presence to 50 contacts', unit: 'delivery', run: presence },
   offline: { title: 'messages to absent users', unit: 'message', run: offline },
+  s2s: { title: 'chat to another server, 20 senders', unit: 'message', run: across },
   idle: { title: 'idle sessions, 5,000', unit: 'session', run: idle },
 }
 

@@ -7,12 +7,13 @@ export const relay: Server = {
   framing: 'lines',
   version: () => process.versions.node,
   does: (load) => ['login-sha1', 'closed', 'windowed', 'open', 'crowd'].includes(load),
-  start: async ({ directory, certificate, key }) => {
+  start: async (setup) => {
+    const { directory, certificate, key } = setup
     const port = await freePort()
     const log = join(directory, 'relay.log')
     const program = join(import.meta.dirname, 'relay-server.js')
     const child = launch(process.execPath, [program, String(port), certificate, key], log)
-    await ready(child, port, log)
+    await ready(child, port, setup, log)
     return { port, processes: [child.pid ?? 0], stop: () => end(child) }
   },
 }

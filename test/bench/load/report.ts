@@ -12,6 +12,7 @@ export type Results = Record<
 /** name of the figure: what it is called, its unit (`%` stands for the load's own unit), decimals. */
 const kinds: Record<string, readonly [title: string, unit: string, decimals: number]> = {
   cpu: ['CPU', 'µs a %', 1],
+  far: ['CPU of the receiving server', 'µs a %', 1],
   database: ['PostgreSQL CPU', 'µs a %', 1],
   rate: ['throughput', '% /s', 0],
   p50: ['latency p50', 'ms', 2],
@@ -55,6 +56,8 @@ const shown: readonly (readonly [LoadName, string, string, (value: number) => st
   ['presence', 'cpu', 'presence to 50 contacts: CPU a delivery', micro],
   ['offline', 'cpu', 'message to somebody absent, stored: CPU', micro],
   ['offline', 'database', 'and of its PostgreSQL', micro],
+  ['s2s', 'cpu', 'chat message to a user of another server: CPU of the sending one', micro],
+  ['s2s', 'far', 'and of the receiving one', micro],
   ['idle', 'memory', 'idle session, of 5,000: memory (PSS)', (value) => `${value.toFixed(0)} KiB`],
 ]
 

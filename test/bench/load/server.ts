@@ -2,7 +2,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { openSync, readFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
-import type { Crowd } from './accounts.js'
+import type { Crowd, Hash } from './accounts.js'
 import type { LoadName } from './job.js'
 import { openTls } from './client.js'
 import { sleep } from './job.js'
@@ -14,7 +14,17 @@ export interface Setup {
   /** PEM files for all `domains`. */
   readonly certificate: string
   readonly key: string
+  readonly domains: readonly Domain[]
+  /** In each of the domains. */
   readonly accounts: readonly Crowd[]
+  /** Streams of other servers are taken on this port, and theirs found by the name server on that one of 127.0.0.1. */
+  readonly federation?: { readonly port: number; readonly nameServer: number } | undefined
+}
+
+/** `hash` is that of the SCRAM keys which its accounts have: some servers keep one kind each. */
+export interface Domain {
+  readonly name: string
+  readonly hash: Hash
 }
 
 export interface Running {
@@ -34,11 +44,19 @@ export interface Server {
   start(setup: Setup): Promise<Running>
 }
 
-/** The domain whose accounts have SCRAM-SHA-1 keys, and the one for SCRAM-SHA-256: some servers keep one kind each. */
-export const domains = { sha1: 'bench.localhost', sha256: 'sha256.localhost' } as const
+const sha1: Domain = { name: 'bench.localhost', hash: 'sha1' }
+const sha256: Domain = { name: 'sha256.localhost', hash: 'sha256' }
+/** Of a server that is alone. */
+export const ownDomains = [sha1, sha256] as const
+/** Of two servers that speak with each other. Not below localhost, which some resolvers answer for themselves. */
+export const pairDomains = {
+  near: { name: 'near.example', hash: 'sha1' },
+  far: { name: 'far.example', hash: 'sha1' },
+} as const satisfies Record<string, Domain>
 
 export function domainOf(load: LoadName): string {
-  return load === 'login-sha256' ? domains.sha256 : domains.sha1
+  if (load === 's2s') return pairDomains.near.name
+  return (load === 'login-sha256' ? sha256 : sha1).name
 }
 
 /** A port that was free a moment ago. */
@@ -66,19 +84,25 @@ export function launch(
 
 const startDeadline = 60_000
 
-/** Waits until the port speaks TLS; throws when the process ends before. */
-export async function ready(child: ChildProcess, port: number, log: string): Promise<void> {
+/** Waits until the port speaks TLS; ends the process and throws when it does not come to that. */
+export async function ready(
+  child: ChildProcess,
+  port: number,
+  { domains }: Setup,
+  log: string,
+): Promise<void> {
   const deadline = performance.now() + startDeadline
-  for (;;) {
-    if (child.exitCode !== null || performance.now() > deadline)
-      throw new Error(`${child.spawnfile} did not start: ${readFileSync(log, 'utf8').slice(-2000)}`)
+  const domain = domains[0]?.name ?? ''
+  while (child.exitCode === null && performance.now() < deadline) {
     try {
-      ;(await openTls(port, domains.sha1)).destroy()
+      ;(await openTls(port, domain)).destroy()
       return
     } catch {
       await sleep(100)
     }
   }
+  await end(child)
+  throw new Error(`${child.spawnfile} did not start: ${readFileSync(log, 'utf8').slice(-2000)}`)
 }
 
 /** Ends a process and all below it that remain after ten seconds. */
