@@ -1,6 +1,7 @@
 # The server without npm, as user 10001, on a root that may be read-only; everything it keeps is in /data.
 #
 #   docker build -t parley .
+#   docker run --rm -it -u "$(id -u):$(id -g)" -v "$PWD:/setup" parley init    a folder for docker compose, asking
 #   docker run --rm --read-only --tmpfs /tmp -p 5222:5222 -p 5223:5223 -v parley:/data parley
 #
 # BASE: any glibc system with Node.js 20.19 or newer and npm under /usr/local.
@@ -30,7 +31,7 @@ COPY --from=build /build/node_modules ./node_modules
 COPY migrations ./migrations
 COPY --from=build /build/dist ./dist
 
-ENV NODE_ENV=production PARLEY_DATA_DIR=/data
+ENV NODE_ENV=production PARLEY_DATA_DIR=/data PARLEY_SETUP=/setup
 USER 10001:10001
 VOLUME /data
 # Clients, then other servers: STARTTLS and direct TLS. Metrics and health are on 127.0.0.1:5280 inside the container.

@@ -93,19 +93,34 @@ const localCommands: readonly LocalCommand[] = [
   },
   {
     name: 'init',
-    summary: 'Write a small configuration, asking for what is not given',
+    summary: 'Write a small configuration and what belongs to it, asking for what is not given',
     args: options({
       domain: optional('The domain of the addresses'),
       host: optional('The name of this machine for clients, when it is another'),
+      ipv4: optional('Its IPv4 address, for the DNS records'),
+      ipv6: optional('Its IPv6 address'),
       data: optional('The folder for data'),
       database: optional('postgres://USER@HOST/DATABASE; default: a database of its own'),
+      databasePasswordFile: optional('The file with its password'),
       certificate: optional('Certificate with its chain (PEM)'),
       key: optional('Its private key (PEM)'),
       user: optional('Your user name'),
       listen: optional('ADDRESS:PORT for clients'),
+      compose: flag(false, 'For containers: also compose.yaml, secrets/ and data/'),
     }),
-    run: ({ args }, globals, at) =>
-      init(globals.config ?? at.env['PARLEY_CONFIG'] ?? 'parley.toml', args, at.terminal, at.parley),
+    run: async ({ args }, globals, at) => {
+      // Where the image expects the folder to be filled.
+      const setup = at.env['PARLEY_SETUP'] || undefined
+      if (setup !== undefined && at.files.stat(setup) === undefined)
+        throw new UsageError(
+          `there is no folder ${setup}`,
+          `docker run --rm -it -u "$(id -u):$(id -g)" -v "$PWD:${setup}" ... init`,
+        )
+      const file =
+        globals.config ?? (at.env['PARLEY_CONFIG'] || undefined) ?? `${setup ? `${setup}/` : ''}parley.toml`
+      const compose = args['compose'] === true || setup !== undefined
+      return init(file, { ...args, compose }, { ...at, modules: await at.modules() })
+    },
   },
   {
     name: 'config check',

@@ -46,7 +46,7 @@ export interface LoadedConfig {
 }
 
 /** Names of the environment that are no settings. */
-export const reservedNames = ['PARLEY_CONFIG', 'PARLEY_DEBUG']
+export const reservedNames = ['PARLEY_CONFIG', 'PARLEY_DEBUG', 'PARLEY_SETUP']
 
 /** Reads and checks everything anew. Throws `ConfigError` with all problems. */
 export function loadConfig(source: ConfigSource): LoadedConfig {

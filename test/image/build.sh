@@ -77,13 +77,20 @@ exec chroot "$root" /usr/bin/setpriv --reuid=10001 --regid=10001 --clear-groups 
 ENTER
 enter() { unshare --mount --pid --fork --kill-child=SIGKILL bash "$work/enter.sh" "$root" "$work/data" \
   /usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin NODE_ENV=production PARLEY_DATA_DIR=/data HOME=/data \
-  PARLEY_LISTEN__C2S=127.0.0.1:"$port" PARLEY_LISTEN__C2S_TLS=127.0.0.1:"$tls" \
+  PARLEY_SETUP=/data/setup PARLEY_LISTEN__C2S=127.0.0.1:"$port" PARLEY_LISTEN__C2S_TLS=127.0.0.1:"$tls" \
   PARLEY_LISTEN__MANAGEMENT=127.0.0.1:"$management" "$@"; }
 enter parley start > "$work/server.log" 2>&1 &
 server=$!
 healthy() { kill -0 "$server" 2>/dev/null || fails 'it starts'; enter parley health > "$work/health.log" 2>&1; }
 until_seconds 90 healthy || { cat "$work/health.log"; fails 'parley health says that it can serve'; }
 ok 'starts as 10001 on a read-only root, parley health says that it can serve'
+install -d -o 10001 -g 10001 -m 750 "$work/data/setup"
+enter parley init --domain example.org > "$work/init.log" 2>&1 || { cat "$work/init.log"; fails 'parley init fills a folder'; }
+for made in parley.toml compose.yaml secrets/database_password dns.zone README.txt init.log; do
+  [ -s "$work/data/setup/$made" ] || fails "parley init writes $made"
+done
+grep -q "user: '10001:10001'" "$work/data/setup/compose.yaml" || fails 'the server of compose.yaml runs as who wrote it'
+ok 'parley init fills a folder for docker compose'
 echo 'a rose by any other name' > "$work/data/password"
 chown 10001:10001 "$work/data/password"; chmod 600 "$work/data/password"
 enter parley user add ana --password-file /data/password || fails 'a user can be added'
