@@ -71,7 +71,6 @@ type Fixes = ReadonlyMap<string, (remote: string) => string>
 const notTaken: Fixes = new Map([
   ['not-authorized', uncertain],
   ['policy-violation', uncertain],
-  ['remote-connection-failed', unreached],
   ['remote-server-not-found', unreached],
   ['remote-server-timeout', unreached],
   ['item-not-found', strangeServer],

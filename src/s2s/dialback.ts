@@ -79,6 +79,9 @@ export function verdictOf(element: Element): Verdict | undefined {
   const conditions = error?.childrenOf(undefined, NS.stanzaErrors) ?? []
   const condition = conditions.find(({ local }) => local !== 'text')?.local ?? ''
   const text = error?.child('text', NS.stanzaErrors)?.text
+  // XEP-0220 §2.5 has a condition of streams among those of stanzas.
+  if (condition === 'remote-connection-failed')
+    return new StanzaError('remote-server-timeout', text ?? condition)
   return new StanzaError(isCondition(condition) ? condition : 'undefined-condition', text)
 }
 

@@ -73,6 +73,8 @@ export class Outgoing implements StreamOwner, Ends {
   #said: string | undefined
   /** Its condition. */
   #condition: string | undefined
+  /** The condition with which the peer refused our certificate. */
+  #uncertain: string | undefined
 
   /** Begins at once. */
   constructor(parts: S2sParts, { local, remote }: Ends, owner: OutgoingOwner) {
@@ -202,11 +204,21 @@ export class Outgoing implements StreamOwner, Ends {
     this.owner.drained()
   }
 
-  closed(): void {
+  closed(_clean: boolean, error?: StreamError): void {
     if (this.#phase === 'ready') return this.#end(undefined)
-    this.#end(
-      this.#failure(this.#said ?? 'the server closed the connection', 'theirs', 'ended', this.#condition),
-    )
+    if (error) return this.#end(this.#strange(error))
+    const said = this.#said ?? 'the server closed the connection'
+    if (this.#phase === 'proving' && this.#uncertain !== undefined) {
+      const reason = `the server does not take our certificate (${this.#uncertain}), nor dialback: ${said}`
+      return this.#end(this.#failure(reason, 'ours', 'not taken', 'not-authorized'))
+    }
+    this.#end(this.#failure(said, 'theirs', 'ended', this.#condition))
+  }
+
+  /** We ended the stream for what the peer said. Before its header it is no server for servers at all. */
+  #strange({ condition, text }: StreamError): Failure {
+    const reason = `it does not speak as a server to servers: ${condition}${text === undefined ? '' : ` (${text})`}`
+    return this.#failure(reason, 'theirs', 'ended', this.#phase === 'greeting' ? condition : undefined)
   }
 
   async #begin(): Promise<void> {
@@ -305,6 +317,7 @@ export class Outgoing implements StreamOwner, Ends {
       this.stream!.begin(this.local, this.remote)
     } else if (raw.name === 'failure') {
       const condition = raw.children[0]?.name ?? 'no reason'
+      this.#uncertain = condition
       this.#step('auth', `the server does not take our certificate (${condition}); trying dialback`)
       this.#dialBack()
     } else throw new StreamError('unsupported-stanza-type')

@@ -32,6 +32,7 @@ export function reachBy(parts: ReachParts): Reach {
       const connected = await connect(left, parts, signal)
       told('tcp', `${shown(connected.address, connected.target.port)}${after(connected.attempts)}`)
       const { socket, target } = connected
+      if (target.tls === 'direct') told('tls')
       try {
         // Before TLS: where DNS does not tell, there is no handshake that could be trusted (RFC 7673 §3.4).
         const tlsa = await tlsaOf(target, parts.resolver)

@@ -47,8 +47,11 @@ export interface StreamOwner {
   oversize(element: RawElement, limit: string): void | Promise<void>
   /** A slow reader has caught up: `send` returns true again. */
   drained(): void
-  /** The connection is gone or the stream closed; told once. `clean` when the peer said `</stream:stream>`. */
-  closed(clean: boolean): void
+  /**
+   * The connection is gone or the stream closed; told once. `clean` when the peer said `</stream:stream>`; `error`: what
+   * we ended it for.
+   */
+  closed(clean: boolean, error?: StreamError): void
 }
 
 export interface StreamOptions {
@@ -198,7 +201,7 @@ export class Stream {
     this.#introduce()
     this.options.log.debug('stream.error', { condition: error.condition, reason: error.text ?? '' })
     if (this.#answered) this.transport.write(error.toXml())
-    this.#finish(false)
+    this.#finish(false, error)
   }
 
   /** Ends without an error (RFC 6120 §4.4). */
@@ -234,20 +237,20 @@ export class Stream {
     )
   }
 
-  #finish(clean: boolean): void {
+  #finish(clean: boolean, error?: StreamError): void {
     this.#state = 'closing'
     if (this.#answered) this.transport.write('</stream:stream>')
     this.transport.end()
-    this.#gone(clean)
+    this.#gone(clean, error)
   }
 
-  #gone(clean: boolean): void {
+  #gone(clean: boolean, error?: StreamError): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.ready()
     this.#throttled?.cancel()
     this.#slow?.timer.cancel()
-    this.owner.closed(clean)
+    this.owner.closed(clean, error)
   }
 
   #read(chunk: Buffer): void {

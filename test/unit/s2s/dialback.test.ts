@@ -62,10 +62,18 @@ test('XEP-0220 §2.5: an answer is valid, invalid, or an error with a condition;
   for (const strange of [
     `<db:result type='error'/>`,
     `<db:result type='maybe'/>`,
-    `<db:result type='error'><error><remote-connection-failed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></db:result>`,
+    `<db:result type='error'><error><strange xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></db:result>`,
   ]) {
     const unknown = read(strange)
     assert.ok(unknown instanceof StanzaError)
     assert.equal(unknown.condition, 'undefined-condition')
   }
+  const unreached = read(
+    `<db:result type='error'><error><remote-connection-failed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></db:result>`,
+  )
+  assert.ok(unreached instanceof StanzaError)
+  assert.deepEqual(
+    [unreached.condition, unreached.text],
+    ['remote-server-timeout', 'remote-connection-failed'],
+  )
 })
