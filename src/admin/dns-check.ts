@@ -3,7 +3,9 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { DnsError } from '../dns/records.js'
-import type { AddressRecord, Answer, Lookups, SrvRecord, TlsaRecord } from '../dns/records.js'
+import type { AddressRecord, Answer, SrvRecord, TlsaRecord } from '../dns/records.js'
+import { compareAuthority } from './dns-authority.js'
+import type { AuthorityUsing } from './dns-authority.js'
 import { services, zoneLine } from './dns-records.js'
 import type { Ports, Service, Site } from './dns-records.js'
 
@@ -17,8 +19,7 @@ export interface Finding {
   readonly fix?: string
 }
 
-export interface CheckUsing {
-  readonly resolver: Lookups
+export interface CheckUsing extends AuthorityUsing {
   /** Addresses of this machine's interfaces: what is none of them may be elsewhere, or behind NAT. */
   readonly interfaces: readonly string[]
   /** The certificates of the domains, as far as they are files. */
@@ -51,7 +52,7 @@ class DomainCheck {
     for (const service of services) if (clients || service.who === 'servers') await this.#service(service)
     if (clients) await this.#authorities()
     for (const { host, port } of this.#ends.values()) await this.#pins(host, port)
-    return this.#findings
+    return [...this.#findings, ...(await compareAuthority(this.domain, this.using))]
   }
 
   #say(about: string, told: Told): void {
@@ -97,6 +98,8 @@ class DomainCheck {
         text: `missing: ${service.who} go to ${name} ${shown(found)}, ${elsewhere.text}`,
         fix,
       }
+    const deaf = this.#deaf(service, name, found)
+    if (deaf) return deaf
     this.#ends.set(`${name} ${port}`, { host: name, port })
     return { level: 'ok', text: `not needed: ${name} ${shown(found)}` }
   }
@@ -141,6 +144,8 @@ class DomainCheck {
         text: `-> ${target} ${shown(found)}, ${elsewhere.text}: a former server?`,
         fix: remedy,
       }
+    const deaf = this.#deaf(service, target, found)
+    if (deaf) return deaf
     this.#ends.set(`${target} ${port}`, { host: target, port })
     return { level: 'ok', text: `-> ${target} port ${port} ${shown(found)}` }
   }
@@ -181,6 +186,17 @@ class DomainCheck {
     }
     const [first] = strange(this.using.interfaces.filter(isPublic))
     return first && { level: 'warn', text: `and this machine does not have ${first.address}` }
+  }
+
+  /** An IPv6 address at which nobody listens. */
+  #deaf(service: Service, host: string, { records }: Answer<AddressRecord>): Told | undefined {
+    const six = records.find(({ family }) => family === 6)
+    if (!six || !this.site.onlyIpv4.has(service.port)) return undefined
+    return {
+      level: 'fail',
+      text: `-> ${host} has the IPv6 address ${six.address}, the server listens on IPv4 only`,
+      fix: `set listen.${option(service.port)} to "[::]:${this.site.ports[service.port]}", or delete the AAAA record`,
+    }
   }
 
   /** RFC 8659 §3: the first records on the way up hold. */

@@ -14,6 +14,8 @@ export interface Site {
   /** The addresses of the server, as far as they are known. */
   readonly addresses: readonly string[]
   readonly ports: Ports
+  /** Those at which no IPv6 address is listened on. */
+  readonly onlyIpv4: ReadonlySet<keyof Ports>
 }
 
 /** The ports as seen from outside; undefined: not listened on. */
@@ -82,6 +84,7 @@ export function siteOf(config: ServerConfig, hints: SiteHints): Site {
       s2s: portOf(listen.s2s, 5269),
       s2sTls: portOf(listen.s2sTls, 5270),
     },
+    onlyIpv4: new Set(services.map(({ port }) => port).filter((port) => isOnlyIpv4(listen[port]))),
   }
 }
 
@@ -205,6 +208,12 @@ function portOf(addresses: readonly Address[], usual: number): number | undefine
   if (addresses.length === 0) return undefined
   const open = addresses.filter(({ host }) => !isLoopback(host))
   return open.some(({ port }) => port === usual) ? usual : (open[0]?.port ?? usual)
+}
+
+/** Behind a proxy, which reaches loopback only, anything may be. */
+function isOnlyIpv4(addresses: readonly Address[]): boolean {
+  const open = addresses.filter(({ host }) => !isLoopback(host))
+  return open.length > 0 && open.every(({ host }) => isIP(host) === 4)
 }
 
 function isLoopback(host: string): boolean {

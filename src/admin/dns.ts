@@ -6,6 +6,7 @@ import type { Random } from '../base/random.js'
 import { flag, Misfit, option, options, text } from '../base/schema.js'
 import type { Terminal } from '../base/terminal.js'
 import { asDomain } from '../base/units.js'
+import type { Address } from '../base/units.js'
 import type { FileAccess } from '../config/files.js'
 import type { ServerConfig } from '../config/server.js'
 import { Resolver } from '../dns/resolver.js'
@@ -25,6 +26,8 @@ export interface DnsEnvironment {
   readonly random: Random
   /** Addresses of this machine's network interfaces. */
   interfaces(): readonly string[]
+  /** Where name servers of zones listen. Default: 53. */
+  readonly dnsPort?: number
 }
 
 const siteFields = {
@@ -80,15 +83,17 @@ export async function dnsCheck(
   requireDomains(site)
   const { servers, timeout } = config.dns
   // What the hosts file of this machine says is nothing that others see.
-  const resolver = new Resolver({
-    servers: () => servers,
-    timeout: () => timeout,
-    clock: at.clock,
-    random: at.random,
-    hostsFile: false,
-  })
+  const asking = (whom: readonly Address[]) =>
+    new Resolver({
+      servers: () => whom,
+      timeout: () => timeout,
+      clock: at.clock,
+      random: at.random,
+      hostsFile: false,
+    })
   const findings = await checkDns(site, {
-    resolver,
+    resolver: asking(servers),
+    authoritative: (addresses) => asking(addresses.map((host) => ({ host, port: at.dnsPort ?? 53 }))),
     interfaces: at.interfaces(),
     certificates: certificatesOf(config, at.files),
     authority: args.authority,

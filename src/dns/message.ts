@@ -2,7 +2,7 @@
 import { isIP } from 'node:net'
 import * as packet from 'dns-packet'
 import { DnsError } from './records.js'
-import type { AddressRecord, CaaRecord, SrvRecord, TlsaRecord } from './records.js'
+import type { AddressRecord, CaaRecord, NsRecord, SrvRecord, TlsaRecord } from './records.js'
 
 /** The types that we ask for, and what their records hold. */
 export interface Kinds {
@@ -11,6 +11,7 @@ export interface Kinds {
   SRV: SrvRecord
   TLSA: TlsaRecord
   CAA: CaaRecord
+  NS: NsRecord
 }
 
 /** One name and type; the name in lower case, without a final dot. */
@@ -170,6 +171,7 @@ function readRecord(record: packet.Answer): Kinds[keyof Kinds] | undefined {
     // A copy: the record must not keep the whole message.
     return { usage, selector, matching, data: Buffer.from(certificate) }
   }
+  if (record.type === 'NS') return { host: plain(record.data) }
   if (record.type !== 'CAA') return undefined
   const { issuerCritical = false, tag, value } = record.data
   return { critical: issuerCritical, tag, value }

@@ -34,6 +34,11 @@ export interface TlsaRecord {
   readonly data: Buffer
 }
 
+/** A name server of a zone. */
+export interface NsRecord {
+  readonly host: string
+}
+
 /** RFC 8659 §4.1. */
 export interface CaaRecord {
   readonly critical: boolean
@@ -51,6 +56,7 @@ export interface Lookups {
   addresses(host: string): Promise<Answer<AddressRecord>>
   tlsa(name: string): Promise<Answer<TlsaRecord>>
   caa(name: string): Promise<Answer<CaaRecord>>
+  ns(zone: string): Promise<Answer<NsRecord>>
 }
 
 /**

@@ -11,7 +11,7 @@ import type { Result } from './inquiry.js'
 import { mostAliases, queryFor } from './message.js'
 import type { Kinds, Query } from './message.js'
 import { DnsError } from './records.js'
-import type { AddressRecord, Answer, CaaRecord, Lookups, SrvRecord, TlsaRecord } from './records.js'
+import type { AddressRecord, Answer, CaaRecord, Lookups, NsRecord, SrvRecord, TlsaRecord } from './records.js'
 import { isTrusted, SystemServers } from './servers.js'
 
 export { DnsError } from './records.js'
@@ -75,6 +75,10 @@ export class Resolver implements Lookups {
 
   caa(name: string): Promise<Answer<CaaRecord>> {
     return this.#answer(name, 'CAA')
+  }
+
+  ns(zone: string): Promise<Answer<NsRecord>> {
+    return this.#answer(zone, 'NS')
   }
 
   async addresses(host: string): Promise<Answer<AddressRecord>> {

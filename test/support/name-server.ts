@@ -30,6 +30,7 @@ export interface Entry {
   readonly TLSA?: readonly string[] | Fate
   /** `0 issue letsencrypt.org` */
   readonly CAA?: readonly string[] | Fate
+  readonly NS?: readonly string[] | Fate
   readonly CNAME?: string
   /** The answer has only the alias; the other name must be asked for. */
   readonly partial?: boolean
@@ -245,7 +246,7 @@ function replyTo(
     }
     validated &&= entry.ad ?? false
     const ttl = entry.ttl ?? 300
-    const records = entry[question.type as 'A' | 'AAAA' | 'SRV' | 'TLSA' | 'CAA']
+    const records = entry[question.type as 'A' | 'AAAA' | 'SRV' | 'TLSA' | 'CAA' | 'NS']
     if (typeof records === 'string') fate = records
     else if (records && records.length > 0) {
       for (const text of records) answers.push(recordOf(name, question.type, ttl, text))
@@ -318,7 +319,7 @@ function recordOf(name: string, type: string, ttl: number, text: string): packet
     }
   if (type === 'CAA')
     return { name, type, ttl, data: { flags: number(0), tag: words[1] as 'issue', value: words[2]! } }
-  return { name, type: type as 'A' | 'AAAA', ttl, data: text }
+  return { name, type: type as 'A' | 'AAAA' | 'NS', ttl, data: text }
 }
 
 function room(query: packet.DecodedPacket): number {

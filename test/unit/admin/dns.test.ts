@@ -4,8 +4,10 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { ctl } from '../../../src/admin/ctl.js'
+import { dnsCheck } from '../../../src/admin/dns.js'
 import type { Finding } from '../../../src/admin/dns-check.js'
 import { systemRandom } from '../../../src/base/random.js'
+import { loadConfig } from '../../../src/config/load.js'
 import { NameServer } from '../../support/name-server.js'
 import type { Zone } from '../../support/name-server.js'
 import { Authority } from '../tls/issuer.js'
@@ -404,5 +406,64 @@ test('for people: what is wrong with its fix below, and the sum', async (t) => {
   ok    _xmpps-server._tcp  -> x.test port 5270 = 192.0.2.1
   ok    CAA                 a.test: ca.test
 4 ok  0 warnings  1 failed`,
+  )
+})
+
+test('an IPv6 address at which nobody listens is found', async (t) => {
+  const zone: Zone = { 'a.test': { A: ['192.0.2.1'], AAAA: ['2001:db8::1'], CAA: ['0 issue ca.test'] } }
+  const config = "domain = 'a.test'\n[listen]\nc2s = '0.0.0.0:5222'\ns2s = '127.0.0.1:5269'"
+  const { lines } = await checked(t, zone, 'dns check', config)
+  has(
+    lines,
+    'fail _xmpp-client._tcp: -> a.test has the IPv6 address 2001:db8::1, the server listens on IPv4 only | set listen.c2s to "[::]:5222", or delete the AAAA record',
+  )
+  // A proxy stands before it.
+  has(lines, 'ok _xmpp-server._tcp: not needed: a.test = 2001:db8::1 192.0.2.1')
+})
+
+test('older records that the DNS server here still has are told', async (t) => {
+  const theirs = await NameServer.start({
+    'chat.a.test': { A: ['192.0.2.2'] },
+    '_xmpp-server._tcp.chat.a.test': { SRV: ['5 5 5269 chat.a.test'] },
+    '_xmpp-client._tcp.chat.a.test': { SRV: ['5 5 5222 chat.a.test', '6 5 5222 chat.a.test'] },
+    '_xmpps-client._tcp.chat.a.test': 'SERVFAIL',
+  })
+  t.after(() => theirs.stop())
+  const here = await NameServer.start({
+    'a.test': { NS: ['ns.a.test', 'gone.a.test'] },
+    'ns.a.test': { A: ['127.0.0.1'] },
+    'chat.a.test': { A: ['192.0.2.1'], ttl: 60, CAA: ['0 issue ca.test'] },
+    // The same in another order is the same.
+    '_xmpp-client._tcp.chat.a.test': { SRV: ['6 5 5222 chat.a.test', '5 5 5222 chat.a.test'] },
+  })
+  t.after(() => here.stop())
+  const text = `domain = 'chat.a.test'\n[dns]\nservers = ['127.0.0.1:${here.address.port}']\n`
+  const { config } = loadConfig({
+    file: '/work/x.toml',
+    modules: [],
+    files: inMemory({ '/work/x.toml': text }),
+  })
+  const terminal = new FakeTerminal()
+  const at = { ...environment({ terminal, random: systemRandom }), dnsPort: theirs.address.port }
+  await dnsCheck(config, {}, true, at)
+  const { findings } = JSON.parse(terminal.said.join('')) as { findings: Finding[] }
+  assert.deepEqual(
+    findings.filter(({ text: said }) => said.startsWith('the name servers')),
+    [
+      {
+        domain: 'chat.a.test',
+        level: 'warn',
+        about: 'A/AAAA',
+        text: 'the name servers of a.test say 192.0.2.2, the DNS server here 192.0.2.1',
+        fix: 'wait 60 s: others may see the old records as long',
+      },
+      {
+        domain: 'chat.a.test',
+        level: 'warn',
+        about: '_xmpp-server._tcp',
+        text: 'the name servers of a.test say 5 5 5269 chat.a.test, the DNS server here that there is none',
+        fix: 'wait: others may see the old records as long',
+      },
+    ],
   )
 })
