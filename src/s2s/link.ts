@@ -96,6 +96,10 @@ export class Link implements Ends, OutgoingOwner {
     }
   }
 
+  get unconfirmed(): number {
+    return this.#outbox.unconfirmed
+  }
+
   /** When nothing can come of it any more: no stream, nothing waiting, and the last failure long ago. */
   isStale(now: number): boolean {
     return !this.outgoing && this.#outbox.isEmpty && now - this.#failedAt > this.#parts.settings().retryMax

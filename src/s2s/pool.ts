@@ -69,6 +69,11 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
     return this.#size + this.#verifiers.size
   }
 
+  /** Stanzas that were sent and are not confirmed. */
+  get unconfirmed(): number {
+    return this.#all().reduce((sum, link) => sum + link.unconfirmed, 0)
+  }
+
   send(stanza: Stanza): void | Promise<void> {
     const remote = stanza.to!.domain
     const local = stanza.from.domain

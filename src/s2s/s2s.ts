@@ -97,6 +97,11 @@ export class S2s implements Elsewhere, Federation {
     metrics.watch('s2s_queue_stanzas', 'Stanzas that wait for other servers', () =>
       out().reduce((sum, { queue }) => sum + queue.stanzas, 0),
     )
+    metrics.watch(
+      's2s_unconfirmed_stanzas',
+      'Stanzas that went to other servers and that these have not acknowledged yet',
+      () => this.#pool.unconfirmed,
+    )
     metrics.watch('s2s_queue_oldest_seconds', 'How long the first of them has waited', () => {
       const oldest = Math.min(...out().map(({ queue }) => queue.oldest ?? Infinity))
       return oldest === Infinity ? 0 : (clock.now() - oldest) / 1000
