@@ -19,6 +19,7 @@ import { Resolver } from './dns/resolver.js'
 import { startManagement, type Readiness } from './http/server.js'
 import { certifyBy } from './s2s/certify.js'
 import { reachBy } from './s2s/reach.js'
+import { CommandError } from './host/command.js'
 import { Server, type Peers } from './server.js'
 import type { Session } from './session/session.js'
 import type { Jid } from './stanza/jid.js'
@@ -35,7 +36,7 @@ import { Certificates } from './tls/certificates.js'
 import { TlsClient } from './tls/client.js'
 import { reputeOf } from './tls/repute.js'
 import { TrustStore } from './tls/trust.js'
-import { Listener, type ListenerKind, type ListenerSide } from './tls/listener.js'
+import { Listener, ListenError, type ListenerKind, type ListenerSide } from './tls/listener.js'
 
 export interface StartSettings {
   readonly config: ServerConfig
@@ -168,7 +169,9 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
     }),
     async reload(next) {
       await federation.trust.reload(next.s2s.caFile)
-      await doors.open(next)
+      await doors.open(next).catch((error: unknown) => {
+        throw error instanceof ListenError ? new CommandError(error.message, 'nothing was changed') : error
+      })
       await server.reload(next)
       doors.review(next)
       federation.config = next

@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { startServer } from './server.mjs'
+import { freePorts, startServer } from './server.mjs'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -26,6 +26,13 @@ const suites = {
     trust: 'NODE_EXTRA_CA_CERTS',
   },
   slixmpp: { command: python, script: 'slixmpp_client.py', limit: 240 },
+  xmpp_component: {
+    command: process.execPath,
+    script: 'xmpp_component.mjs',
+    limit: 120,
+    trust: 'NODE_EXTRA_CA_CERTS',
+  },
+  slixmpp_component: { command: python, script: 'slixmpp_component.py', limit: 240 },
   go_sendxmpp: { command: 'bash', script: 'go_sendxmpp.sh', limit: 200, trust: 'SSL_CERT_FILE' },
   profanity: { command: 'bash', script: 'profanity.sh', limit: 300, trust: 'SSL_CERT_FILE' },
 }
@@ -34,7 +41,9 @@ const wanted = positionals.length > 0 ? positionals : Object.keys(suites)
 const folder = mkdtempSync(join(tmpdir(), 'slow-'))
 const strangeCa = makeCertificate()
 let failed = 0
-const server = await startServer(values.server, join(folder, 'server'), values)
+const [componentPort] = await freePorts(1)
+const component = { domain: 'echo.localhost', secret: 'the play is the thing', port: componentPort }
+const server = await startServer(values.server, join(folder, 'server'), { ...values, component })
 try {
   for (const name of wanted) failed += await play(name, suites[name])
   const ended = await server.stop()
@@ -60,6 +69,9 @@ async function play(name, { command, script, limit, trust }) {
       XMPP_PORT: server.port,
       XMPP_TLS_PORT: server.tlsPort,
       XMPP_DOMAIN: server.domain,
+      XMPP_COMPONENT: component.domain,
+      XMPP_COMPONENT_SECRET: component.secret,
+      XMPP_COMPONENT_PORT: component.port,
       XMPP_CA: server.ca,
       XMPP_STRANGE_CA: strangeCa,
       ...(trust && { [trust]: server.ca }),

@@ -24,11 +24,25 @@ export async function until(what, seconds, ask) {
 /**
  * Starts `kind` ('parley' or 'prosody') for the domain localhost. `url`: the database, else the embedded one; `set`: further
  * settings; `address` and `port`: where clients connect, else a free port of 127.0.0.1.
- * The result is that of `run`, and has { tlsPort }.
+ * `component`: an external one that may connect, { domain, secret, port }. The result is that of `run`, and has { tlsPort }.
  */
-export async function startServer(kind, folder, { url, set = [], address = '127.0.0.1', port: fixed } = {}) {
+export async function startServer(
+  kind,
+  folder,
+  { url, set = [], address = '127.0.0.1', port: fixed, component } = {},
+) {
   const [tlsPort, management, free] = await freePorts(3)
-  const at = { folder, domain: 'localhost', address, port: fixed ?? free, tlsPort, management, url, set }
+  const at = {
+    folder,
+    domain: 'localhost',
+    address,
+    port: fixed ?? free,
+    tlsPort,
+    management,
+    url,
+    set,
+    component,
+  }
   const how = kind === 'prosody' ? await prosody(at) : parley(at)
   return Object.assign(await run(how, at), { tlsPort })
 }
@@ -98,9 +112,11 @@ export function parley(at) {
     management,
     url,
     set,
+    component,
   } = at
   mkdirSync(folder, { recursive: true })
   const data = join(folder, 'data')
+  if (component) writeFileSync(join(folder, 'component.secret'), component.secret, { mode: 0o600 })
   const settings = [
     `domain=${domain}`,
     `data_dir=${data}`,
@@ -110,6 +126,12 @@ export function parley(at) {
     `listen.s2s=${s2sPort ? `${address}:${s2sPort}` : 'off'}`,
     `listen.s2s_tls=${s2sTlsPort ? `${address}:${s2sTlsPort}` : 'off'}`,
     'log.format=text',
+    ...(component
+      ? [
+          `component."${component.domain}".secret_file=${join(folder, 'component.secret')}`,
+          `listen.component=127.0.0.1:${component.port}`,
+        ]
+      : []),
     ...set,
   ].flatMap((setting) => ['--set', setting])
   const env = url ? { PARLEY_DATABASE__URL: url } : {}
@@ -132,7 +154,7 @@ export function parley(at) {
   }
 }
 
-async function prosody({ folder, address, port, tlsPort }) {
+async function prosody({ folder, address, port, tlsPort, component }) {
   mkdirSync(folder, { recursive: true })
   const config = join(folder, 'prosody.cfg.lua')
   const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
@@ -160,8 +182,9 @@ allow_registration = true
 authentication = "internal_hashed" storage = "internal"
 log = { info = "*console" }
 ssl = { key = "${key}", certificate = "${certificate}" }
+component_ports = { ${component?.port ?? ''} } component_interfaces = { "127.0.0.1" }
 VirtualHost "localhost"
-`,
+${component ? `Component "${component.domain}"\n  component_secret = "${component.secret}"\n` : ''}`,
   )
   return {
     command: 'prosody',

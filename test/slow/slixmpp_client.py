@@ -204,4 +204,5 @@ async def check(name, run, *args):
 
 
 logging.basicConfig(level=os.environ.get('LOG_LEVEL', 'CRITICAL'), stream=sys.stderr)
-asyncio.get_event_loop().run_until_complete(main())
+if __name__ == '__main__':
+    asyncio.get_event_loop().run_until_complete(main())
