@@ -1,6 +1,9 @@
 /** Counters, gauges and histograms, cheap to add to, and their text form for Prometheus. */
 import { collectDefaultMetrics, Registry } from 'prom-client'
 
+/** Milliseconds between the ticks whose distance is told as the event loop's lag: what is above them is delay. */
+export const loopTick = 20
+
 /** Only ever grows. */
 export interface Counter {
   add(amount?: number): void
@@ -43,7 +46,7 @@ export class Metrics {
   constructor(from: { node?: boolean } = {}) {
     if (!from.node) return
     this.#node = new Registry()
-    collectDefaultMetrics({ register: this.#node, eventLoopMonitoringPrecision: 20 })
+    collectDefaultMetrics({ register: this.#node, eventLoopMonitoringPrecision: loopTick })
   }
 
   counter(name: string, help: string): Counter {

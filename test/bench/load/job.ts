@@ -1,4 +1,5 @@
 /** What the conductor asks of a generator process and what it gets back, as JSON. */
+import { loopTick } from '../../../src/base/metrics.js'
 import type { Cost } from './meter.js'
 import { costOf } from './meter.js'
 
@@ -89,7 +90,7 @@ async function loopDelay(job: Job): Promise<number | undefined> {
   if (!job.metrics) return undefined
   const text = await (await fetch(job.metrics)).text()
   const seconds = /^\w*nodejs_eventloop_lag_p99_seconds(?:\{[^}]*\})? (\S+)/m.exec(text)?.[1]
-  return seconds === undefined ? undefined : Number(seconds) * 1000
+  return seconds === undefined ? undefined : Math.max(0, Number(seconds) * 1000 - loopTick)
 }
 
 /** Latencies in milliseconds, at most two million of them. */

@@ -14,7 +14,8 @@ export async function offline(job: Job, target: Target): Promise<Outcome> {
   const figures: Figures = {}
   const clients = Array.from({ length: senders }, (_, index) => new Client(target, `user${index}`))
   await pool(senders, senders, async (index) => clients[index]?.login())
-  let lost = 0
+  await store(clients, target.domain, 'warm')
+  let lost = absent * each - (await fetchAll(target))
   for (let run = 0; run < job.runs; run++) {
     const watch = await Stopwatch.start(job)
     await store(clients, target.domain, run)
@@ -27,7 +28,7 @@ export async function offline(job: Job, target: Target): Promise<Outcome> {
 }
 
 /** Each sender asks the server for an answer after every batch, so that none runs ahead of it. */
-async function store(clients: readonly Client[], domain: string, run: number): Promise<void> {
+async function store(clients: readonly Client[], domain: string, run: number | 'warm'): Promise<void> {
   let next = 0
   const send = async (client: Client): Promise<void> => {
     while (next < absent * each) {
