@@ -18,6 +18,8 @@ export interface IqRequest {
   readonly stanza: Stanza
   /** The local session that asks; undefined when it comes from elsewhere. */
   readonly session: Session | undefined
+  /** Set to have something done when the result is on its way to the session. */
+  afterwards?: (() => void) | undefined
 }
 
 /** The result's payload, nothing for an empty result, or throw StanzaError. */

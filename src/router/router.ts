@@ -323,30 +323,27 @@ export class Router {
       const result = answer(request)
       if (result instanceof Promise) {
         return result.then(
-          (payload) => this.#reply(stanza, to, payload, session),
+          (payload) => this.#reply(request, payload),
           (error: unknown) => this.#requestFailed(stanza, error, session),
         )
       }
-      return this.#reply(stanza, to, result, session)
+      return this.#reply(request, result)
     } catch (error) {
       return this.#requestFailed(stanza, error, session)
     }
   }
 
-  #reply(
-    request: Stanza,
-    from: Jid,
-    payload: Element | void,
-    session: Session | undefined,
-  ): void | Promise<void> {
+  #reply(request: IqRequest, payload: Element | void): void | Promise<void> {
+    const { stanza, to: from, session } = request
     this.#end('answered')
     const reply = Stanza.of(
-      { kind: 'iq', type: 'result', id: request.id, from, to: request.from },
+      { kind: 'iq', type: 'result', id: stanza.id, from, to: stanza.from },
       payload ?? undefined,
     )
+    if (!session) return this.route(reply)
     // RFC 6120 §10.1: replies to a session go the straight way, in the order of its requests.
-    if (session) session.deliver(reply)
-    else return this.route(reply)
+    session.deliver(reply)
+    request.afterwards?.()
   }
 
   #requestFailed(stanza: Stanza, error: unknown, session: Session | undefined): void | Promise<void> {

@@ -24,12 +24,16 @@ export class Contacts {
   readonly account: number
   #version: number
   readonly #contacts = new Map<string, Contact>()
+  /** What changed visibly since `#since`, the latest last: versions from there on can be brought up to date. */
+  readonly #changes = new Map<string, Modification>()
+  #since: number
   #views: Views | undefined = undefined
 
   constructor(owner: Jid, account: number, version: number, contacts: Iterable<Contact>) {
     this.owner = owner
     this.account = account
     this.#version = version
+    this.#since = version
     for (const contact of contacts) this.#contacts.set(contact.jid.toString(), contact)
   }
 
@@ -38,7 +42,25 @@ export class Contacts {
    * a removed one never gives out a version that a client has cached from that.
    */
   get version(): string {
-    return `${this.account}.${this.#version}`
+    return this.named(this.#version)
+  }
+
+  /** How clients know a version. */
+  named(version: number): string {
+    return `${this.account}.${version}`
+  }
+
+  /**
+   * RFC 6121 §2.6.3: what a client that has the roster of this version must hear of, in the order of modification; each
+   * contact once. Undefined when too much has happened since, or before the roster was in memory, to know.
+   */
+  modificationsSince(version: string): readonly Modification[] | undefined {
+    const [account, number, ...more] = version.split('.')
+    if (more.length > 0 || account !== String(this.account) || !/^\d{1,15}$/.test(number ?? ''))
+      return undefined
+    const known = Number(number)
+    if (known < this.#since || known > this.#version) return undefined
+    return [...this.#changes.values()].filter((change) => change.version > known)
   }
 
   /** The contact, or a stranger to start from. */
@@ -92,18 +114,38 @@ export class Contacts {
     return this.#view.asked
   }
 
-  /** For the Roster: the stored change. */
-  become(jid: Jid, contact: Contact | undefined, version: number): void {
+  /** For the Roster: the stored change; `visible`: one that clients hear of. */
+  become(jid: Jid, contact: Contact | undefined, version: number, visible: boolean): void {
+    if (visible) this.#remember({ jid, version })
     this.#version = version
     this.#views = undefined
     if (contact) this.#contacts.set(jid.toString(), contact)
     else this.#contacts.delete(jid.toString())
   }
 
+  #remember(change: Modification): void {
+    const key = change.jid.toString()
+    this.#changes.delete(key)
+    this.#changes.set(key, change)
+    if (this.#changes.size <= changesKept) return
+    const [oldest, { version }] = this.#changes.entries().next().value!
+    this.#changes.delete(oldest)
+    this.#since = version
+  }
+
   get #view(): Views {
     return (this.#views ??= viewsOf(this.all()))
   }
 }
+
+/** That a contact was added, changed or removed, and the version of the roster that this led to. */
+export interface Modification {
+  readonly jid: Jid
+  readonly version: number
+}
+
+/** Contacts whose last modification is remembered, for each roster. */
+const changesKept = 500
 
 /** Who is of one kind, made once per change: broadcasts only walk lists. */
 interface Views {

@@ -1,5 +1,5 @@
 /** Rosters (RFC 6121 §2): contacts and subscription states of a host's accounts, kept in memory while they are needed. */
-import { contactOf, Contacts, storedItem, type Contact } from './contacts.js'
+import { contactOf, Contacts, storedItem, type Contact, type Modification } from './contacts.js'
 import { removedItem, rosterItem, rosterQuery, readRosterSet, type ItemLimits } from './roster-query.js'
 import type { Session } from './session.js'
 import type { Sessions } from './sessions.js'
@@ -72,6 +72,8 @@ export interface RosterRequest {
   readonly from: Jid
   readonly query: Element
   readonly session: Session | undefined
+  /** Set to have something done when the result is on its way. */
+  afterwards?: (() => void) | undefined
 }
 
 export class Roster {
@@ -129,13 +131,35 @@ export class Roster {
     return this.cached(owner)?.subscribers ?? this.load(owner).then((loaded) => loaded?.subscribers ?? [])
   }
 
-  /** RFC 6121 §2.1.3, §2.2, §2.6: the roster, or nothing when the client has this version. */
-  async get({ from, query, session }: RosterRequest): Promise<Element | undefined> {
+  /**
+   * RFC 6121 §2.1.3, §2.2, §2.6: the roster; or nothing, followed by a push for each modification since the version that
+   * the client has.
+   */
+  async get(request: RosterRequest): Promise<Element | undefined> {
+    const { from, query, session } = request
     const contacts = this.cached(from) ?? (await this.load(from))
     if (!contacts) throw new StanzaError('item-not-found')
+    const known = query.attrs['ver']
+    const missed = known === undefined ? undefined : contacts.modificationsSince(known)
+    // A push and its answer take the place of some items.
+    if (missed && session && missed.length * 3 <= contacts.listed.length) {
+      const { version } = contacts
+      request.afterwards = () => this.#catchUp(session, contacts, missed, version)
+      return undefined
+    }
     if (session) session.interested = true
-    if (query.attrs['ver'] === contacts.version) return undefined
+    if (known === contacts.version) return undefined
     return rosterQuery(contacts.version, contacts.listed.map(rosterItem))
+  }
+
+  /** RFC 6121 §2.6.3: interim pushes, then those of what happens from now on. */
+  #catchUp(session: Session, contacts: Contacts, missed: readonly Modification[], until: string): void {
+    // What was stored since the question has not been pushed to a session that is interested only now.
+    const later = session.interested ? [] : (contacts.modificationsSince(until) ?? [])
+    session.interested = true
+    const earlier = missed.filter(({ jid }) => !later.some((change) => change.jid.equals(jid)))
+    for (const { jid, version } of [...earlier, ...later])
+      session.deliver(this.#pushOf(contacts, jid, version).readdressed({ to: session.jid }))
   }
 
   /** RFC 6121 §2.1.5, §2.3 to §2.5: a client's roster set. */
@@ -287,7 +311,7 @@ export class Roster {
     this.#host.send(Stanza.of({ kind: 'presence', from, to, type, id: this.#host.random.id() }))
   }
 
-  async #apply(contacts: Contacts, { jid, contact }: Change): Promise<void> {
+  async #apply(contacts: Contacts, { jid, contact, push }: Change): Promise<void> {
     if (contact?.listed && !contacts.get(jid).listed && contacts.listed.length >= this.#size()) {
       this.#host.hits.add('roster_size')
       throw new StanzaError('resource-constraint', 'The roster is full', { type: 'cancel' })
@@ -295,19 +319,25 @@ export class Roster {
     const version = contact
       ? await this.#store.put(contacts.account, storedItem(contact))
       : await this.#store.remove(contacts.account, jid.toString())
-    contacts.become(jid, contact, version)
+    contacts.become(jid, contact, version, push)
   }
 
   /** RFC 6121 §2.1.6, §2.2: to every interested resource, with the version it leads to (§2.6.3). */
   #push(contacts: Contacts, { jid, push }: Change): void {
-    const contact = contacts.get(jid)
     if (!push) return
-    const item = contact.listed ? rosterItem(contact) : removedItem(jid)
-    const envelope = { kind: 'iq', type: 'set', id: this.#host.random.id(), from: contacts.owner } as const
-    const stanza = Stanza.of(envelope, rosterQuery(contacts.version, [item]))
+    const stanza = this.#pushOf(contacts, jid)
     for (const session of this.#host.sessions.of(contacts.owner)) {
       if (session.interested) session.deliver(stanza.readdressed({ to: session.jid }))
     }
+  }
+
+  /** The item as it is now; `version` is that which the client has when it has heard this. */
+  #pushOf(contacts: Contacts, jid: Jid, version?: number): Stanza {
+    const contact = contacts.get(jid)
+    const item = contact.listed ? rosterItem(contact) : removedItem(jid)
+    const envelope = { kind: 'iq', type: 'set', id: this.#host.random.id(), from: contacts.owner } as const
+    const named = version === undefined ? contacts.version : contacts.named(version)
+    return Stanza.of(envelope, rosterQuery(named, [item]))
   }
 
   #use(account: Jid): Entry {

@@ -229,6 +229,25 @@ scene(
 )
 
 scene(
+  'RFC 6121 §2.6.3: a client that knows an earlier version hears what has changed since, after the empty result',
+  async ({ juliet, juliet$phone }) => {
+    await juliet.online()
+    for (let i = 0; i < 9; i++) await juliet.sets(`<query ${ROSTER}><item jid='a${i}@x.example'/></query>`)
+    const ver = (await juliet.gets(`<query ${ROSTER} ver=''/>`)).child('query')?.attrs['ver'] as string
+    await juliet.sets(`<query ${ROSTER}><item jid='a0@x.example' subscription='remove'/></query>`)
+    await juliet.sets(`<query ${ROSTER}><item jid='a1@x.example' name='One'/></query>`)
+    await juliet$phone.connects()
+    juliet$phone.sends(`<iq type='get' id='r'><query ${ROSTER} ver='${ver}'/></iq>`)
+    const result = await juliet$phone.receives(`<iq type='result' id='r'/>`)
+    assert.deepEqual(result.childrenOf(), [])
+    await juliet$phone.receives(push(`<item jid='a0@x.example' subscription='remove'/>`))
+    await juliet$phone.receives(push(`<item jid='a1@x.example' name='One' subscription='none'/>`))
+    await juliet.sets(`<query ${ROSTER}><item jid='a2@x.example' name='Two'/></query>`)
+    await juliet$phone.receives(push(`<item jid='a2@x.example' name='Two' subscription='none'/>`))
+  },
+)
+
+scene(
   'a full roster takes no more items, whatever makes them, and says so',
   async ({ juliet }) => {
     await juliet.online()

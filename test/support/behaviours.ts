@@ -527,6 +527,10 @@ export const behaviours: readonly Behaviour[] = [
     proofs: [
       ['scenes/roster', 'RFC 6121 §2.6.1, §3.4: the stream features say'],
       ['scenes/roster', 'RFC 6121 §2.6.3: a client with the present version gets no roster'],
+      [
+        'scenes/roster',
+        'RFC 6121 §2.6.3: a client that knows an earlier version hears what has changed since',
+      ],
       ['unit/session/roster', '§2.6.3: pushes occur in the order of modification'],
     ],
   },

@@ -5,7 +5,12 @@ import { LimitHits } from '../../../src/base/limit-hits.js'
 import { Metrics } from '../../../src/base/metrics.js'
 import { CountingRandom } from '../../../src/base/random.js'
 import { readRosterSet } from '../../../src/session/roster-query.js'
-import { defaultRosterLimits, Roster, type RosterLimits } from '../../../src/session/roster.js'
+import {
+  defaultRosterLimits,
+  Roster,
+  type RosterLimits,
+  type RosterRequest,
+} from '../../../src/session/roster.js'
 import { Session } from '../../../src/session/session.js'
 import { Sessions } from '../../../src/session/sessions.js'
 import { StanzaError, type StanzaCondition } from '../../../src/stanza/errors.js'
@@ -181,6 +186,96 @@ describe('roster get (RFC 6121 §2.1.3, §2.2, §2.6)', () => {
       assert.equal(itemsOf(await d.get(juliet, other))?.length, 1)
     await d.set(juliet, item({ jid: 'romeo@example.net' }))
     assert.equal(itemsOf(await d.get(juliet, ver))?.length, 2)
+  })
+
+  describe('§2.6.3: a version that is known', () => {
+    const friend = (i: number) => `friend${i}@example.com`
+    async function acquainted(count: number) {
+      const d = await desk()
+      for (let i = 0; i < count; i++) await d.set(juliet, item({ jid: friend(i) }))
+      const ver = (await d.get(juliet))?.attrs['ver'] as string
+      const { session, heard } = d.resource('juliet@example.com/balcony')
+      const asks = async (version: string) => {
+        const request: RosterRequest = {
+          from: juliet,
+          query: el('query', 'jabber:iq:roster', { ver: version }),
+          session,
+        }
+        session.interested = false
+        heard.splice(0)
+        const answer = await d.roster.get(request)
+        assert.deepEqual(heard, [], 'the result goes first')
+        assert.equal(session.interested, request.afterwards === undefined)
+        return { answer, afterwards: () => request.afterwards?.() }
+      }
+      return { d, ver, session, heard, asks }
+    }
+    const versionsOf = (heard: Element[]) =>
+      heard.map((stanza) => stanza.child('query', 'jabber:iq:roster')?.attrs['ver'] as string)
+
+    test('is brought up to date by a push for each contact that has changed, the latest change last', async () => {
+      const { d, ver, heard, asks } = await acquainted(12)
+      await d.set(juliet, item({ jid: friend(3), name: 'first' }))
+      await d.set(juliet, item({ jid: friend(5), subscription: 'remove' }))
+      await d.set(juliet, item({ jid: friend(99) }))
+      await d.set(juliet, item({ jid: friend(3), name: 'second' }))
+      const { answer, afterwards } = await asks(ver)
+      assert.equal(answer, undefined)
+      afterwards()
+      assert.deepEqual(pushes(heard), [
+        { jid: friend(5), subscription: 'remove', groups: [] },
+        { jid: friend(99), subscription: 'none', groups: [] },
+        { jid: friend(3), name: 'second', subscription: 'none', groups: [] },
+      ])
+      const last = versionsOf(heard).at(-1)!
+      assert.equal(last, (await d.get(juliet))?.attrs['ver'])
+      assert.equal(new Set(versionsOf(heard)).size, 3)
+      // Each of them is a version to go on from.
+      const again = await asks(last)
+      assert.equal(again.answer, undefined)
+      again.afterwards()
+      assert.deepEqual(heard, [])
+    })
+
+    test('hears of what happens between the result and the pushes, and once', async () => {
+      const { d, ver, heard, asks } = await acquainted(12)
+      await d.set(juliet, item({ jid: friend(1), name: 'before' }))
+      const { afterwards } = await asks(ver)
+      await d.set(juliet, item({ jid: friend(1), name: 'meanwhile' }))
+      await d.set(juliet, item({ jid: friend(2), name: 'meanwhile' }))
+      assert.deepEqual(heard, [])
+      afterwards()
+      await d.set(juliet, item({ jid: friend(2), name: 'after' }))
+      assert.deepEqual(
+        pushes(heard).map((one) => [
+          (one as Record<string, unknown>)['jid'],
+          (one as Record<string, unknown>)['name'],
+        ]),
+        [
+          [friend(1), 'meanwhile'],
+          [friend(2), 'meanwhile'],
+          [friend(2), 'after'],
+        ],
+      )
+    })
+
+    test('gets the whole roster where that is less, or where too much has happened to know', async () => {
+      const { d, ver, asks } = await acquainted(12)
+      for (let i = 0; i < 5; i++) await d.set(juliet, item({ jid: friend(i), name: 'x' }))
+      assert.equal(itemsOf((await asks(ver)).answer)?.length, 12)
+      for (let i = 0; i < 600; i++) await d.set(juliet, item({ jid: friend(100 + i) }))
+      assert.equal(itemsOf((await asks(ver)).answer)?.length, 612)
+      const kept = `${ver.split('.')[0]}.${12 + 5 + 100}`
+      assert.equal(itemsOf((await asks(kept)).answer)?.length, 612)
+      const newest = (await d.get(juliet))?.attrs['ver'] as string
+      for (const other of ['', '1', `${newest}.1`, `2${newest}`, '1.x', '1.', '.1', `${newest}0`])
+        assert.equal(itemsOf((await asks(other)).answer)?.length, 612, other)
+      // After a restart nothing is known of before.
+      d.roster.forget(juliet)
+      const past = `${ver.split('.')[0]}.${12 + 5 + 599}`
+      assert.equal(itemsOf((await asks(past)).answer)?.length, 612)
+      assert.equal((await asks(newest)).answer, undefined)
+    })
   })
 
   test('the account that is made again under a name gives out other versions', async () => {
