@@ -9,7 +9,7 @@ import { Throttle, type ThrottleLimits } from './base/rate.js'
 import { C2s, type C2sSettings } from './c2s/c2s.js'
 import type { ServerConfig } from './config/server.js'
 import { Host } from './host/host.js'
-import { Modules, type Chosen } from './host/modules.js'
+import { Modules, type Chosen, type Prepared } from './host/modules.js'
 import { modules } from './modules/index.js'
 import { Presence } from './router/presence.js'
 import { Router, type Elsewhere } from './router/router.js'
@@ -275,8 +275,17 @@ export class Server {
     })
   }
 
+  /** On all domains or on none. */
   async #loadModules(config: ServerConfig): Promise<void> {
-    for (const [domain, loaded] of this.#modules) await loaded.load(this.#arrange(chosen(config, domain)))
+    const prepared: Prepared[] = []
+    try {
+      for (const [domain, loaded] of this.#modules)
+        prepared.push(await loaded.prepare(this.#arrange(chosen(config, domain))))
+    } catch (error) {
+      for (const each of prepared) await each.drop()
+      throw error
+    }
+    await Promise.all(prepared.map((each) => each.take()))
   }
 }
 

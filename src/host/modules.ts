@@ -8,6 +8,14 @@ export interface Chosen {
   readonly options: unknown
 }
 
+/** Modules that are set up and not in use yet. */
+export interface Prepared {
+  /** Puts them in the place of those that run, at once; resolves when those have stopped. */
+  take(): Promise<void>
+  /** Stops them: they are not wanted after all. */
+  drop(): Promise<void>
+}
+
 export class Modules {
   readonly #host: Host
   #running: readonly Contributed[] = []
@@ -21,13 +29,40 @@ export class Modules {
    * @throws Error that names both when a required module is missing or needs itself; then the old tables stay
    */
   async load(chosen: readonly Chosen[]): Promise<void> {
-    const before = this.#running
+    const prepared = await this.prepare(chosen)
+    await prepared.take()
+  }
+
+  /**
+   * Sets all of them up beside those that run.
+   * @throws as `load`; then what was set up is stopped again
+   */
+  async prepare(chosen: readonly Chosen[]): Promise<Prepared> {
+    const host = this.#host
+    const { tables } = host
     const parts: Contributed[] = []
-    for (const { module, options } of inOrderOfNeed(chosen)) {
-      parts.push({ name: module.name, contribution: await module.setup(this.#host, options) })
-      this.#host.tables = merged(this.#host.tables, this.#tables(parts))
+    try {
+      for (const { module, options } of inOrderOfNeed(chosen)) {
+        parts.push({ name: module.name, contribution: await module.setup(host, options) })
+        host.tables = merged(tables, this.#tables(parts))
+      }
+      const next = this.#tables(parts)
+      return {
+        take: () => this.#take(parts, next),
+        drop: () => stopAll(parts),
+      }
+    } catch (error) {
+      await stopAll(parts)
+      throw error
+    } finally {
+      host.tables = tables
     }
-    this.#host.tables = this.#tables(parts)
+  }
+
+  /** The swap is done when this returns its promise. */
+  async #take(parts: readonly Contributed[], tables: Tables): Promise<void> {
+    const before = this.#running
+    this.#host.tables = tables
     this.#running = parts
     await stopAll(before)
   }
