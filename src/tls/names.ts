@@ -1,7 +1,7 @@
 /** The names in a certificate: which domain they are for (RFC 9525, RFC 6120 §13.7.1.2), and which an authority may give. */
 import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
-import { expect, membersOf, readElements, readOid, tags } from './der.js'
+import { DerError, expect, membersOf, readElements, readOid, tags } from './der.js'
 import type { Element } from './der.js'
 import { attributesOf, extensions, printable } from './x509.js'
 import type { Certificate } from './x509.js'
@@ -128,8 +128,8 @@ function subtreesOf(list: Element | undefined): General[] {
   if (!list) return []
   return readElements(list.content).map(({ whole }) => {
     const [base, ...more] = membersOf(whole)
-    // RFC 5280 §4.2.1.10: minimum is zero and maximum absent.
-    if (!base || more.length > 0) return { tag: -1, content: Buffer.alloc(0) }
+    // RFC 5280 §4.2.1.10: minimum is zero, which is not written, and maximum absent.
+    if (!base || more.length > 0) throw new DerError('a name constraint has a minimum or maximum')
     return base
   })
 }

@@ -28,61 +28,47 @@ export interface Refusal {
   readonly text: string
 }
 
-/** Signatures that may be checked for one server: a bush of authorities that certify each other must not keep us busy. */
-const maximumSignatures = 50
-/** Certificates from the server to the authority, both counted. */
-const maximumLength = 10
-
-/** What is wrong at `now` (ms since 1970) with a certificate and those sent along, in any order; undefined: they lead to an authority that is trusted. */
+/**
+ * What is wrong at `now` (ms since 1970) with a certificate and those sent along, in any order; undefined: they lead to
+ * an authority that is trusted. At most ten certificates must come: then those of authorities that certify each other
+ * make some forty ways at most.
+ */
 export function pathFault(
   leaf: Certificate,
-  others: readonly Certificate[],
+  sent: readonly Certificate[],
   trust: TrustStore,
   now: number,
 ): Refusal | undefined {
-  return leafFault(leaf, now) ?? new Search(others, trust, now).from([leaf])
+  return leafFault(leaf, now) ?? wayFault([leaf], sent, trust, now)
 }
 
-class Search {
-  #signatures = 0
-
-  constructor(
-    private readonly sent: readonly Certificate[],
-    private readonly trust: TrustStore,
-    private readonly now: number,
-  ) {}
-
-  /** What is wrong with every way on from the last of `path`; undefined: one of them is good. */
-  from(path: readonly Certificate[]): Refusal | undefined {
-    const last = path.at(-1)!
-    // The admin may trust the certificate of a server itself.
-    if (this.trust.holds(last)) return constraintsFault(path)
-    // Also when an older one of the same name is trusted.
-    if (path.length === 1 && last.issuer.equals(last.subject) && signed(last, last))
-      return unknownIssuer(path)
-    const weakness = signatureWeakness(last)
-    if (weakness) return weakness
-    let worst: Refusal | undefined
-    for (const anchor of this.trust.named(last.issuer)) {
-      const fault = this.#step(path, anchor, 'anchor') ?? constraintsFault([...path, anchor])
-      if (!fault) return undefined
-      worst ??= fault
-    }
-    for (const issuer of this.sent) {
-      if (!issuer.subject.equals(last.issuer) || path.some((one) => sameEntity(one, issuer))) continue
-      const fault = this.#step(path, issuer, 'sent') ?? this.from([...path, issuer])
-      if (!fault) return undefined
-      if (!worst || worst.reason === 'unknown-authority') worst = fault
-    }
-    return worst ?? unknownIssuer(path)
+/** What is wrong with every way on from the last of `path`; undefined: one of them is good. */
+function wayFault(
+  path: readonly Certificate[],
+  sent: readonly Certificate[],
+  trust: TrustStore,
+  now: number,
+): Refusal | undefined {
+  const last = path.at(-1)!
+  // The admin may trust the certificate of a server itself.
+  if (trust.holds(last)) return constraintsFault(path)
+  // Also when an older one of the same name is trusted.
+  if (path.length === 1 && last.issuer.equals(last.subject) && signed(last, last)) return unknownIssuer(path)
+  const weakness = signatureWeakness(last)
+  if (weakness) return weakness
+  let worst: Refusal | undefined
+  for (const anchor of trust.named(last.issuer)) {
+    const fault = issuerFault(path, anchor, 'anchor', now) ?? constraintsFault([...path, anchor])
+    if (!fault) return undefined
+    worst ??= fault
   }
-
-  #step(path: readonly Certificate[], issuer: Certificate, from: 'anchor' | 'sent'): Refusal | undefined {
-    if (path.length >= maximumLength || this.#signatures >= maximumSignatures)
-      return { reason: 'unknown-authority', text: 'its chain is too long or too tangled to follow' }
-    this.#signatures++
-    return issuerFault(path, issuer, from, this.now)
+  for (const issuer of sent) {
+    if (!issuer.subject.equals(last.issuer) || path.some((one) => sameEntity(one, issuer))) continue
+    const fault = issuerFault(path, issuer, 'sent', now) ?? wayFault([...path, issuer], sent, trust, now)
+    if (!fault) return undefined
+    if (!worst || worst.reason === 'unknown-authority') worst = fault
   }
+  return worst ?? unknownIssuer(path)
 }
 
 /** A certificate of the same entity and key leads nowhere new. */

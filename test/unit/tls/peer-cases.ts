@@ -58,6 +58,30 @@ const nothingUnder = fenced({ permitted: [{ dns: 'other.example' }] })
 const belowFence = inside.issue({ commonName: 'Below the fence', authority: true })
 const crossed = selfSigned({ commonName: 'Crossed', authority: true })
 const crossing = root.issue({ commonName: 'Crossed', authority: true, key: crossed.key })
+const many = (count: number) => Array.from({ length: count }, (_, index) => `n${index}.example.org`)
+/** The authority of the old key has run out, its new key nobody knows. */
+const crossedLate = root.issue({
+  commonName: 'Crossed',
+  authority: true,
+  key: crossed.key,
+  from: now - 9 * day,
+  to: now - day,
+})
+/** Authorities that gave themselves a second certificate. */
+const zero = newAuthority('Zero', { authority: { pathLength: 0 } })
+const zeroAgain = zero.issue({ commonName: 'Zero', authority: true })
+const fencedRoot = newAuthority('Fenced root', { permitted: [{ dns: 'example.org' }] })
+const fencedAgain = fencedRoot.issue({ commonName: 'Fenced root', authority: true, dns: ['other.example'] })
+const manyFences = fenced({ excluded: many(501).map((name) => ({ dns: name })) })
+const withMinimum = fenced({
+  extensions: [
+    {
+      oid: '2.5.29.30',
+      critical: true,
+      value: sequence(der(0xa0, sequence(der(0x82, Buffer.from('example.org')), der(0x80, Buffer.of(1))))),
+    },
+  ],
+})
 
 export const chat = (change: Wish = {}) => ({ dns: ['chat.example.org'], ...change })
 const srv = (name: string): Wish => ({ commonName: 'srv', names: [{ srv: name }] })
@@ -67,7 +91,6 @@ const critical = (id: string, value = sequence()) => ({ extensions: [{ oid: id, 
 const own = selfSigned(chat())
 const late = selfSigned(chat({ from: now - 9 * day, to: now - day }))
 const ownAuthority = selfSigned(chat({ authority: true }))
-const many = (count: number) => Array.from({ length: count }, (_, index) => `n${index}.example.org`)
 /** A leaf below ten authorities. */
 const tower = Array.from({ length: 10 }).reduce<Issued[]>(
   (stack, _, index) => [stack[0]!.issue({ commonName: `Floor ${index}`, authority: true }), ...stack],
@@ -87,6 +110,7 @@ export interface Row {
   readonly openssl?: string
 }
 
+const wrongOne = 'it does not come back from the first of that name'
 const noSrv = 'it knows names of the DNS only'
 
 type More = Pick<Row, 'domain' | 'trust' | 'text' | 'openssl'>
@@ -143,6 +167,17 @@ export const rows: readonly Row[] = [
   bad('unknown-authority', 'a longer one', [tower[0]!.issue(chat()), ...tower.slice(0, 10)], {
     openssl: 'it follows a hundred',
   }),
+  bad('expired', 'crossed, but too late', [crossed.issue(chat()), crossed, crossedLate], {
+    text: /"Crossed" expired/,
+  }),
+  bad(
+    'malformed',
+    'names twice',
+    [root.issue(chat({ extensions: [{ oid: '2.5.29.17', value: sequence() }] }))],
+    {
+      text: /an extension comes twice/,
+    },
+  ),
   // Dates.
   bad('expired', 'expired', [root.issue(chat({ from: now - 9 * day, to: now - day }))], {
     text: /"chat\.example\.org" expired on \d{4}-\d\d-\d\d$/,
@@ -169,6 +204,14 @@ export const rows: readonly Row[] = [
     'a server certificate as an authority',
     [root.issue(chat()).issue(dns('evil.example')), root.issue(chat())],
     { domain: 'evil.example' },
+  ),
+  good(
+    'the second certificate of an authority makes the path no longer',
+    [zeroAgain.issue(chat()), zeroAgain],
+    {
+      trust: [zero],
+      openssl: wrongOne,
+    },
   ),
   // Purposes.
   good('for servers only', [root.issue(chat({ extendedKeyUsage: [purposes.server] }))]),
@@ -299,7 +342,9 @@ export const rows: readonly Row[] = [
     domain: 'bücher.example',
   }),
   bad('name-mismatch', 'XmppAddr with a wildcard', [root.issue(xmpp('*.example.org'))]),
-  bad('name-mismatch', 'XmppAddr of an account', [root.issue(xmpp('ana@chat.example.org'))]),
+  bad('name-mismatch', 'XmppAddr of an account', [root.issue(xmpp('ana@chat.example.org'))], {
+    text: /no domain at all/,
+  }),
   good('an address', [root.issue({ commonName: 'ip', names: [{ ip: [192, 0, 2, 1] }] })], {
     domain: '192.0.2.1',
   }),
@@ -375,4 +420,22 @@ export const rows: readonly Row[] = [
     notOfCompany.issue(chat({ organization: 'EXAMPLE COMPANY' })),
     notOfCompany,
   ]),
+  bad(
+    'name-constraints',
+    'a fence around the anchor itself',
+    [inside.issue(dns('chat.example.com')), inside],
+    {
+      domain: 'chat.example.com',
+      trust: [inside],
+    },
+  ),
+  good('a fence does not hold for its owner', [fencedAgain.issue(chat()), fencedAgain], {
+    trust: [fencedRoot],
+    openssl: wrongOne,
+  }),
+  bad('name-constraints', 'five hundred fences', [manyFences.issue(chat()), manyFences], {
+    text: /too many/,
+    openssl: 'it looks at them all',
+  }),
+  bad('malformed', 'a fence with a minimum', [withMinimum.issue(chat()), withMinimum]),
 ]

@@ -78,6 +78,10 @@ test('what is no certificate is refused, whatever it is, and never throws', () =
   assert.equal(refused(Buffer.alloc(0)), 'malformed')
   assert.equal(refused(Buffer.from('hello')), 'malformed')
   assert.equal(refused(Buffer.concat([good.der, Buffer.of(0)])), 'malformed')
+  // ecdsa-with-SHA384 where it is signed, ecdsa-with-SHA256 outside.
+  const twoAlgorithms = Buffer.from(good.der)
+  twoAlgorithms[good.der.indexOf('2a8648ce3d040302', 'hex') + 7] = 3
+  assert.equal(refused(twoAlgorithms), 'malformed')
   fc.assert(
     fc.property(fc.nat(good.der.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
       const broken = Buffer.from(good.der)
