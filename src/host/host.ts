@@ -175,10 +175,15 @@ export class Host {
     return this.#metrics.counter(name, help)
   }
 
+  /** What a module provides, if one does. */
+  provided<T>(key: ServiceKey<T>): T | undefined {
+    return this.tables.services.get(key.name) as T | undefined
+  }
+
   service<T>(key: ServiceKey<T>): T {
-    const service = this.tables.services.get(key.name)
+    const service = this.provided(key)
     if (service === undefined) throw new Error(`nobody provides ${key.name} on ${this.domain}`)
-    return service as T
+    return service
   }
 
   /** Sends from this host or one of its accounts. Not waited for: a failure is logged by the road. */

@@ -78,6 +78,9 @@ export interface Service<T = unknown> {
   readonly value: T
 }
 
+/** When an account without a session had its last one, in milliseconds since 1970. */
+export const lastSeen = serviceKey<(account: Jid) => Promise<number | undefined>>('last-seen')
+
 export interface Contribution {
   /** disco#info of the host, caps and the XEP table read these. */
   readonly features?: readonly string[]

@@ -4,7 +4,7 @@ import { flag, options } from '../base/schema.js'
 import { accountArg, command } from '../host/command.js'
 import { hook } from '../host/hooks.js'
 import { iq, type IqRequest } from '../host/iq-table.js'
-import { defineModule } from '../host/module.js'
+import { defineModule, lastSeen as lastSeenKey } from '../host/module.js'
 import type { Session } from '../session/session.js'
 import { StanzaError } from '../stanza/errors.js'
 import type { Jid } from '../stanza/jid.js'
@@ -98,6 +98,7 @@ export default defineModule({
     }
 
     return {
+      provides: [{ key: lastSeenKey, value: async (account: Jid) => (await departureOf(account))?.at }],
       features: [NS.lastActivity],
       accountFeatures: [NS.lastActivity],
       iq: [

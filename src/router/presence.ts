@@ -2,9 +2,11 @@
 import { bounced, stanzaErrorOf } from './bounce.js'
 import type { Fate } from './endings.js'
 import type { Host } from '../host/host.js'
+import { lastSeen } from '../host/module.js'
 import type { Contacts } from '../session/contacts.js'
 import type { Session } from '../session/session.js'
 import type { SubscriptionType } from '../session/subscription.js'
+import { delay } from '../stanza/delay.js'
 import { StanzaError } from '../stanza/errors.js'
 import type { Jid } from '../stanza/jid.js'
 import { CONTENT, Stanza } from '../stanza/stanza.js'
@@ -302,11 +304,23 @@ export class Presence {
 
   /** RFC 6121 §4.3.2, §4.6.6 */
   #probed(stanza: Stanza, to: Jid): Fate | Promise<Fate> {
-    const answered = (): Fate => {
+    const { roster, sessions } = this.#host
+    const answered = (): Fate | Promise<Fate> => {
+      if (to.isBare && sessions.of(to).length === 0 && roster.cached(to)?.shares(stanza.from))
+        return this.#tellAbsence(stanza.from, to, stanza.id)
       this.#tellPresence(stanza.from, to, stanza.id)
       return 'answered'
     }
-    return this.#host.roster.cached(to) ? answered() : this.#host.roster.load(to).then(answered)
+    return roster.cached(to) ? answered() : roster.load(to).then(answered)
+  }
+
+  /** RFC 6121 §4.3.2, case 3: unavailable, and since when as far as that is known. */
+  async #tellAbsence(prober: Jid, of: Jid, id: string | undefined): Promise<Fate> {
+    const unavailable = this.#make('unavailable', of, prober, id)
+    const unknown = (error: unknown) => void this.#errorOf(error)
+    const seen = await this.#host.provided(lastSeen)?.(of).catch(unknown)
+    this.#host.send(seen === undefined ? unavailable : unavailable.withChild(delay(of, seen)))
+    return 'answered'
   }
 
   /** The presence of `of`, an account or one of its resources with its roster in memory, as far as `prober` may see it. */

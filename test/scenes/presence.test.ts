@@ -204,6 +204,30 @@ scene(
 )
 
 scene(
+  'RFC 6121 §4.3.2: a subscriber learns since when nobody is there, a stranger does not',
+  async ({ juliet, stage }) => {
+    await juliet.online()
+    await grants(juliet, 'paris@else.example')
+    await juliet.leaves()
+    const left = new Date(stage.clock.now()).toISOString()
+    const heard = listens(stage)
+    for (const wait of [0, 3_600_000]) {
+      stage.clock.advance(wait)
+      await arrives(stage, `<presence type='probe' from='paris@else.example' to='${juliet.bare}' id='p'/>`)
+      const delay = `<delay xmlns="urn:xmpp:delay" from="${juliet.bare}" stamp="${left}"/>`
+      assert.deepEqual(heard.splice(0), [`unavailable ${juliet.bare} paris@else.example p ${delay}`])
+    }
+    await arrives(stage, `<presence type='probe' from='tybalt@else.example' to='${juliet.bare}' id='q'/>`)
+    assert.deepEqual(heard.splice(0), [`unsubscribed ${juliet.bare} tybalt@else.example q`])
+    const lost = stage.stores.map(stage.domain, 'last-activity')
+    assert.ok(await lost.get('juliet'))
+    await lost.delete('juliet')
+    await arrives(stage, `<presence type='probe' from='paris@else.example' to='${juliet.bare}' id='r'/>`)
+    assert.deepEqual(heard, [`unavailable ${juliet.bare} paris@else.example r`])
+  },
+)
+
+scene(
   'RFC 6121 §4.3.2: a probe of one resource tells of that one, and only that it is there',
   async ({ juliet, stage }) => {
     await juliet.online('<presence><show>away</show></presence>')
