@@ -13,6 +13,7 @@ const builtIn: readonly (readonly [where: string, xep: Xep])[] = [
   ['s2s', { number: 185, version: '1.0' }],
   ['c2s', { number: 198, version: '1.6.3', status: 'partial', note: 'acknowledgements; no resumption yet' }],
   ['s2s', { number: 220, version: '1.1.1' }],
+  ['s2s', { number: 288, version: '1.0.1' }],
   ['s2s', { number: 344, version: '0.4' }],
   ['tls', { number: 368, version: '1.1.0' }],
   ['c2s', { number: 440, version: '1.0.0' }],

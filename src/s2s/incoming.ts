@@ -12,6 +12,7 @@ import {
 import { Failure, type LinkAuth } from './facts.js'
 import { enabled, failed, resumed } from './management.js'
 import { refusalOf, type Certified, type S2sParts, type S2sSettings } from './parts.js'
+import { WayBack } from './way-back.js'
 import { TokenBucket } from '../base/rate.js'
 import { decodeBase64 } from '../sasl/base64.js'
 import { StanzaError } from '../stanza/errors.js'
@@ -34,6 +35,10 @@ export interface CallBack {
   verify(pair: Pair, id: string, key: string): Promise<{ verdict: Verdict; certified: boolean }>
   /** A stream of this domain was proved: its server is there. */
   heard(remote: string): void
+  /** The stream may be used the other way. */
+  carries(way: WayBack): void
+  /** It has ended. */
+  gone(way: WayBack): void
 }
 
 export class Incoming implements StreamOwner {
@@ -57,6 +62,9 @@ export class Incoming implements StreamOwner {
   /** SASL: `offered`, then `asked` when the client's first words are still to come. */
   #external: 'no' | 'offered' | 'asked' = 'no'
   readonly #arrivals: Arrivals
+  /** XEP-0288: the peer wants our stanzas on this stream too. */
+  #isBidirectional = false
+  readonly #waysBack: WayBack[] = []
   /** To resume by (XEP-0198 §5). */
   #resumeId = ''
 
@@ -122,6 +130,8 @@ export class Incoming implements StreamOwner {
         return this.#sasl(raw)
       case NS.streamManagement:
         return this.#manage(raw)
+      case NS.bidi:
+        return this.#bidi(raw.name)
       default:
         throw new StreamError('unsupported-stanza-type')
     }
@@ -131,10 +141,13 @@ export class Incoming implements StreamOwner {
     return this.#arrivals.oversize(raw, limit)
   }
 
-  drained(): void {}
+  drained(): void {
+    for (const { owner } of this.#waysBack) owner?.drained()
+  }
 
   closed(): void {
     this.#gone(this)
+    for (const way of this.#waysBack.splice(0)) this.#callBack.gone(way)
     if (this.#resumeId) this.#parts.managing.left(this.#resumeId, this.stream)
     for (const go of this.#waiting.splice(0)) go()
   }
@@ -166,6 +179,7 @@ export class Incoming implements StreamOwner {
         features.cnode(el('mechanisms', NS.sasl, {}, el('mechanism', undefined, {}, 'EXTERNAL')))
       }
       features.cnode(dialbackFeature)
+      features.cnode(el('bidi', NS.bidiFeature))
       // Before authentication as well: after dialback there are no features any more.
       features.cnode(el('sm', NS.streamManagement))
     }
@@ -344,7 +358,24 @@ export class Incoming implements StreamOwner {
       this.stream.ready()
     }
     log.info('s2s.in.open', { peer: pair.sender, host: pair.target, ip: transport.remote, auth })
+    if (this.#isBidirectional) this.#openWayBack(pair, auth)
     this.#callBack.heard(pair.sender)
+  }
+
+  /** XEP-0288 §2.2: from where to where it has proved a pair, the other way round. */
+  #openWayBack({ sender: remote, target: local }: Pair, auth: LinkAuth): void {
+    const { stream, since } = this
+    const way = new WayBack({ local, remote }, { stream, auth, since }, () => this.#arrivals.acks)
+    this.#waysBack.push(way)
+    this.#callBack.carries(way)
+  }
+
+  /** XEP-0288 §2.2: under TLS, before anything is proved. */
+  #bidi(name: string): void {
+    const { transport, authenticated } = this.stream
+    if (name !== 'bidi' || authenticated || !(transport.tls || transport.trusted))
+      throw new StreamError('unsupported-stanza-type')
+    this.#isBidirectional = true
   }
 
   // Stream management (XEP-0198) --------------------------------------------------------------------------------
@@ -358,8 +389,10 @@ export class Incoming implements StreamOwner {
     }
     if (!this.#arrivals.acks) throw new StreamError('unsupported-stanza-type')
     if (raw.name === 'r') this.#arrivals.acks.requested()
-    else if (raw.name === 'a') this.#arrivals.acks.acknowledge(raw.attrs['h'], (parcel) => parcel.confirm())
-    else throw new StreamError('unsupported-stanza-type')
+    else if (raw.name === 'a') {
+      this.#arrivals.acks.acknowledge(raw.attrs['h'], (parcel) => parcel.confirm())
+      this.drained()
+    } else throw new StreamError('unsupported-stanza-type')
   }
 
   #enable(resumable: boolean): void {

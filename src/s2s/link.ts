@@ -1,9 +1,10 @@
 /** Stanzas of one pair of domains on their way out: straight onto the stream, or in a queue until there is one. */
+import type { Carrier } from './carrier.js'
 import type { Failure, FailureFacts, LinkFacts, LinkState } from './facts.js'
 import { LifeSigns } from './life-signs.js'
 import type { Resumable } from './management.js'
 import { Outbox } from './outbox.js'
-import type { Ends, Outgoing, OutgoingOwner } from './outgoing.js'
+import type { Ends, OutgoingOwner } from './outgoing.js'
 import { refusalOf, type S2sParts } from './parts.js'
 import type { Timer } from '../base/clock.js'
 import { bounced } from '../router/bounce.js'
@@ -18,8 +19,8 @@ const firstPause = 1000
 const patience = 60_000
 
 export interface LinkPool {
-  /** Opens a stream, or takes over one that was opened to verify keys. */
-  open(ends: Ends, owner: OutgoingOwner): Outgoing
+  /** A stream that is there for it already, or a new one. */
+  open(ends: Ends, owner: OutgoingOwner): Carrier
   /** Counts what was written. */
   written(stanza: Stanza): void
   /** Nothing waits and nothing is open: the link may be forgotten. */
@@ -31,7 +32,7 @@ export interface LinkPool {
 export class Link implements Ends, OutgoingOwner {
   readonly local: string
   readonly remote: string
-  outgoing: Outgoing | undefined = undefined
+  outgoing: Carrier | undefined = undefined
   readonly #parts: S2sParts
   readonly #pool: LinkPool
   readonly #outbox: Outbox
@@ -75,7 +76,17 @@ export class Link implements Ends, OutgoingOwner {
     return 'waiting'
   }
 
-  get facts(): LinkFacts {
+  /** One or, where the same stream brings stanzas too (XEP-0288), both directions. */
+  get facts(): LinkFacts[] {
+    const { outgoing } = this
+    const out = this.#outFacts()
+    if (!outgoing?.isBidirectional) return [out]
+    const auth = outgoing.certified?.ok ? 'external' : 'dialback'
+    const queue = { stanzas: 0, bytes: 0, oldest: undefined }
+    return [out, { ...out, dir: 'in', auth, queue, failure: undefined }]
+  }
+
+  #outFacts(): LinkFacts {
     const { local, remote, state, outgoing } = this
     const transport = outgoing?.stream?.transport
     return {
@@ -180,6 +191,10 @@ export class Link implements Ends, OutgoingOwner {
     this.#flush()
   }
 
+  used(): void {
+    this.#used = true
+  }
+
   ended(failure: Failure | undefined): void {
     const { log, clock } = this.#parts
     const { outgoing } = this
@@ -221,7 +236,7 @@ export class Link implements Ends, OutgoingOwner {
     )
   }
 
-  #ready(outgoing: Outgoing): void {
+  #ready(outgoing: Carrier): void {
     if (this.outgoing !== outgoing || !outgoing.isReady) return
     const { log, clock } = this.#parts
     this.#since = this.#idleSince = clock.now()

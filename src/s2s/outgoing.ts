@@ -1,10 +1,13 @@
 /** One stream that we opened to another server, from finding it to the stanzas that it takes. */
+import { Arrivals } from './arrivals.js'
+import type { Carrier, CarrierOwner } from './carrier.js'
 import { resultRequest, verdictOf, verifyRequest, type Pair, type Verdict } from './dialback.js'
 import { Failure, type LinkAuth, type Stage, type Trouble } from './facts.js'
 import { enable, resume, type Resumable } from './management.js'
 import type { Parcel } from './outbox.js'
 import type { Certified, Reached, S2sParts } from './parts.js'
 import type { Timer } from '../base/clock.js'
+import { TokenBucket } from '../base/rate.js'
 import { StanzaError } from '../stanza/errors.js'
 import type { Acks } from '../stream/acks.js'
 import { StreamError } from '../stream/errors.js'
@@ -21,11 +24,9 @@ export interface Ends {
   readonly remote: string
 }
 
-export interface OutgoingOwner {
-  /** Told once. `failure` when it ended before its time, undefined when the peer or we were done with it. */
-  ended(failure: Failure | undefined): void
-  /** A slow peer has caught up, or has acknowledged something. */
-  drained(): void
+export interface OutgoingOwner extends CarrierOwner {
+  /** A stanza came the other way (XEP-0288); without this none is wanted. */
+  used?(): void
   /** What is left of a stream of these domains that broke; it is given once. */
   takeResumable?(): Resumable | undefined
   /** A step is under way, or done when there is a text to it. */
@@ -46,7 +47,7 @@ interface Question<T> {
   reject(failure: Failure): void
 }
 
-export class Outgoing implements StreamOwner, Ends {
+export class Outgoing implements Carrier, StreamOwner, Ends {
   readonly local: string
   readonly remote: string
   readonly since: number
@@ -65,6 +66,10 @@ export class Outgoing implements StreamOwner, Ends {
   #authenticated: Question<LinkAuth> | undefined
   #proof: LinkAuth | undefined
   #acks: Acks<Parcel> | undefined
+  /** What comes the other way (XEP-0288), if both sides want that. */
+  #arrivals: Arrivals | undefined
+  /** The peer's domain, once it has believed us. */
+  readonly #proofs = new Map<string, ReadonlySet<string>>()
   #resumeId: string | undefined
   #former: Resumable | undefined
   /** Keys of others that this peer was asked about, by all that an answer repeats. */
@@ -91,22 +96,24 @@ export class Outgoing implements StreamOwner, Ends {
     return this.#phase
   }
 
+  /** Whether it brings stanzas too (XEP-0288). */
+  get isBidirectional(): boolean {
+    return this.#arrivals !== undefined && this.#phase === 'ready'
+  }
+
   get isReady(): boolean {
     return this.#phase === 'ready'
   }
 
-  /** Whether the peer acknowledges stanzas (XEP-0198). */
   get confirms(): boolean {
     return this.#acks !== undefined
   }
 
-  /** What another stream may go on from, once this one broke; undefined when there is nothing to go on with. */
   get resumable(): Resumable | undefined {
     const acks = this.#acks
     return acks && acks.length > 0 && this.#resumeId !== undefined ? { id: this.#resumeId, acks } : undefined
   }
 
-  /** How far the peer has acknowledged; undefined when nothing is open. */
   get progress(): number | undefined {
     return this.#acks && this.#acks.length > 0 ? this.#acks.acknowledgedCount : undefined
   }
@@ -152,14 +159,12 @@ export class Outgoing implements StreamOwner, Ends {
     }
   }
 
-  /** False: the peer is slow, keep the rest back until `drained`. */
   send(parcel: Parcel): boolean {
     const isSwift = this.stream!.send(parcel.xml)
     this.#acks?.sent(parcel)
     return isSwift
   }
 
-  /** Asks the peer how far it is. */
   ask(): void {
     this.#acks?.ask()
   }
@@ -178,6 +183,10 @@ export class Outgoing implements StreamOwner, Ends {
   }
 
   element(raw: RawElement): void | Promise<void> {
+    if (this.#arrivals?.isStanza(raw)) {
+      this.owner.used?.()
+      return this.#arrivals.take(raw)
+    }
     switch (raw.ns) {
       case STREAMS:
         if (raw.name === 'features') return this.#featuresCame(raw.toElement())
@@ -192,11 +201,12 @@ export class Outgoing implements StreamOwner, Ends {
       case NS.streamManagement:
         return this.#managed(raw)
     }
-    // XEP-0220 §2.3: a stream carries stanzas one way.
+    // XEP-0220 §2.3: a stream carries stanzas one way, unless both want more.
     throw new StreamError('not-authorized', 'Open a stream of your own')
   }
 
-  oversize(_raw: RawElement, limit: string): void {
+  oversize(raw: RawElement, limit: string): void | Promise<void> {
+    if (this.#arrivals) return this.#arrivals.oversize(raw, limit)
     throw new StreamError('policy-violation', `Over the limit of ${limit}`)
   }
 
@@ -240,11 +250,12 @@ export class Outgoing implements StreamOwner, Ends {
   #greet({ transport, tlsa }: Reached): void {
     this.#tlsa = tlsa
     const { clock, random, log, hits, settings } = this.#parts
+    const { limits, pace } = settings()
     this.#phase = 'greeting'
     this.#step(transport.tls ? 'certificate' : 'tls')
     this.stream = new Stream(transport, this, {
       // The time of the whole attempt is ours to keep, and elements that nobody asked for end the stream.
-      limits: { ...settings().limits, loginTimeout: Infinity, elementsBefore: Infinity },
+      limits: { ...limits, loginTimeout: Infinity, elementsBefore: Infinity },
       clock,
       random,
       log,
@@ -252,6 +263,7 @@ export class Outgoing implements StreamOwner, Ends {
       contentNs: NS.server,
       initiates: true,
       domain: this.local,
+      byteRate: pace && new TokenBucket(pace.rate, pace.burst, clock),
     })
     this.stream.begin(this.local, this.remote)
   }
@@ -301,6 +313,11 @@ export class Outgoing implements StreamOwner, Ends {
   #prove(): void {
     if (this.#phase !== 'open') return
     this.#phase = 'proving'
+    if (this.owner.used && this.#features.has(NS.bidiFeature)) {
+      // XEP-0288 §2.2: the peer is who we called, as much as it is for the stanzas that it gets.
+      this.#arrivals = new Arrivals(this.#parts, this.stream!, this.#proofs)
+      this.stream!.send(`<bidi xmlns='${NS.bidi}'/>`)
+    }
     if (!this.#features.has('EXTERNAL')) return this.#dialBack()
     this.#proof = undefined
     // XEP-0178 §3, RFC 6120 §6.3.8: who we are is in our certificate and in the `from` of the stream.
@@ -366,6 +383,7 @@ export class Outgoing implements StreamOwner, Ends {
     this.#step('auth', auth === 'external' ? 'by certificate (SASL EXTERNAL)' : 'by dialback')
     this.#stage = 'stream'
     this.stream!.ready()
+    this.#proofs.set(this.remote, new Set([this.local]))
     if (!this.#features.has(NS.streamManagement)) return this.#takesStanzas()
     this.#former = this.owner.takeResumable?.()
     if (!this.#former) return this.#enable()
@@ -401,6 +419,7 @@ export class Outgoing implements StreamOwner, Ends {
           this.#acks.acknowledge(attrs['h'], (parcel) => parcel.confirm())
           return this.owner.drained()
         case 'enabled':
+          if (this.#arrivals) this.#arrivals.acks = this.#acks
           if (/^(?:true|1)$/.test(attrs['resume'] ?? '')) this.#resumeId = attrs['id']
           return
         case 'failed':
@@ -422,6 +441,7 @@ export class Outgoing implements StreamOwner, Ends {
     if (!isResumed) return this.#enable()
     acks.continueOn(this.stream!)
     this.#acks = acks
+    if (this.#arrivals) this.#arrivals.acks = acks
     this.#resumeId = id
     this.#takesStanzas()
   }

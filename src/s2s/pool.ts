@@ -1,10 +1,12 @@
 /** All streams that we open: one link per pair of domains, and those that only verify keys. */
+import type { Carrier } from './carrier.js'
 import type { Pair, Verdict } from './dialback.js'
 import { Failure, type LinkFacts, type ProbeStep, type Stage } from './facts.js'
 import type { CallBack } from './incoming.js'
 import { Link, type LinkPool } from './link.js'
 import { Outgoing, type Ends, type OutgoingOwner } from './outgoing.js'
 import { refusalOf, type S2sParts } from './parts.js'
+import type { WayBack } from './way-back.js'
 import type { Timer } from '../base/clock.js'
 import type { Counter, Counters } from '../base/metrics.js'
 import { bounced } from '../router/bounce.js'
@@ -37,6 +39,8 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
   readonly #links = new Map<string, Link[]>()
   #size = 0
   readonly #verifiers = new Map<string, Verifier>()
+  /** Streams of peers that take our stanzas as well, by the pair they are for. */
+  readonly #waysBack = new Map<string, WayBack>()
   readonly #attempts: Counters
   readonly #out: Readonly<Record<Kind, Counter>>
   #sweeper: Timer
@@ -86,12 +90,14 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
 
   async verify(pair: Pair, id: string, key: string): Promise<{ verdict: Verdict; certified: boolean }> {
     const ends = { local: pair.target, remote: pair.sender }
-    const link = this.#find(ends)
-    if (link?.outgoing) {
-      const { outgoing } = link
+    const outgoing = this.#find(ends)?.outgoing
+    // XEP-0288 §2.2: never on a stream of the one who is to be verified.
+    if (outgoing instanceof Outgoing)
       return { verdict: await outgoing.verify(pair, id, key), certified: outgoing.certified.ok }
-    }
-    const verifier = this.#verifierFor(ends)
+    return this.#verifyOn(this.#verifierFor(ends), pair, id, key)
+  }
+
+  async #verifyOn(verifier: Verifier, pair: Pair, id: string, key: string) {
     const { outgoing } = verifier
     verifier.idle?.cancel()
     verifier.waiting++
@@ -100,7 +106,7 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
     } finally {
       if (--verifier.waiting === 0)
         verifier.idle = this.#parts.clock.after(verifierIdle, () => {
-          if (this.#verifiers.get(keyOf(ends)) === verifier) outgoing.close()
+          if (this.#verifiers.get(keyOf(outgoing)) === verifier) outgoing.close()
         })
     }
   }
@@ -109,8 +115,18 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
     for (const link of this.#links.get(remote) ?? []) link.retry()
   }
 
+  carries(way: WayBack): void {
+    this.#waysBack.set(keyOf(way), way)
+  }
+
+  gone(way: WayBack): void {
+    const key = keyOf(way)
+    if (this.#waysBack.get(key) === way) this.#waysBack.delete(key)
+    way.ended()
+  }
+
   links(): LinkFacts[] {
-    return this.#all().map(({ facts }) => facts)
+    return this.#all().flatMap(({ facts }) => facts)
   }
 
   retry(remote: string): number {
@@ -189,8 +205,13 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
 
   // For links ---------------------------------------------------------------------------------------------------
 
-  open(ends: Ends, owner: OutgoingOwner): Outgoing {
+  open(ends: Ends, owner: OutgoingOwner): Carrier {
     const key = keyOf(ends)
+    const way = this.#waysBack.get(key)
+    if (way?.isReady && !way.owner) {
+      way.owner = owner
+      return way
+    }
     const verifier = this.#verifiers.get(key)
     if (!verifier?.outgoing.isAlive) return new Outgoing(this.#parts, ends, owner)
     this.#verifiers.delete(key)

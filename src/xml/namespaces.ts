@@ -60,6 +60,8 @@ export const NS = {
   dialback: 'jabber:server:dialback', // 0220
   dialbackFeature: 'urn:xmpp:features:dialback', // 0220
   attention: 'urn:xmpp:attention:0', // 0224
+  bidi: 'urn:xmpp:bidi', // 0288
+  bidiFeature: 'urn:xmpp:features:bidi', // 0288
   carbons: 'urn:xmpp:carbons:2', // 0280
   forward: 'urn:xmpp:forward:0', // 0297
   hashes: 'urn:xmpp:hashes:2', // 0300

@@ -298,6 +298,109 @@ scene(
   anyone,
 )
 
+/** A server that we called and that may answer on the same stream. */
+async function called(romeo: Cast['romeo'], stage: Cast['stage']): Promise<Peer> {
+  const verona = new Peer(stage, FAR_DOMAIN)
+  verona.serves()
+  romeo.sends(`<message to='juliet@${FAR_DOMAIN}'><body>hey</body></message>`)
+  const { attrs } = await verona.takes(
+    `<stream:features><bidi xmlns='urn:xmpp:features:bidi'/></stream:features>`,
+  )
+  await verona.receives(`<bidi xmlns='urn:xmpp:bidi'/>`)
+  await verona.receives(`<db:result from='${attrs['from']}' to='${FAR_DOMAIN}'>{any}</db:result>`)
+  return verona
+}
+
+scene(
+  'XEP-0288 §2.2: on a stream of ours the peer may speak for the domain that we called, to the one that called',
+  async ({ romeo, stage }) => {
+    await romeo.online()
+    for (const [from, to, condition] of [
+      ['mantua.example', stage.domain, 'invalid-from'],
+      [`sub.${FAR_DOMAIN}`, stage.domain, 'invalid-from'],
+      [FAR_DOMAIN, OTHER_DOMAIN, 'invalid-from'],
+      [FAR_DOMAIN, 'nowhere.example', 'host-unknown'],
+    ]) {
+      const verona = await called(romeo, stage)
+      verona.raw(`<db:result from='${FAR_DOMAIN}' to='${stage.domain}' type='valid'/>`)
+      await verona.next('the message')
+      verona.sends(`<message from='a@${FAR_DOMAIN}' to='${romeo.bare}'><body>ho</body></message>`)
+      await romeo.receives(`<message from='a@${FAR_DOMAIN}'><body>ho</body></message>`)
+      verona.sends(`<message from='a@${from}' to='romeo@${to}'><body>ho</body></message>`)
+      await verona.isDisconnected(condition)
+      await romeo.hearsNothingMore()
+      await stage.passes(3000)
+    }
+    const early = await called(romeo, stage)
+    early.sends(`<message from='a@${FAR_DOMAIN}' to='${romeo.bare}'><body>ho</body></message>`)
+    await early.isDisconnected('not-authorized')
+    await romeo.hearsNothingMore()
+  },
+  anyone,
+)
+
+scene(
+  'XEP-0288 §2.2: a peer that lets us answer on its stream is answered there, for the pairs it has proved',
+  async ({ romeo, other, stage }) => {
+    await romeo.online()
+    await other.nurse.online()
+    const caller = new Peer(stage, FAR_DOMAIN, [FAR_DOMAIN])
+    assert.ok((await caller.opens()).child('bidi', 'urn:xmpp:features:bidi'))
+    caller.raw(`<bidi xmlns='urn:xmpp:bidi'/>`)
+    caller.asksDialback()
+    await caller.receives(valid(FAR_DOMAIN, stage.domain))
+    romeo.sends(`<message to='paris@${FAR_DOMAIN}'><body>hail</body></message>`)
+    await caller.receives(
+      `<message to='paris@${FAR_DOMAIN}' from='${romeo.full}'><body>hail</body></message>`,
+    )
+    assert.deepEqual(stage.network.calls, [])
+    const verona = new Peer(stage, FAR_DOMAIN, [FAR_DOMAIN])
+    verona.serves()
+    other.nurse.sends(`<message to='paris@${FAR_DOMAIN}'><body>hail</body></message>`)
+    await verona.believes()
+    await verona.receives(
+      `<message to='paris@${FAR_DOMAIN}' from='${other.nurse.full}'><body>hail</body></message>`,
+    )
+    await caller.leaves()
+    const again = new Peer(stage, FAR_DOMAIN, [FAR_DOMAIN])
+    again.serves()
+    romeo.sends(`<message to='paris@${FAR_DOMAIN}'><body>hail</body></message>`)
+    await again.believes()
+    await again.receives(`<message to='paris@${FAR_DOMAIN}' from='${romeo.full}'><body>hail</body></message>`)
+  },
+  anyone,
+)
+
+scene(
+  'XEP-0288 §2.2: both directions are asked for under TLS and before the proof, and no key is verified the way it came',
+  async ({ stage }) => {
+    const plain = new Peer(stage, FAR_DOMAIN)
+    plain.dials()
+    plain.startsStream()
+    await plain.next()
+    plain.raw(`<bidi xmlns='urn:xmpp:bidi'/>`)
+    await plain.isDisconnected('unsupported-stanza-type')
+    const late = await friend(stage)
+    late.raw(`<bidi xmlns='urn:xmpp:bidi'/>`)
+    await late.isDisconnected('unsupported-stanza-type')
+    const spy = new Peer(stage, 'spy.example', ['spy.example'])
+    const authority = new Peer(stage, 'spy.example')
+    await spy.opens()
+    spy.raw(`<bidi xmlns='urn:xmpp:bidi'/>`)
+    spy.asksDialback()
+    await spy.receives(valid('spy.example', stage.domain))
+    authority.serves()
+    const second = new Peer(stage, 'spy.example')
+    await second.opens()
+    second.asksDialback()
+    await authority.takes()
+    await authority.vouches()
+    await second.receives(valid('spy.example', stage.domain))
+    assert.equal(spy.waiting, 0)
+  },
+  anyone,
+)
+
 scene(
   'XEP-0185, XEP-0220 §2.2.2: our keys are for one stream between two domains, and we know them again',
   async ({ romeo, stage }) => {

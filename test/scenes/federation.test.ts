@@ -25,8 +25,8 @@ scene(
     )
     far.juliet.sends(`<message to='${romeo.full}' type='chat'><body>Ay me!</body></message>`)
     await romeo.receives(`<message from='${far.juliet.full}' type='chat'><body>Ay me!</body></message>`)
+    // XEP-0288: the answer came back on the same stream; the other one was for the key.
     assert.deepEqual([links({ stage }, 'out', 'dialback'), links({ stage }, 'in', 'dialback')], [1, 1])
-    // The stream that verified the key carries the answer: no third connection.
     assert.deepEqual(stage.network.calls, [
       `${stage.domain} > ${FAR_DOMAIN}`,
       `${FAR_DOMAIN} > ${stage.domain}`,
@@ -44,10 +44,47 @@ scene(
     await far.juliet.online()
     romeo.sends(`<message to='${far.juliet.bare}' type='chat'><body>But soft!</body></message>`)
     await far.juliet.receives(`<message from='${romeo.full}' type='chat'><body>But soft!</body></message>`)
-    assert.deepEqual([links(cast, 'out', 'external'), links(cast, 'in', 'external')], [1, 0])
+    assert.deepEqual([links(cast, 'out', 'external'), links(cast, 'in', 'external')], [1, 1])
     assert.deepEqual(stage.network.calls, [`${stage.domain} > ${FAR_DOMAIN}`])
   },
   byCertificate,
+)
+
+scene(
+  'XEP-0288 §2.2: one stream carries the stanzas of both, whoever speaks first, until it ends',
+  async (cast) => {
+    const { romeo, far, stage } = cast
+    certified(cast)
+    await romeo.online()
+    await far.juliet.online()
+    for (let i = 0; i < 50; i++) {
+      const [speaker, hearer] = i % 3 === 0 ? [romeo, far.juliet] : [far.juliet, romeo]
+      speaker.sends(`<message to='${hearer.full}' id='${i}'><body>${i}</body></message>`)
+      await hearer.receives(`<message from='${speaker.full}' id='${i}'><body>${i}</body></message>`)
+    }
+    assert.deepEqual(stage.network.calls, [`${stage.domain} > ${FAR_DOMAIN}`])
+    const there = stage.far!.server.federation!.links()
+    assert.deepEqual(
+      there.map(({ dir, state, auth }) => [dir, state, auth]),
+      [
+        ['out', 'open', 'external'],
+        ['in', 'open', 'external'],
+      ],
+    )
+    // What keeps one direction busy keeps the stream for both.
+    for (let i = 0; i < 4; i++) {
+      await stage.passes(45_000)
+      far.juliet.sends(`<message to='${romeo.full}' id='n'><body>!</body></message>`)
+      await romeo.receives(`<message id='n' from='{any}'><body>!</body></message>`)
+    }
+    assert.equal(stage.network.calls.length, 1)
+    await stage.passes(120_000)
+    assert.deepEqual(stage.server.federation!.links(), [])
+    far.juliet.sends(`<message to='${romeo.full}' id='o'><body>?</body></message>`)
+    await romeo.receives(`<message id='o' from='{any}'><body>?</body></message>`)
+    assert.deepEqual(stage.network.calls.slice(1), [`${FAR_DOMAIN} > ${stage.domain}`])
+  },
+  { set: ['limits.s2s_idle=60s'], far: { set: ['limits.s2s_idle=60s'] } },
 )
 
 scene(

@@ -322,6 +322,8 @@ export class Actor {
 
   #read(chunk: Buffer): void {
     this.heard += chunk.toString()
+    // The other side begins anew, whether the scene meant it to or not.
+    if (chunk.subarray(0, 5).toString() === '<?xml') this.#parser = new Parser(LIMITS)
     this.#parser.push(chunk)
     for (let parsed = this.#parser.next(); parsed; parsed = this.#parser.next()) {
       if (parsed.what === 'header') this.#header = parsed.header
