@@ -3,7 +3,7 @@ import { connect, isIP } from 'node:net'
 import type { Socket } from 'node:net'
 import type { Clock, Timer } from '../base/clock.js'
 import { DnsError } from '../dns/records.js'
-import type { AddressRecord, Lookups } from '../dns/records.js'
+import type { AddressRecord, Answer, Lookups } from '../dns/records.js'
 import type { Target } from './find.js'
 
 /** One try, whatever came of it. */
@@ -20,6 +20,8 @@ export interface Attempt {
   readonly ms: number
   /** What the system or DNS said. */
   readonly text?: string
+  /** The name that the host is an alias of, when it is one; RFC 2782 forbids that in SRV records. */
+  readonly alias?: string
 }
 
 export interface ConnectUsing {
@@ -93,10 +95,12 @@ export async function connectPeer(targets: readonly Target[], using: ConnectUsin
         record({ target, address: undefined, outcome: 'unresolved', ms, text: addresses.message })
         continue
       }
-      const race = new Race(target, interleaved(addresses).slice(0, most), {
+      const { records, canonical } = addresses
+      const alias = canonical === target.host ? {} : { alias: canonical }
+      const race = new Race(target, interleaved(records).slice(0, most), {
         clock,
         patience: Math.min(patience, share),
-        record,
+        record: (attempt) => record({ ...attempt, ...alias }),
         open: using.open?.bind(using) ?? ((to) => connect({ ...to, noDelay: true })),
         given: () => (signal?.aborted ? 'cancelled' : 'timeout'),
       })
@@ -116,17 +120,17 @@ async function addressesOf(
   host: string,
   resolver: Pick<Lookups, 'addresses'>,
   over: AbortSignal,
-): Promise<readonly AddressRecord[] | DnsError> {
+): Promise<Pick<Answer<AddressRecord>, 'records' | 'canonical'> | DnsError> {
   const family = isIP(host)
-  if (family !== 0) return [{ address: host, family: family as 4 | 6 }]
+  const literal: AddressRecord[] = family === 0 ? [] : [{ address: host, family: family as 4 | 6 }]
+  const known = { records: literal, canonical: host }
+  if (family !== 0 || over.aborted) return known
   const listening = new AbortController()
-  const stopped = new Promise<readonly AddressRecord[]>((resolve) => {
-    over.addEventListener('abort', () => resolve([]), { once: true, signal: listening.signal })
+  const stopped = new Promise<typeof known>((resolve) => {
+    over.addEventListener('abort', () => resolve(known), { once: true, signal: listening.signal })
   })
-  if (over.aborted) return []
   try {
-    const found = resolver.addresses(host).then(({ records }) => records)
-    return await Promise.race([found, stopped])
+    return await Promise.race([resolver.addresses(host), stopped])
   } catch (error) {
     if (error instanceof DnsError) return error
     throw error

@@ -1,5 +1,5 @@
 /** From a domain to a connection: where its servers are, the first that takes one, TLS where that comes first. */
-import { connectPeer, ConnectError, type Attempt, type Connected } from './connect.js'
+import { connectPeer, ConnectError, type Connected } from './connect.js'
 import { Failure, type Trouble } from './facts.js'
 import { FindError, findPeer, type Target } from './find.js'
 import type { Reach } from './parts.js'
@@ -30,7 +30,7 @@ export function reachBy(parts: ReachParts): Reach {
     for (;;) {
       told('tcp')
       const connected = await connect(left, parts, signal)
-      told('tcp', `${shown(connected.address, connected.target.port)}${after(connected.attempts)}`)
+      told('tcp', `${shown(connected.address, connected.target.port)}${after(connected)}`)
       const { socket, target } = connected
       if (target.tls === 'direct') told('tls')
       try {
@@ -139,14 +139,20 @@ async function tlsaOf({ host, port, secure }: Target, resolver: Lookups): Promis
   }
 }
 
-/** What was tried before. */
-function after(attempts: readonly Attempt[]): string {
+/** What was tried before, and what is wrong although it works. */
+function after({ attempts, target }: Connected): string {
   const failed = attempts.filter(({ outcome }) => outcome !== 'connected' && outcome !== 'cancelled')
-  if (failed.length === 0) return ''
   const each = failed.map(
-    ({ target, address, outcome }) => `${shown(address ?? target.host, target.port)} ${outcome}`,
+    (attempt) => `${shown(attempt.address ?? attempt.target.host, attempt.target.port)} ${attempt.outcome}`,
   )
-  return ` (after ${each.join(', ')})`
+  const alias = attempts.find(({ outcome }) => outcome === 'connected')?.alias
+  const notes = [
+    ...(each.length > 0 ? [`after ${each.join(', ')}`] : []),
+    ...(target.source === 'srv' && alias !== undefined
+      ? [`SRV names ${target.host}, an alias (CNAME) of ${alias}: RFC 2782 forbids that`]
+      : []),
+  ]
+  return notes.length === 0 ? '' : ` (${notes.join('; ')})`
 }
 
 function shown(host: string, port: number): string {

@@ -276,6 +276,33 @@ test('after one that fails, or where nobody listens, the next is asked at once',
   }
 })
 
+test('a server that has failed is not asked again', async (t) => {
+  const { server: broken, clock } = await staged(t, { 'a.test': 'SERVFAIL' })
+  const silent = await NameServer.start({ 'a.test': 'silent' })
+  t.after(() => silent.stop())
+  const resolver = new Resolver({
+    servers: () => [broken.address, silent.address],
+    timeout: () => timeout,
+    clock,
+    random: systemRandom,
+  })
+  const question = code(resolver.srv('a.test'))
+  await silent.heard(1)
+  clock.advance(timeout / 2)
+  await silent.heard(2)
+  clock.advance(timeout / 2)
+  assert.equal(await question, 'SERVFAIL')
+  // Whatever was sent to it before has arrived when this has.
+  const fence = new Resolver({
+    servers: () => [broken.address],
+    timeout: () => timeout,
+    clock,
+    random: systemRandom,
+  })
+  assert.equal(await code(fence.srv('fence.test')), 'NXDOMAIN')
+  assert.equal(broken.count('a.test'), 1)
+})
+
 test('a server that cannot even be sent to is passed over at once', async (t) => {
   const { server, clock } = await staged(t, { 'a.test': { SRV: ['1 1 1 b.test'] } })
   for (const broken of [
@@ -463,6 +490,8 @@ test('who waits is served when another question ends', async (t) => {
   server.release()
   assert.equal((await last).records.length, 1)
   await Promise.all(held)
+  resolver.clear()
+  assert.equal((await resolver.srv('last.test')).records.length, 1)
 })
 
 test('closing ends what is under way', async (t) => {

@@ -31,7 +31,10 @@ class Network {
   readonly attempts: Attempt[] = []
   readonly #start = this.clock.now()
 
-  constructor(readonly hosts: Hosts) {}
+  constructor(
+    readonly hosts: Hosts,
+    readonly aliases: Readonly<Record<string, string>> = {},
+  ) {}
 
   using(more: Partial<ConnectUsing> = {}): ConnectUsing {
     return {
@@ -85,7 +88,7 @@ class Network {
   async #addresses(host: string): Promise<Answer<AddressRecord>> {
     const found = this.hosts[host] ?? 'NXDOMAIN'
     if (typeof found === 'string') throw new DnsError(found, host, 'A/AAAA')
-    return { records: found.map(record), ttl: 60, secure: false, canonical: host }
+    return { records: found.map(record), ttl: 60, secure: false, canonical: this.aliases[host] ?? host }
   }
 }
 
@@ -150,6 +153,20 @@ test('after a failure the next address is tried at once, then the next target', 
   ])
   assert.equal(attempts[0]?.text, 'connect ENETUNREACH')
   assert.deepEqual(network.left, ['192.0.2.9:15269'])
+})
+
+test('after a failure the delay begins anew', async () => {
+  const network = new Network({ 'a.test': ['192.0.2.1', '192.0.2.2', '192.0.2.3'] })
+  const connecting = connectPeer([target('a.test')], network.using())
+  await settle()
+  await network.passes(100)
+  await network.fails('192.0.2.1:5269', 'ECONNREFUSED')
+  await network.passes(249)
+  assert.equal(network.opened.length, 2)
+  await network.passes(1)
+  assert.deepEqual(network.starts.slice(1), ['192.0.2.2:5269 at 100', '192.0.2.3:5269 at 350'])
+  await network.connects('192.0.2.2:5269')
+  await connecting
 })
 
 test('what the system says has a name each', async () => {
@@ -246,6 +263,19 @@ test('giving up before or during the DNS question opens nothing', async () => {
   await network.passes(30_000)
   assert.equal((await late).message, 'no answer in time')
   assert.equal(network.opened.length, 0)
+})
+
+test('a host that is an alias, which RFC 2782 forbids, is connected to and noted', async () => {
+  const network = new Network({ 'a.test': ['192.0.2.1'], 'b.test': ['192.0.2.2'] }, { 'a.test': 'x.test' })
+  const connecting = connectPeer([target('a.test'), target('b.test')], network.using())
+  await settle()
+  await network.fails('192.0.2.1:5269', 'ECONNREFUSED')
+  await network.connects('192.0.2.2:5269')
+  const { attempts } = await connecting
+  assert.deepEqual(
+    attempts.map(({ alias }) => alias),
+    ['x.test', undefined],
+  )
 })
 
 test('a host without an address is recorded, and the next target tried', async () => {

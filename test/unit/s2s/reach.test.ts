@@ -149,6 +149,20 @@ test('after a server without TLS, or with broken records, comes the next', async
   assert.equal(third.open.size, 1)
 })
 
+test('an alias as the target of an SRV record works, and is told', async (t) => {
+  const { port } = await listening(t)
+  const { reach, steps } = await staged(t, {
+    '_xmpp-server._tcp.a.test': { SRV: [`0 0 ${port} x.test`] },
+    'x.test': { CNAME: 'y.test' },
+    'y.test': { A: ['127.0.0.1'] },
+  })
+  await reach('a.test')
+  assert.equal(
+    steps.at(-1),
+    `tcp: 127.0.0.1:${port} (SRV names x.test, an alias (CNAME) of y.test: RFC 2782 forbids that)`,
+  )
+})
+
 test('a failed handshake of the last server is what is told', async (t) => {
   const { port } = await listening(t)
   const { reach } = await staged(
