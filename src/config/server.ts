@@ -270,7 +270,7 @@ const dns = options(
     servers: list(
       address(required, ''),
       [],
-      'The DNS servers to ask, "ADDRESS:PORT". Empty: those of the system.',
+      'The DNS servers to ask, "ADDRESS:PORT". Empty: those of the system. For DANE name one that validates, on this machine or a network of yours: what it says of DNSSEC is believed.',
       onConnect,
     ),
     timeout: duration('5s', 'How long one question may take, over all servers.', {
