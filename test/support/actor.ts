@@ -95,7 +95,7 @@ export class Actor {
   /** Says a stream header. */
   protected header(attributes: string): void {
     this.raw(
-      `<?xml version='1.0'?><stream:stream xmlns='${this.content}' xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='jabber:server:dialback' ${attributes}>`,
+      `<?xml version='1.0'?><stream:stream xmlns='${this.content}' xmlns:stream='http://etherx.jabber.org/streams'${this.content === 'jabber:server' ? " xmlns:db='jabber:server:dialback'" : ''} ${attributes}>`,
     )
   }
 
