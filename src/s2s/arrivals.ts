@@ -50,7 +50,12 @@ export class Arrivals {
       return this.#counted(this.#refuse(raw, from, stanzaErrorOf(error)))
     }
     const { router, lanes } = this.#parts
-    return this.#counted(lanes.run(stanza.to!.bare.toString(), () => router.receive(stanza)))
+    return this.#counted(
+      lanes.run(
+        () => pairOf(stanza),
+        () => router.receive(stanza),
+      ),
+    )
   }
 
   /**
@@ -119,4 +124,9 @@ export class Arrivals {
     const addressee = readable(to) ?? Jid.of('', domainPartOf(to)!)
     return this.#parts.router.refused(Stanza.of({ kind: name as Kind, type, id, from, to: addressee }), error)
   }
+}
+
+/** Between whom order is kept (RFC 6120 §10.1). */
+function pairOf({ from, to }: Stanza): string {
+  return `${from.toString()} ${to!.bare.toString()}`
 }

@@ -420,6 +420,10 @@ export class Incoming implements StreamOwner {
     this.#resumeId = id
     // What is on its way to the store is counted as well: it would come again otherwise.
     await acks.settled()
+    if (acks.hasFailed) {
+      this.stream.send(failed('item-not-found'))
+      return
+    }
     acks.acknowledge(h, (parcel) => parcel.confirm())
     acks.take()
     acks.continueOn(this.stream)

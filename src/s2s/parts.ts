@@ -79,7 +79,7 @@ export interface S2sParts {
   readonly hosts: ReadonlyMap<string, Host>
   readonly outbound: OutboundStore
   readonly managing: Managing
-  /** By address: stanzas from other servers keep their order for each. */
+  /** Stanzas from other servers keep their order between each two. */
   readonly lanes: Lanes
   readonly reach: Reach
   readonly certify: Certify

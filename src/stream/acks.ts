@@ -51,6 +51,8 @@ export class Acks<T> {
   #unsettled: { settled: boolean }[] = []
   /** How many of these must be settled until an earlier request is answered in full. */
   #owed = 0
+  /** A stanza of the peer will never count, so the peer had better begin anew. */
+  hasFailed = false
   /** Who waits until all are settled. */
   #waiting: (() => void)[] = []
 
@@ -166,13 +168,17 @@ export class Acks<T> {
         place.settled = true
         if (this.#unsettled[0] === place) this.#countSettled()
       },
-      () => undefined,
+      () => {
+        this.hasFailed = true
+        for (const resume of this.#waiting.splice(0)) resume()
+      },
     )
   }
 
-  /** Resolves when there are at most so many that are not settled. */
-  async settled(atMost = 0): Promise<void> {
-    while (this.#unsettled.length > atMost) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  /** Resolves when all are settled, or one has failed. */
+  async settled(): Promise<void> {
+    while (this.#unsettled.length > 0 && !this.hasFailed)
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
   }
 
   #countSettled(): void {

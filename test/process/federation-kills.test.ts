@@ -10,6 +10,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { pause, realClock } from '../../src/base/clock.js'
+import type { Element } from '../../src/xml/element.js'
 import { Authority } from '../unit/tls/issuer.js'
 import { Client } from './support/client.js'
 import { Parley, temporaryFolder } from './support/server.js'
@@ -100,6 +101,7 @@ class Sender {
       await client.next('enabled')
       const open: string[] = []
       let handled = 0
+      let heard = 0
       while (this.sent < this.count || open.length > 0) {
         while (this.sent < this.count && open.length < window) {
           const id = `${this.name}-${this.sent}`
@@ -111,24 +113,30 @@ class Sender {
         const h = Number((await client.next('a')).attrs['h'])
         for (const id of open.splice(0, h - handled)) this.acknowledged.add(id)
         handled = h
+        const before = this.refused.size
         for (const element of client.waiting) {
+          if (element.ns === SM) continue
+          heard++
           const error = element.local === 'message' ? element.child('error') : undefined
-          if (error)
-            this.refused.set(
-              element.attrs['id']!,
-              error
-                .childrenOf()
-                .map(({ local, text }) => text || local)
-                .join(': '),
-            )
+          if (error) this.refused.set(element.attrs['id']!, reasonOf(error))
         }
         client.waiting.length = 0
+        client.send(`<a xmlns='${SM}' h='${heard}'/>`)
+        // The queue of an absent server is bounded: whoever is refused has to wait.
+        if (this.refused.size > before) await pause(realClock, 500)
         await pause(realClock, 5)
       }
     } finally {
       client.vanish()
     }
   }
+}
+
+function reasonOf(error: Element): string {
+  return error
+    .childrenOf()
+    .map(({ local, text }) => text || local)
+    .join(': ')
 }
 
 const closings: (() => Promise<unknown>)[] = []
@@ -206,14 +214,15 @@ test(`${kills} kills while ${total} messages go between two servers: none that w
     ...senders.map((name) => new Sender(two, name, one.domain, each)),
   ]
   const began = Date.now()
-  const sent = () => all.reduce((sum, sender) => sum + sender.sent, 0)
-  const running = Promise.all(all.map((sender) => sender.run()))
+  const taken = () => all.reduce((sum, sender) => sum + sender.sent - sender.refused.size, 0)
+  let over = false
+  const running = Promise.all(all.map((sender) => sender.run())).finally(() => (over = true))
   let killed = 0
   const killing = (async () => {
     for (; killed < kills; killed++) {
       // Spread over all the messages, at a moment that nobody chooses.
-      const due = ((killed + 0.3 + randomInt(100) / 250) / kills) * total
-      while (sent() < due) await pause(realClock, 10)
+      const due = ((killed + randomInt(100) / 200 + 0.2) / kills) * total * 0.9
+      while (taken() < due && !over) await pause(realClock, 10)
       await sides[killed % 2]!.kill()
     }
   })()
