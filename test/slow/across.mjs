@@ -1,7 +1,7 @@
 /** What people of two servers do together, as checks: `ours` and `theirs` are servers of world.mjs. */
 import assert from 'node:assert/strict'
 import { chat, isChat, NS, Person, ping, xml } from './person.mjs'
-import { until } from './server.mjs'
+import { pause, until } from './server.mjs'
 
 const password = 'a rose by any other name'
 const disco = 'http://jabber.org/protocol/disco#info'
@@ -173,6 +173,8 @@ export async function outlive({ speaker, hearer, down, up, back }) {
   const before = await say('before')
   await hearer.next((it) => it.getChildText('body') === before.at(-1), 'the line before')
   assert.deepEqual(bodies(hearer.take(isChat)), before.slice(0, -1))
+  // A server that acknowledges nothing is asked a second later whether it is there; what it had until then may come again.
+  await pause(2000)
   await hearer.stop()
   await down()
   const during = await say('during')
@@ -200,7 +202,48 @@ export async function outlive({ speaker, hearer, down, up, back }) {
     [],
     'those after are heard',
   )
-  return { returned, heard: heard.length, bounced: bounced.length }
+  return { heard: heard.length, bounced: bounced.length }
+}
+
+/**
+ * `speaker` writes 200 lines to `account`, who is not there; after the first 50 were taken `kill` ends one of the servers in the
+ * middle and starts it again, and `back` lets the addressee in. Tells the lines, those heard and those that came back.
+ */
+export async function endure({ speaker, account, kill, back }) {
+  const lines = Array.from({ length: 200 }, (_, number) => `line ${number}`)
+  let killed
+  for (const [number, id] of lines.entries()) {
+    await speaker.say(xml('message', { to: account, type: 'chat', id }, xml('body', {}, id)))
+    if (number === 50) killed = kill()
+    await pause(5)
+  }
+  await killed
+  const returned = await back()
+  const [heard, bounced] = [[], []]
+  // What is lost does not come: it ends when nothing has come for a while.
+  for (let quiet = 0; quiet < 5; quiet += 1) {
+    await pause(1000)
+    const [more, back] = [bodies(returned.take(isChat)), bounces(speaker)]
+    if (more.length + back.length > 0) quiet = 0
+    heard.push(...more)
+    bounced.push(...back)
+  }
+  return { lines, heard, bounced }
+}
+
+/** Lines for somebody who is away, acknowledged by the speaker's server (XEP-0198) when this ends. */
+export async function leave(speaker, account) {
+  const lines = Array.from({ length: 10 }, (_, number) => `left ${number}`)
+  for (const line of lines) await speaker.say(chat(account, line))
+  await until('acknowledgement', 30, () => speaker.xmpp.streamManagement.outbound_q.length === 0)
+  return lines
+}
+
+/** Hears these lines in order, once. */
+export async function find(hearer, lines) {
+  await hearer.next((it) => it.getChildText('body') === lines.at(-1), lines.at(-1))
+  await pause(500) // for what comes twice
+  assert.deepEqual(bodies(hearer.take(isChat)), lines.slice(0, -1))
 }
 
 const bodies = (messages) => messages.map((it) => it.getChildText('body'))

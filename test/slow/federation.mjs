@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import * as across from './across.mjs'
 import { seconds } from './check.mjs'
+import { ping } from './person.mjs'
 import { settings, startWorld } from './world.mjs'
 
 const { values, positionals } = parseArgs({
@@ -40,6 +41,12 @@ async function play(setting) {
     const pairs = await Promise.all(kinds.map((kind) => acquaint(setting, ours, servers[kind])))
     await Promise.all(pairs.map(theyRestart))
     await weRestart(ours, pairs)
+    // Once is enough: what is stored does not depend on who proved what.
+    if (setting === 'external' && ours.kind === 'parley') {
+      await queueIsKept(ours, pairs)
+      await Promise.all(pairs.map(theyAreKilled))
+      await weAreKilled(ours, pairs)
+    }
   } finally {
     await world.stop()
     if (failed > before)
@@ -67,6 +74,17 @@ async function acquaint(setting, ours, theirs) {
   await say(`both directions are proved by ${method}`, 10, async () => {
     assert.deepEqual(theirs.proofs(ours.domain), { inbound: [method], outbound: [method] })
   })
+  if (ours.call)
+    await say('s2s test and s2s list say so', 30, async () => {
+      const links = JSON.parse(await ours.call('s2s', 'list', '--json'))
+      const open = links.filter((it) => it.remote === theirs.domain && it.state === 'open')
+      const auths = new Set(open.map((it) => `${it.dir} ${it.auth}`.toLowerCase()))
+      assert.deepEqual(auths, new Set([`in ${method}`, `out ${method}`].map((it) => it.toLowerCase())))
+      for (const name of [theirs.domain, theirs.rooms]) {
+        const told = await ours.call('s2s', 'test', name)
+        assert.match(told, / result +both directions work\n$/)
+      }
+    })
   return { say, ours, theirs, romeo, juliet }
 }
 
@@ -77,10 +95,9 @@ async function theyRestart(pair) {
       speaker: romeo,
       hearer: pair.juliet,
       down: () => theirs.stop(),
-      up: () => theirs.start(),
-      back: () => across.again(theirs, 'juliet'),
+      up: () => theyStart(pair),
+      back: () => julietIsBack(pair),
     })
-    pair.juliet = outcome.returned
     console.log(`  ${theirs.kind} away: ${outcome.heard} heard, ${outcome.bounced} bounced`)
   })
 }
@@ -89,18 +106,115 @@ async function theyRestart(pair) {
 async function weRestart(ours, pairs) {
   const [down, up] = [together(pairs.length, () => ours.stop()), together(pairs.length, () => ours.start())]
   await Promise.all(
-    pairs.map(({ say, theirs, romeo, juliet }) =>
-      say('our restart loses and doubles nothing', 120, async () => {
+    pairs.map((pair) => {
+      const { say, theirs, romeo, juliet } = pair
+      return say('our restart loses and doubles nothing', 120, async () => {
         const outcome = await across.outlive({
           speaker: juliet,
           hearer: romeo,
           down,
           up,
-          back: () => across.again(ours, `romeo-${theirs.kind}`),
+          back: () => romeoIsBack(pair),
         })
         console.log(`  away from ${theirs.kind}: ${outcome.heard} heard, ${outcome.bounced} bounced`)
-      }),
-    ),
+      })
+    }),
+  )
+}
+
+/** What nobody is there to take, acknowledged to its sender, is there after kill -9 of ours. */
+async function queueIsKept(ours, pairs) {
+  await Promise.all(pairs.map(({ juliet }) => juliet.stop()))
+  await Promise.all(pairs.map(({ theirs }) => theirs.stop()))
+  const said = await Promise.all(pairs.map(({ romeo, juliet }) => across.leave(romeo, juliet.bare)))
+  await ours.kill('SIGKILL')
+  await ours.start()
+  await Promise.all(
+    pairs.map(async (pair, index) => {
+      await romeoIsBack(pair)
+      await theyStart(pair)
+      await julietIsBack(pair)
+      await pair.say('what waits for them outlives kill -9 of ours', 90, () =>
+        across.find(pair.juliet, said[index]),
+      )
+    }),
+  )
+}
+
+/**
+ * kill -9 of theirs while ours writes. Prosody acknowledges stanzas between servers (XEP-0198) and keeps messages in files that
+ * are whole after it; ejabberd 23.01 does neither.
+ */
+async function theyAreKilled(pair) {
+  const { say, theirs, romeo, juliet } = pair
+  if (theirs.kind !== 'prosody') return
+  await say('kill -9 of theirs loses nothing', 120, async () => {
+    await juliet.stop()
+    const told = await across.endure({
+      speaker: romeo,
+      account: juliet.bare,
+      kill: async () => {
+        await theirs.kill('SIGKILL')
+        await theirs.start()
+      },
+      back: () => julietIsBack(pair),
+    })
+    tally(theirs, told)
+    assert.deepEqual(missing(told), [])
+  })
+}
+
+/** kill -9 of ours while theirs write. What ejabberd had written into the dead connection is lost by it. */
+async function weAreKilled(ours, pairs) {
+  const kill = together(pairs.length, async () => {
+    await ours.kill('SIGKILL')
+    await ours.start()
+  })
+  await Promise.all(
+    pairs.map(async (pair) => {
+      const { say, theirs, romeo, juliet } = pair
+      await say('kill -9 of ours doubles nothing and keeps the order', 120, async () => {
+        await romeo.stop()
+        const told = await across.endure({
+          speaker: juliet,
+          account: romeo.bare,
+          kill,
+          back: () => romeoIsBack(pair),
+        })
+        tally(theirs, told)
+        const { heard, lines } = told
+        assert.deepEqual(
+          heard,
+          lines.filter((line) => heard.includes(line)),
+        )
+        if (theirs.kind === 'prosody') assert.deepEqual(missing(told), [])
+      })
+    }),
+  )
+}
+
+/** Theirs is there again, and has what waited for it: ejabberd loses sight of a message that comes during a login for a while. */
+async function theyStart({ theirs, romeo }) {
+  await theirs.start()
+  await romeo.ask(ping(theirs.domain))
+}
+
+async function romeoIsBack(pair) {
+  return (pair.romeo = await across.again(pair.ours, `romeo-${pair.theirs.kind}`))
+}
+
+async function julietIsBack(pair) {
+  return (pair.juliet = await across.again(pair.theirs, 'juliet'))
+}
+
+function missing({ lines, heard, bounced }) {
+  return lines.filter((line) => !heard.includes(line) && !bounced.includes(line))
+}
+
+function tally(theirs, told) {
+  const twice = told.heard.length - new Set(told.heard).size
+  console.log(
+    `  ${theirs.kind}: ${told.heard.length} heard (${twice} twice), ${told.bounced.length} bounced, ${missing(told).length} lost`,
   )
 }
 
