@@ -1,6 +1,7 @@
 /** `parley dns` and `parley dns check`: which DNS records to set, and whether they are set rightly. No server needs to run. */
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
+import { join } from 'node:path'
 import type { Clock } from '../base/clock.js'
 import type { Random } from '../base/random.js'
 import { flag, Misfit, option, options, text } from '../base/schema.js'
@@ -57,7 +58,10 @@ export function dns(
   requireDomains(site)
   const certificates = args.tlsa ? certificatesOf(config, at.files) : new Map<string, X509Certificate>()
   if (args.tlsa && certificates.size === 0)
-    throw new CommandError('no domain has a certificate in files', 'set tls.certificate and tls.key first')
+    throw new CommandError(
+      'no domain has a certificate yet',
+      'set tls.certificate and tls.key, or start the server once: it makes one',
+    )
   const pins = new Map([...certificates].map(([domain, certificate]) => [domain, pinOf(certificate)]))
   const records = recordsOf(site, args.authority, pins)
   if (json) {
@@ -132,13 +136,14 @@ function requireDomains({ domains }: Site): void {
     throw new CommandError('localhost needs no DNS records', 'set `domain` to a domain of yours')
 }
 
-/** The certificates that are files, by domain in ASCII; what cannot be read is `config check`'s to tell. */
+/** The certificates by domain in ASCII, the self-signed ones too; what cannot be read is `config check`'s to tell. */
 function certificatesOf(config: ServerConfig, files: FileAccess): Map<string, X509Certificate> {
   const found = new Map<string, X509Certificate>()
   for (const { domain, tls } of config.hosts.values()) {
-    if (!tls) continue
+    const name = asciiDomain(domain)
     try {
-      found.set(asciiDomain(domain), new X509Certificate(files.read(tls.certificate)))
+      const own = join(config.dataDir, 'tls', `${name}.crt`)
+      found.set(name, new X509Certificate(files.read(tls?.certificate ?? own)))
     } catch {
       continue
     }

@@ -68,7 +68,7 @@ export async function findPeer(domain: string, using: FindUsing): Promise<readon
     services(`_xmpp-server._tcp.${name}`, 'starttls', resolver),
     services(`_xmpps-server._tcp.${name}`, 'direct', resolver),
   ])
-  // XEP-0368 §5: both kinds are one list.
+  // XEP-0368 §3: both kinds are one list.
   const offered = [...starttls.offered, ...direct.offered]
   if (offered.length > 0)
     return inOrder(offered, random)

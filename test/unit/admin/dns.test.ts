@@ -25,6 +25,8 @@ async function parley(line: string, config: string, interfaces: readonly string[
     '/work/parley.toml': config,
     '/work/cert.pem': issued.certificate,
     '/work/key.pem': issued.key,
+    // What a server without files of its own has made.
+    '/work/data/tls/kept.test.crt': issued.certificate,
   })
   const code = await ctl(
     [...line.split(' '), '--config', '/work/parley.toml'],
@@ -139,9 +141,11 @@ test('TLSA records have the hash of the key, and need a certificate', async () =
   )
   for (const port of [5222, 5223, 5269, 5270])
     assert.ok(out.includes(`_${port}._tcp.x.test. 3600 IN TLSA 3 1 1 ${keyHash}`), out)
+  const kept = await parley('dns --zone --tlsa', "domain = 'kept.test'")
+  assert.ok(kept.out.includes(`_5269._tcp.kept.test. 3600 IN TLSA 3 1 1 ${keyHash}`), kept.out)
   const without = await parley('dns --tlsa', "domain = 'a.test'")
   assert.equal(without.code, 1)
-  assert.match(without.error, /no domain has a certificate in files/)
+  assert.match(without.error, /no domain has a certificate yet/)
 })
 
 test('wrong words, and a server for this machine only', async () => {

@@ -60,7 +60,7 @@ async function failure(finding: Promise<unknown>): Promise<FindError> {
   throw new assert.AssertionError({ message: 'it was found' })
 }
 
-test('both kinds of SRV records are one list by priority (XEP-0368 §5)', async (t) => {
+test('both kinds of SRV records are one list by priority (XEP-0368 §3)', async (t) => {
   const { find } = await staged(t, {
     '_xmpp-server._tcp.a.test': { SRV: ['20 0 5269 two.a.test', '5 0 5269 one.a.test'], ad: true },
     '_xmpps-server._tcp.a.test': { SRV: ['10 0 443 direct.a.test', '30 0 5270 last.a.test'] },
