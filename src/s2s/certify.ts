@@ -1,18 +1,24 @@
 /** Whether a connection is to, or from, the server of a domain: by its certificates, or by what secured DNS says of them. */
 import type { Certified, Certify } from './parts.js'
 import type { Clock } from '../base/clock.js'
+import type { Transport } from '../stream/transport.js'
 import { matchTlsa, type TlsaRecord } from '../tls/dane.js'
-import { verifyPeer } from '../tls/peer.js'
+import { verifyChain, verifyPeer } from '../tls/peer.js'
 import { TrustStore } from '../tls/trust.js'
 
 export function certifyBy(trust: TrustStore, clock: Clock): Certify {
+  /** The chain is looked at once for each connection, however many domains its peer claims. */
+  const chains = new WeakMap<Transport, (domain: string) => Certified>()
   return (transport, domain, tlsa = []) => {
+    const known = chains.get(transport)
+    if (known) return known(domain)
     const chain = transport.tls?.peerChain ?? []
     const usable = tlsa.filter(isUsable)
     // RFC 7673 §5: with records that can be used, nothing else counts.
-    return usable.length > 0
-      ? byDane(usable, chain, domain, clock.now())
-      : verifyPeer(chain, domain, trust, clock.now())
+    if (usable.length > 0) return byDane(usable, chain, domain, clock.now())
+    const verdict = verifyChain(chain, trust, clock.now())
+    if (transport.tls) chains.set(transport, verdict)
+    return verdict(domain)
   }
 }
 

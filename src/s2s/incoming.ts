@@ -55,6 +55,8 @@ export class Incoming implements StreamOwner {
   readonly #proved = new Map<string, Map<string, LinkAuth>>()
   /** Pairs that are proved or being proved. */
   #pairs = 0
+  /** Pairs that could not be proved. */
+  #doubts = 0
   /** Call backs under way, and those that wait for their turn. */
   #calling = 0
   readonly #waiting: (() => void)[] = []
@@ -282,6 +284,10 @@ export class Incoming implements StreamOwner {
   /** XEP-0220 §2.2.1: others' requests and stanzas go on meanwhile. */
   async #decide(pair: Pair, key: string): Promise<void> {
     const { id } = this.stream
+    if (this.#proved.get(pair.sender)?.has(pair.target)) {
+      this.stream.send(resultAnswer(pair, 'valid'))
+      return
+    }
     let verdict: Verdict
     try {
       verdict = await this.#judge(pair, id, key)
@@ -293,16 +299,18 @@ export class Incoming implements StreamOwner {
     // The proof was of a stream that is no more.
     if (!this.stream.open || this.stream.id !== id) return
     if (verdict === 'valid') this.#believe(pair, 'dialback')
-    else {
-      const reason = verdict === 'invalid' ? 'the key is not of that domain' : verdict.message
-      this.#parts.log.info('s2s.in.refused', {
-        peer: pair.sender,
-        host: pair.target,
-        ip: this.stream.transport.remote,
-        reason,
-      })
-    }
     this.stream.send(resultAnswer(pair, verdict))
+    if (verdict !== 'valid') this.#doubt(pair, verdict)
+  }
+
+  /** Domains that cannot be proved cost look-ups and call backs: a stream may ask for as many as may be proved on it. */
+  #doubt({ sender, target }: Pair, verdict: Exclude<Verdict, 'valid'>): void {
+    const { log, hits } = this.#parts
+    const reason = verdict === 'invalid' ? 'the key is not of that domain' : verdict.message
+    log.info('s2s.in.refused', { peer: sender, host: target, ip: this.stream.transport.remote, reason })
+    if (++this.#doubts <= this.#settings.domains) return
+    hits.add('s2s_domains')
+    this.stream.fail(new StreamError('policy-violation', 'Too many domains that could not be proved'))
   }
 
   async #judge(pair: Pair, id: string, key: string): Promise<Verdict> {
@@ -312,7 +320,6 @@ export class Incoming implements StreamOwner {
       return new StanzaError('not-acceptable', 'This domain is served here')
     const refusal = refusalOf(this.#parts, pair.sender)
     if (refusal !== undefined) return new StanzaError('policy-violation', refusal)
-    if (this.#proved.get(pair.sender)?.has(pair.target)) return 'valid'
     if (this.#pairs >= this.#settings.domains) {
       hits.add('s2s_domains')
       return new StanzaError('resource-constraint', 'Too many domains on one stream')
@@ -351,7 +358,11 @@ export class Incoming implements StreamOwner {
     const { transport } = this.stream
     let targets = this.#proved.get(pair.sender)
     if (!targets) this.#proved.set(pair.sender, (targets = new Map()))
-    if (targets.has(pair.target)) this.#pairs--
+    // Asked twice at a time.
+    if (targets.has(pair.target)) {
+      this.#pairs--
+      return
+    }
     targets.set(pair.target, auth)
     if (!this.stream.authenticated) {
       this.stream.authenticate()

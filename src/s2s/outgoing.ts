@@ -96,6 +96,11 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
     return this.#phase
   }
 
+  /** Whether it has taken stanzas, at least until it ended. */
+  get wasReady(): boolean {
+    return this.auth !== undefined
+  }
+
   /** Whether it brings stanzas too (XEP-0288). */
   get isBidirectional(): boolean {
     return this.#arrivals !== undefined && this.#phase === 'ready'
@@ -138,8 +143,16 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
     return this.#authenticated.promise
   }
 
-  /** Asks the peer, as the server of `sender`, whether the key is one of its own. Rejects with `Failure`. */
-  async verify(pair: Pair, id: string, key: string): Promise<Verdict> {
+  /**
+   * Asks the peer, as the server of `sender`, whether the key is one of its own, and waits so many milliseconds for the
+   * answer. Rejects with `Failure`.
+   */
+  async verify(
+    pair: Pair,
+    id: string,
+    key: string,
+    within = this.#parts.settings().connectTimeout,
+  ): Promise<Verdict> {
     await this.opened
     if (!this.stream?.open) throw this.#failure('the stream has ended')
     const asked = `${pair.target} ${pair.sender} ${id}`
@@ -147,7 +160,7 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
     if (running) return running.promise
     const answered = question<Verdict>()
     this.#verifying.set(asked, answered)
-    const late = this.#parts.clock.after(this.#parts.settings().connectTimeout, () =>
+    const late = this.#parts.clock.after(within, () =>
       answered.reject(new Failure('auth', 'no answer to the dialback key', 'theirs', undefined, 'silent')),
     )
     this.stream.send(verifyRequest(pair, id, key))

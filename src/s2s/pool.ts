@@ -19,6 +19,8 @@ import { StreamError } from '../stream/errors.js'
 const sweepEvery = 15_000
 /** Milliseconds that a stream which only verified a key is kept for the next key, or for stanzas the other way. */
 const verifierIdle = 10_000
+/** Milliseconds for the answer to a key on a stream that stands. */
+const promptly = 5_000
 /** Streams open only to verify keys; beyond them the peer is told to try again. */
 const mostVerifiers = 2_000
 
@@ -92,8 +94,15 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
     const ends = { local: pair.target, remote: pair.sender }
     const outgoing = this.#find(ends)?.outgoing
     // XEP-0288 §2.2: never on a stream of the one who is to be verified.
-    if (outgoing instanceof Outgoing)
-      return { verdict: await outgoing.verify(pair, id, key), certified: outgoing.certified.ok }
+    if (outgoing instanceof Outgoing) {
+      try {
+        const within = outgoing.isReady ? promptly : this.#parts.settings().connectTimeout
+        return { verdict: await outgoing.verify(pair, id, key, within), certified: outgoing.certified.ok }
+      } catch (error) {
+        // Who calls us may have been away: an old stream tells nothing of that.
+        if (!(error instanceof Failure) || !outgoing.wasReady) throw error
+      }
+    }
     return this.#verifyOn(this.#verifierFor(ends), pair, id, key)
   }
 

@@ -40,18 +40,40 @@ export function verifyPeer(
   trust: TrustStore,
   now: number,
 ): PeerVerdict {
-  if (chain.length === 0) return refused('no-certificate', 'it sent no certificate')
+  return verifyChain(chain, trust, now)(domain)
+}
+
+/** The same for any number of domains: the chain, which takes milliseconds, is looked at once. */
+export function verifyChain(
+  chain: readonly Buffer[],
+  trust: TrustStore,
+  now: number,
+): (domain: string) => PeerVerdict {
+  const always = (verdict: PeerVerdict) => () => verdict
+  if (chain.length === 0) return always(refused('no-certificate', 'it sent no certificate'))
   try {
     const leaf = new Certificate(chain[0]!)
     const fault = pathFault(leaf, readable(chain.slice(1, maximumChain)), trust, now)
-    if (fault) return { ok: false, ...fault }
-    if (!isFor(leaf, domain))
-      return refused('name-mismatch', `the certificate is for ${listed(namesIn(leaf))}, not for ${domain}`)
-    return { ok: true, names: namesIn(leaf), expires: leaf.notAfter }
+    if (fault) return always({ ok: false, ...fault })
+    const names = namesIn(leaf)
+    return (domain) => nameVerdict(leaf, names, domain)
   } catch (error) {
-    if (!(error instanceof DerError)) throw error
-    return refused('malformed', `a certificate cannot be read: ${error.message}`)
+    return always(malformed(error))
   }
+}
+
+function nameVerdict(leaf: Certificate, names: readonly string[], domain: string): PeerVerdict {
+  try {
+    if (isFor(leaf, domain)) return { ok: true, names, expires: leaf.notAfter }
+    return refused('name-mismatch', `the certificate is for ${listed(names)}, not for ${domain}`)
+  } catch (error) {
+    return malformed(error)
+  }
+}
+
+function malformed(error: unknown): PeerVerdict {
+  if (!(error instanceof DerError)) throw error
+  return refused('malformed', `a certificate cannot be read: ${error.message}`)
 }
 
 /** Of what comes along, what cannot be read is as good as not sent. */

@@ -205,6 +205,36 @@ scene(
 )
 
 scene(
+  'XEP-0220 §2.1.2: a key is verified on the stream that is there, and on a new one when that is dead',
+  async ({ romeo, stage }) => {
+    await romeo.online()
+    const verona = new Peer(stage, FAR_DOMAIN)
+    verona.serves()
+    romeo.sends(`<message to='juliet@${FAR_DOMAIN}'><body>hey</body></message>`)
+    await verona.believes()
+    await verona.next('the message')
+    const caller = new Peer(stage, FAR_DOMAIN)
+    await caller.opens()
+    caller.asksDialback()
+    await verona.vouches()
+    await caller.receives(valid(FAR_DOMAIN, stage.domain))
+    assert.equal(stage.network.calls.length, 1)
+    // It has started again and knows nothing of the old stream.
+    const restarted = new Peer(stage, FAR_DOMAIN)
+    restarted.serves()
+    const again = new Peer(stage, FAR_DOMAIN)
+    await again.opens()
+    again.asksDialback()
+    await verona.next('a question that nobody answers')
+    await stage.passes(5000)
+    await restarted.takes()
+    await restarted.vouches()
+    await again.receives(valid(FAR_DOMAIN, stage.domain))
+  },
+  anyone,
+)
+
+scene(
   'XEP-0220 §2.6: one stream carries several senders to several of our domains, each proved for itself',
   async ({ romeo, other, stage }) => {
     await romeo.online()
@@ -484,9 +514,10 @@ scene(
       flood.asksDialback(domain)
     }
     await stage.settled()
-    // A hundred wait for answers that do not come, ten of them at a time; the others were refused.
+    // A hundred wait for answers that do not come, ten of them at a time; a hundred were refused, and then it was over.
     assert.equal(network.calls.length, 10)
-    assert.equal(flood.waiting, 200)
+    assert.equal(flood.waiting, 102)
+    assert.ok(flood.closed)
     assert.ok((stage.metrics.valueOf('limit_hits_total', 's2s_dialbacks') ?? 0) > 0)
     const verona = new Peer(stage, FAR_DOMAIN)
     verona.serves()
@@ -502,6 +533,23 @@ scene(
     assert.ok(Date.now() - began < 200, `${Date.now() - began} ms`)
   },
   { set: ['s2s.policy=dialback-ok', 'limits.preauth_elements=1000'] },
+)
+
+scene(
+  'limits.s2s_domains: a stream that has asked for so many domains that are not its own is ended',
+  async ({ stage }) => {
+    const spy = await friend(stage, 'spy.example')
+    for (let i = 0; i < 6; i++) {
+      spy.asksDialback(`ghost${i}.example`)
+      await spy.receives(because(`ghost${i}.example`, stage.domain, 'remote-server-not-found', '{any}'))
+      // What was proved may be asked again without end.
+      spy.asksDialback('spy.example')
+      if (i < 5) await spy.receives(valid('spy.example', stage.domain))
+    }
+    await spy.isDisconnected('policy-violation')
+    assert.equal(stage.metrics.valueOf('limit_hits_total', 's2s_domains'), 1)
+  },
+  { set: ['s2s.policy=dialback-ok', 'limits.s2s_domains=5'] },
 )
 
 scene('limits §1: before a domain is proved, elements are few and small', async ({ stage }) => {
