@@ -102,6 +102,16 @@ export class Incoming implements StreamOwner {
     return this.remote === remote || this.#proved.has(remote)
   }
 
+  /**
+   * Silent for twice the time after which we would close a stream of ours, and not in use by us: it is closed in order.
+   * The peer may be gone without a word; if it is not, it opens another one when it needs it.
+   */
+  sweep(now: number): void {
+    const { stream } = this
+    if (this.#waysBack.some(({ owner }) => owner)) return
+    if (stream.authenticated && now - stream.lastHeard >= 2 * this.#settings.idle) stream.close()
+  }
+
   header({ attrs }: StreamHeader): void {
     const remote = attrs['from'] === undefined ? undefined : domainOf(attrs['from'])
     const local = attrs['to'] === undefined ? undefined : domainOf(attrs['to'])

@@ -3,10 +3,14 @@ import type { Federation, LinkFacts, ProbeStep } from './facts.js'
 import { Incoming } from './incoming.js'
 import type { S2sParts } from './parts.js'
 import { Pool } from './pool.js'
+import type { Timer } from '../base/clock.js'
 import type { Elsewhere } from '../router/router.js'
 import { Stanza } from '../stanza/stanza.js'
 import { StreamError } from '../stream/errors.js'
 import type { Transport } from '../stream/transport.js'
+
+/** Milliseconds between looks for streams to us that nothing comes on. */
+const sweepEvery = 60_000
 
 /** Messages read from the store at a time. */
 const PAGE = 500
@@ -15,10 +19,12 @@ export class S2s implements Elsewhere, Federation {
   readonly #parts: S2sParts
   readonly #pool: Pool
   readonly #incoming = new Set<Incoming>()
+  #sweeper: Timer
 
   constructor(parts: S2sParts) {
     this.#parts = parts
     this.#pool = new Pool(parts, () => this.#incoming.size)
+    this.#sweeper = parts.clock.after(sweepEvery, () => this.#sweep())
     this.#watch()
   }
 
@@ -83,8 +89,15 @@ export class S2s implements Elsewhere, Federation {
   }
 
   async stop(): Promise<void> {
+    this.#sweeper.cancel()
     await this.#pool.stop()
     for (const { stream } of this.#incoming) stream.fail(new StreamError('system-shutdown'))
+  }
+
+  #sweep(): void {
+    const { clock } = this.#parts
+    for (const incoming of this.#incoming) incoming.sweep(clock.now())
+    this.#sweeper = clock.after(sweepEvery, () => this.#sweep())
   }
 
   #watch(): void {

@@ -173,6 +173,30 @@ scene(
 )
 
 scene(
+  'A stream to us that brings nothing for twice that time is closed: its server may be gone without a word',
+  async ({ romeo, stage }) => {
+    await romeo.online()
+    const [silent, busy] = [
+      new Peer(stage, FAR_DOMAIN, [FAR_DOMAIN]),
+      new Peer(stage, 'mantua.example', ['mantua.example']),
+    ]
+    for (const peer of [silent, busy]) {
+      await peer.opens()
+      peer.asksDialback()
+      await peer.receives(`<db:result type='valid' from='{any}' to='{any}'/>`)
+    }
+    for (let minute = 0; minute < 4; minute++) {
+      await stage.passes(60_000)
+      busy.sends(`<message from='a@mantua.example' to='${romeo.bare}'><body>${minute}</body></message>`)
+      await romeo.receives(`<message from='a@mantua.example'><body>${minute}</body></message>`)
+    }
+    await silent.isDisconnected()
+    assert.equal(busy.closed, false)
+  },
+  { set: ['limits.s2s_idle=90s'] },
+)
+
+scene(
   'limits §3 P9: a server that ends stores messages, and hands back requests while their senders are still there',
   async ({ romeo, stage }) => {
     await romeo.online()
