@@ -42,7 +42,9 @@ export function adviceOn({ trouble, remote, condition, overridden }: Case): stri
     case 'no tls':
       return `${tell}: its server must offer TLS to other servers; without TLS nothing is exchanged`
     case 'handshake':
-      return `${tell}: its TLS is broken, or older than 1.2`
+      return overridden
+        ? `see whether ${table} is right: tls = "starttls" or "direct", and the port`
+        : `${tell}: its TLS is broken or older than 1.2, or its SRV record names the wrong kind of port`
     case 'certificate':
       return `${tell}, or trust its DNS instead of a certificate for this one domain: ${table} policy = "dialback-ok"`
     case 'unconfirmed':
@@ -50,6 +52,8 @@ export function adviceOn({ trouble, remote, condition, overridden }: Case): stri
     case 'not taken':
       return notTaken.get(condition ?? '')?.(remote) ?? `${tell}: its log says why`
     case 'ended':
+      if (overridden && ended.get(condition ?? '') === wrongPort)
+        return `correct address in ${table}: that port is not for servers`
       return ended.get(condition ?? '')?.(remote) ?? `try again later; when it stays so, ${tell}`
     case 'ours':
       return 'the log of this server has the details'

@@ -299,7 +299,7 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
     this.certified = this.#parts.certify(transport, this.remote, this.#tlsa)
     if (!this.certified.ok && this.#parts.settings().policy(this.remote) === 'required')
       return this.#fail(this.#failure(this.certified.text, 'theirs', 'certificate'))
-    this.#step('certificate', this.certified.ok ? 'verified' : this.certified.text)
+    this.#step('certificate', this.certified.ok ? 'verified' : `not verified: ${this.certified.text}`)
     this.#step('auth')
     this.#features = new Set(offersOf(features))
     this.#phase = 'open'

@@ -170,10 +170,14 @@ function addressOf(socket: Socket): string {
   return (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '')
 }
 
+/** OpenSSL read something that is no record of TLS. */
+const notTls = 'ERR_SSL_WRONG_VERSION_NUMBER'
+
 function asHandshakeError(error: unknown): HandshakeError {
   if (error instanceof HandshakeError) return error
-  const { code = 'other', message } = error as NodeJS.ErrnoException
-  return new HandshakeError(message, code, { cause: error })
+  const { code = 'other', message, reason } = error as NodeJS.ErrnoException & { reason?: string }
+  // OpenSSL's message names its source files; its reason is enough.
+  return new HandshakeError(code === notTls ? 'there is no TLS' : (reason ?? message), code, { cause: error })
 }
 
 function ignore(): void {}
