@@ -105,7 +105,8 @@ async function pinged(
   try {
     const condition = await answer
     if (!unsent.has(condition)) {
-      told(true, condition === 'answered' ? condition : `answered (${condition})`)
+      const said = condition === 'answered' ? condition : `answered (${condition})`
+      told(true, said + onWhichStream(server, local, remote))
       return undefined
     }
     told(false, `the ping came back: ${condition}`)
@@ -127,6 +128,15 @@ async function pinged(
     side: 'ours',
     fix: `see that other servers find and reach us: parley dns check, and open TCP 5269 to the world`,
   }
+}
+
+/** XEP-0288: the answer may have come on our own stream, which says nothing of streams that they would open. */
+function onWhichStream({ federation }: AdminServices, local: string, remote: string): string {
+  const links = federation.links().filter((link) => link.remote === remote && link.local === local)
+  const theyReachUs = links.some(
+    ({ dir, state, auth }) => state === 'open' && (dir === 'in' || auth === 'dialback'),
+  )
+  return theyReachUs ? '' : ', on the stream that we opened: none of theirs was seen yet'
 }
 
 /** What our own road answers in the name of a domain that it cannot reach. */

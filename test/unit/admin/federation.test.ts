@@ -178,6 +178,7 @@ test('s2s test: each step with its time, then the answer to a ping', async () =>
     },
   })
   federation.steps = way
+  federation.all.push(link({ dir: 'in', local: 'chat.example' }))
   assert.deepEqual(await parley('s2s test Far.example --from chat.example'), {
     code: 0,
     out: ` 1 dns   ok  12 ms  xmpp.far.example:5269 (starttls, srv)
@@ -195,6 +196,17 @@ test('s2s test: each step with its time, then the answer to a ping', async () =>
     [['probe chat.example far.example', 'retry far.example'], ['chat.example far.example']],
   )
   await close()
+})
+
+test('s2s test: an answer on our own stream does not show that they can reach us, a call back does', async () => {
+  const { parley, federation } = await serving()
+  federation.steps = way
+  const answer = async () =>
+    / 6 ping +ok +\d+ ms +(.*)$/m.exec((await parley('s2s test far.example')).out)?.[1]
+  federation.all.push(link({}))
+  assert.equal(await answer(), 'answered, on the stream that we opened: none of theirs was seen yet')
+  federation.all.push(link({ auth: 'dialback' }))
+  assert.equal(await answer(), 'answered')
 })
 
 test('s2s test: where the way ends, whose business that is, and one fix', async () => {
