@@ -20,10 +20,11 @@ export const peers = { prosody, ejabberd }
 const nobody = process.getuid() === 0 ? { uid: 65_534, gid: 65_534 } : {}
 
 /**
- * `at`: { folder, domain, port (clients), s2sPort, s2sTlsPort, apiPort, certificate, key, ca (PEM files; `ca` undefined: dialback
- * is enough, else only SASL EXTERNAL is), nameServer (port on 127.0.0.1) }. Rooms are on `rooms.` + domain.
+ * `at`: { folder, domain, port (clients), s2sPort, s2sTlsPort, apiPort, certificate, key, ca (PEM files; with `ca` certificates
+ * must be good), dialback, bidi, nameServer (port on 127.0.0.1) }. Rooms are on `rooms.` + domain.
  */
-async function prosody({ folder, domain, port, s2sPort, s2sTlsPort, certificate, key, ca, nameServer }) {
+async function prosody(at) {
+  const { folder, domain, port, s2sPort, s2sTlsPort, certificate, key, ca, dialback, bidi, nameServer } = at
   const config = join(folder, 'prosody.cfg.lua')
   mkdirSync(join(folder, 'data'), { recursive: true })
   writeFileSync(
@@ -32,8 +33,8 @@ async function prosody({ folder, domain, port, s2sPort, s2sTlsPort, certificate,
 interfaces = { "127.0.0.1" } use_ipv6 = false
 c2s_ports = { ${port} } s2s_ports = { ${s2sPort} } s2s_direct_tls_ports = { ${s2sTlsPort} } http_ports = {} https_ports = {}
 unbound = { resolvconf = false, hoststxt = false, forward = { "127.0.0.1@${nameServer}" } }
-modules_enabled = { "roster", "saslauth", "tls", "disco", "ping", "offline", "smacks", ${ca ? '' : '"dialback"'} }
-modules_disabled = { ${ca ? '"dialback"' : ''} }
+modules_enabled = { "roster", "saslauth", "tls", "disco", "ping", "offline", "smacks"${bidi ? ', "s2s_bidi"' : ''} }
+modules_disabled = { ${dialback ? '' : '"dialback"'} }
 s2s_secure_auth = ${ca ? 'true' : 'false'} s2s_require_encryption = true
 authentication = "internal_hashed" storage = "internal"
 log = { debug = "*console" }
@@ -72,7 +73,8 @@ Component "rooms.${domain}" "muc"
 }
 
 async function ejabberd(at) {
-  const { folder, domain, port, s2sPort, s2sTlsPort, apiPort, certificate, key, ca, nameServer } = at
+  const { folder, domain, port, s2sPort, s2sTlsPort, apiPort, certificate, key, ca, dialback, nameServer } =
+    at
   const [config, inetrc] = [join(folder, 'ejabberd.yml'), join(folder, 'inetrc')]
   mkdirSync(join(folder, 'data'), { recursive: true })
   writeFileSync(
@@ -109,7 +111,7 @@ async function ejabberd(at) {
       mod_admin_extra: {},
       mod_http_api: {},
       mod_muc: { host: `rooms.${domain}`, max_user_conferences: 20 },
-      ...(!ca && { mod_s2s_dialback: {} }),
+      ...(dialback && { mod_s2s_dialback: {} }),
     },
   }
   writeFileSync(config, JSON.stringify(settings, undefined, 2))
