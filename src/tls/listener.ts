@@ -52,10 +52,22 @@ export class ListenError extends Error {
 const defaultHighWater = 1024 * 1024
 const defaultHandshakeMs = 10_000
 
-const acceptedOf: Readonly<Record<ListenerSide, readonly [name: string, help: string]>> = {
-  client: ['c2s_connections_total', 'Connections of clients'],
-  server: ['s2s_connections_total', 'Connections from other servers'],
-  component: ['component_connections_total', 'Connections of external components'],
+/** Connections that were accepted, by side. */
+const acceptedOf: Readonly<Record<ListenerSide, (metrics: Metrics) => Counters>> = {
+  client: (metrics) =>
+    metrics.counters('c2s_connections_total', 'Connections of clients', ['transport', 'tls', 'family']),
+  server: (metrics) =>
+    metrics.counters('s2s_connections_total', 'Connections from other servers', [
+      'transport',
+      'tls',
+      'family',
+    ]),
+  component: (metrics) =>
+    metrics.counters('component_connections_total', 'Connections of external components', [
+      'transport',
+      'tls',
+      'family',
+    ]),
 }
 
 export class Listener {
@@ -102,8 +114,7 @@ export class Listener {
       closed: (transport) => this.#transports.delete(transport),
     }
     this.#hits = new LimitHits(metrics)
-    const [name, help] = acceptedOf[side]
-    const accepted = metrics.counters(name, help, ['transport', 'tls', 'family'])
+    const accepted = acceptedOf[side](metrics)
     const tls = kind === 'plain' ? 'none' : kind
     this.#accepted = { ipv4: accepted.of('tcp', tls, 'ipv4'), ipv6: accepted.of('tcp', tls, 'ipv6') }
     this.#refused = metrics.counters(
