@@ -44,7 +44,7 @@ async function play(setting) {
     // Once is enough: what is stored does not depend on who proved what.
     if (setting === 'external' && ours.kind === 'parley') {
       await queueIsKept(ours, pairs)
-      await Promise.all(pairs.map(theyAreKilled))
+      await Promise.all(pairs.map(theyEnd))
       await weAreKilled(ours, pairs)
     }
   } finally {
@@ -152,20 +152,21 @@ async function queueIsKept(ours, pairs) {
 }
 
 /**
- * kill -9 of theirs while ours writes. Prosody acknowledges stanzas between servers (XEP-0198) and keeps messages in files that
- * are whole after it; ejabberd 23.01 does neither.
+ * Theirs ends while ours writes: Prosody, which keeps messages in files, by kill -9; ejabberd in order, for its database is not
+ * written at once. Prosody acknowledges stanzas between servers (XEP-0198), ejabberd 23.01 does not: what it did not answer for
+ * comes again.
  */
-async function theyAreKilled(pair) {
+async function theyEnd(pair) {
   const { say, theirs, romeo, juliet } = pair
-  if (theirs.kind !== 'prosody') return
-  await say('kill -9 of theirs loses nothing', 120, async () => {
+  const signal = theirs.kind === 'prosody' ? 'SIGKILL' : 'SIGTERM'
+  await say(`${signal} for theirs in the middle loses nothing`, 120, async () => {
     await juliet.stop()
     const told = await across.endure({
       speaker: romeo,
       account: juliet.bare,
       kill: async () => {
-        await theirs.kill('SIGKILL')
-        await theirs.start()
+        await theirs.kill(signal)
+        await theyStart(pair)
       },
       back: () => julietIsBack(pair),
     })
