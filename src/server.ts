@@ -15,7 +15,7 @@ import { Presence } from './router/presence.js'
 import { Router, type Elsewhere } from './router/router.js'
 import { PasswordError, Passwords, PasswordsBusy } from './sasl/password.js'
 import { BlockList } from './s2s/blocks.js'
-import { Components, type ComponentSettings } from './s2s/component.js'
+import { Components, type ComponentFacts, type ComponentSettings } from './s2s/component.js'
 import { StanzaError } from './stanza/errors.js'
 import type { AccountKeys } from './storage/accounts.js'
 import { DialbackKeys } from './s2s/dialback.js'
@@ -199,6 +199,11 @@ export class Server {
   /** An external component's connection. */
   acceptComponent(transport: Transport): void {
     this.#components.accept(transport)
+  }
+
+  /** The external components that are configured. */
+  get components(): readonly ComponentFacts[] {
+    return this.#components.facts
   }
 
   /** The links to other servers. */

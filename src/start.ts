@@ -468,6 +468,7 @@ async function serveAdmin(
     moduleCommands: (domain) => server.hosts.get(domain)!.tables.commands,
     blocks: server.blocks,
     federation: server.federation!,
+    components: () => server.components,
     isOverridden,
     log,
     ping: (local, remote, ms) => server.ping(local, remote, ms),

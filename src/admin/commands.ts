@@ -4,6 +4,7 @@ import type { LogControl } from '../base/log.js'
 import { logCommands } from './log-commands.js'
 import { flag, number, options, required, secret, text } from '../base/schema.js'
 import type { BlockList } from '../s2s/blocks.js'
+import type { ComponentFacts } from '../s2s/component.js'
 import type { Federation } from '../s2s/facts.js'
 import { printReload } from '../config/settings.js'
 import type { ReloadReport } from '../config/settings.js'
@@ -38,6 +39,7 @@ export interface AdminServices {
   }
   readonly blocks: Pick<BlockList, 'all' | 'add' | 'remove' | 'of' | 'refusal'>
   readonly federation: Federation
+  components(): readonly ComponentFacts[]
   /** Whether the configuration says where the server of a domain is. */
   isOverridden(remote: string): boolean
   /**

@@ -55,6 +55,14 @@ export function federationCommands(server: () => AdminServices): AnyCommand[] {
         return walk(server(), local, remote)
       },
     }),
+    declare({
+      name: 'component list',
+      role: 'operator',
+      summary: 'The external components, and whether they are connected',
+      reads: true,
+      args: options({}),
+      run: async () => listComponents(server()),
+    }),
   ]
 }
 
@@ -108,6 +116,20 @@ function retried({ federation }: AdminServices, domain: string | undefined, all:
       `parley s2s test ${remotes[0]} tries the way there`,
     )
   return { data: { tried }, text: `Trying again: ${counted(tried, 'link')}.` }
+}
+
+function listComponents(server: AdminServices): CommandResult {
+  const all = server.components()
+  const now = server.clock.now()
+  const rows = all.map(({ domain, connected }) =>
+    connected ? [domain, 'connected', connected.ip, span(now - connected.since)] : [domain, 'away', '', ''],
+  )
+  const data = all.map(({ domain, connected }) => ({
+    domain,
+    connected: connected ? { ip: connected.ip, since: time(connected.since) } : null,
+  }))
+  const columns = ['COMPONENT', 'STATE', 'ADDRESS', 'SINCE']
+  return { data, table: { columns, rows }, text: counted(all.length, 'component') }
 }
 
 function sorted(links: readonly LinkFacts[]): LinkFacts[] {

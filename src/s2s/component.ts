@@ -40,6 +40,13 @@ export interface ComponentParts {
   readonly settings: () => ComponentSettings
 }
 
+/** A component that is configured, for the admin. */
+export interface ComponentFacts {
+  readonly domain: string
+  /** Address of its connection, and since when, in milliseconds since 1970; undefined while it is away. */
+  readonly connected: { readonly ip: string; readonly since: number } | undefined
+}
+
 const STANZAS = new Set(['message', 'presence', 'iq'])
 const SWEEP_EVERY = 15_000
 
@@ -67,6 +74,15 @@ export class Components implements Elsewhere {
   /** The domains of those that are connected, sorted. */
   get connected(): readonly string[] {
     return [...this.#connected.keys()].sort()
+  }
+
+  /** All that are configured, sorted by domain. */
+  get facts(): ComponentFacts[] {
+    return [...this.#parts.settings().secrets.keys()].sort().map((domain) => {
+      const component = this.#connected.get(domain)
+      const ip = component?.stream.transport.remote
+      return { domain, connected: component && { ip: ip ?? '', since: component.since } }
+    })
   }
 
   accept(transport: Transport): void {
@@ -147,6 +163,8 @@ class Component implements StreamOwner {
   readonly stream: Stream
   /** Once it has proved itself. */
   domain: string | undefined = undefined
+  /** When it has, in milliseconds since 1970. */
+  since = 0
   /** What it has to know, from its header on. */
   secret: string | undefined = undefined
   readonly #parts: ComponentParts
@@ -237,6 +255,7 @@ class Component implements StreamOwner {
       throw new StreamError('not-authorized')
     }
     this.domain = this.#claimed!
+    this.since = this.#parts.clock.now()
     this.stream.authenticate()
     this.stream.ready()
     this.stream.send('<handshake/>')

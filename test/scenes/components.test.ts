@@ -226,9 +226,12 @@ scene(
     juliet.sends(`<presence to='romeo@${PLAYS}'/>`)
     await juliet.hearsNothingMore()
     assert.equal(stage.metrics.valueOf('component_up', PLAYS), 0)
+    assert.deepEqual(stage.server.components, [{ domain: PLAYS, connected: undefined }])
 
     const plays = new Component(stage, PLAYS)
     await plays.connects()
+    const connected = { ip: '127.0.0.1', since: stage.clock.now() }
+    assert.deepEqual(stage.server.components, [{ domain: PLAYS, connected }])
     juliet.sends(`<message to='romeo@${PLAYS}' id='m'/>`)
     await plays.receives(`<message id='m' from='${juliet.full}'/>`)
     await plays.leaves()

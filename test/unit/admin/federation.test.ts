@@ -271,3 +271,24 @@ test('s2s test: not of ourselves, and not from elsewhere', async () => {
     assert.match((await parley(line)).error, complaint)
   await close()
 })
+
+test('component list: those that are connected and those that are away', async () => {
+  const since = Date.UTC(2029, 11, 31, 22, 0, 0)
+  const { parley } = await serving({
+    components: () => [
+      { domain: 'irc.example.org', connected: { ip: '127.0.0.1', since } },
+      { domain: 'plays.example', connected: undefined },
+    ],
+  })
+  assert.equal(
+    (await parley('component list')).out,
+    `COMPONENT        STATE      ADDRESS    SINCE
+irc.example.org  connected  127.0.0.1  2 h 0 min
+plays.example    away
+2 components`,
+  )
+  assert.deepEqual(JSON.parse((await parley('component list --json')).out), [
+    { domain: 'irc.example.org', connected: { ip: '127.0.0.1', since: '2029-12-31T22:00:00Z' } },
+    { domain: 'plays.example', connected: null },
+  ])
+})

@@ -154,6 +154,7 @@ export async function fakeServices(change: Partial<AdminServices> = {}) {
     moduleCommands: () => [],
     blocks,
     federation,
+    components: () => [],
     isOverridden: () => false,
     ping: () => Promise.resolve('answered'),
     log: createLog(
