@@ -61,7 +61,12 @@ interface Failures {
   /** Attempts under way, each of which may fail yet. */
   pending: number
   until: number
+  /** Attempts that wait for one of those to end. */
+  readonly waiting: ((begun: Attempt | undefined) => void)[]
 }
+
+/** Attempts on one key that may wait; more are refused. */
+const mostWaiting = 1000
 
 /** One attempt under way. Its first word on how it ended counts, later ones do nothing. */
 export interface Attempt {
@@ -74,7 +79,7 @@ export interface Attempt {
 
 /**
  * Counts failures by key (default 20 in one hour) and closes the door on a key that fails too often: attempts at the
- * same time are no more than could all fail. Bounded: the oldest key is forgotten first.
+ * same time are no more than could all fail, the others wait. Bounded: the oldest key is forgotten first.
  */
 export class Throttle {
   /** May be replaced: they count from the next attempt on. */
@@ -94,10 +99,16 @@ export class Throttle {
     return this.#records.size
   }
 
-  /** Begins an attempt on `key`; undefined while the door is closed. */
-  attempt(key: string): Attempt | undefined {
+  /** Begins an attempt on `key`, at once or when others have ended; undefined while the door is closed. */
+  attempt(key: string): Attempt | undefined | Promise<Attempt | undefined> {
     const record = this.#live(key) ?? this.#remember(key)
-    if (record.failures + record.pending >= this.limits.failures) return undefined
+    const { failures } = this.limits
+    if (record.failures + record.pending < failures) return this.#begin(record)
+    if (record.failures >= failures || record.waiting.length >= mostWaiting) return undefined
+    return new Promise((begun) => record.waiting.push(begun))
+  }
+
+  #begin(record: Failures): Attempt {
     record.pending++
     let over = false
     const end = (count: () => void) => () => {
@@ -105,6 +116,7 @@ export class Throttle {
       over = true
       record.pending--
       count()
+      this.#letIn(record)
     }
     return {
       failed: end(() => {
@@ -116,8 +128,17 @@ export class Throttle {
     }
   }
 
+  #letIn(record: Failures): void {
+    const { failures } = this.limits
+    while (record.waiting.length > 0) {
+      const isShut = record.failures >= failures
+      if (!isShut && record.failures + record.pending >= failures) return
+      record.waiting.shift()?.(isShut ? undefined : this.#begin(record))
+    }
+  }
+
   #remember(key: string): Failures {
-    const record = { failures: 0, pending: 0, until: this.clock.now() + this.limits.ms }
+    const record = { failures: 0, pending: 0, until: this.clock.now() + this.limits.ms, waiting: [] }
     this.#records.set(key, record)
     return record
   }

@@ -113,7 +113,10 @@ function contextOf(client: Client): SaslContext {
     },
     async credentials(local) {
       client.claimed = local
-      client.attempt = parts.throttle.attempt(`${networkOf(address)} ${local}@${host.domain}`)
+      const attempt = await parts.throttle.attempt(`${networkOf(address)} ${local}@${host.domain}`)
+      // Whoever left while it waited gives its place to the next.
+      if (stream.open) client.attempt = attempt
+      else attempt?.withdrawn()
       if (!client.attempt) {
         parts.hits.add('lockout_failures')
         parts.ratelimited.add()

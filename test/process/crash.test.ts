@@ -1,28 +1,11 @@
 /** kill -9 of the server and of its database: what was answered for is there afterwards, once and in order. */
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import { Client } from './support/client.js'
-import { leftIn, Parley, temporaryFolder } from './support/server.js'
+import { test } from 'node:test'
+import type { Client } from './support/client.js'
+import { House } from './support/house.js'
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>
-let server: Parley
-before(async () => {
-  folder = await temporaryFolder()
-  server = await Parley.start({ folder: folder.path })
-  await Promise.all([server.add('romeo'), server.add('juliet')])
-})
-after(async () => {
-  const { code } = await server.stop()
-  assert.deepEqual([code, await leftIn(folder.path)], [0, []])
-  await folder.remove()
-})
-
-const login = (name: string) =>
-  Client.login({
-    port: server.port('STARTTLS'),
-    trust: server.certificate().pem,
-    account: `${name}@localhost`,
-  })
+const house = new House(['romeo', 'juliet'])
+const login = (name: string) => house.login(name)
 
 const message = (number: number) =>
   `<message to='juliet@localhost' type='chat' id='m${number}'><body>number ${number}</body></message>`
@@ -58,13 +41,13 @@ test('kill -9 in the middle of 300 messages: all that was answered for is delive
     )
   // Answers come in order: this one says that 100 messages are stored. The others are on their way.
   await romeo.next('iq', ({ attrs }) => attrs['id'] === 'p9')
-  await server.kill()
+  await house.server.kill()
   await romeo.ended
   // The rest of what came is answers too, no error for any message.
   assert.deepEqual(new Set(romeo.waiting.map(({ attrs }) => attrs['type'])), new Set(['result']))
   const stored = 10 * (romeo.waiting.length + 1)
 
-  server = await Parley.start({ folder: folder.path })
+  await house.startAgain()
   const numbers = await delivered()
   assert.ok(numbers.length >= stored, `${numbers.length} of ${stored}`)
   assert.deepEqual(numbers, counting(numbers.length))
@@ -80,13 +63,13 @@ test('kill -9 while rosters are changed: each change that was answered is there'
       )
   }
   await romeo.next('iq', ({ attrs }) => attrs['id'] === 's40')
-  await server.kill()
+  await house.server.kill()
   await romeo.ended
   await juliet.ended
   const sets = [answered(romeo), answered(juliet)]
   assert.ok(sets[0]!.length >= 40)
 
-  server = await Parley.start({ folder: folder.path })
+  await house.startAgain()
   for (const [i, name] of ['romeo', 'juliet'].entries()) {
     const client = await login(name)
     const roster = new Map((await client.roster()).map(({ attrs }) => [attrs['jid'], attrs['name']]))
@@ -97,10 +80,10 @@ test('kill -9 while rosters are changed: each change that was answered is there'
 
 test('kill -9 of the database alone: it comes back by itself, and each message is stored or refused', async () => {
   const romeo = await login('romeo')
-  const since = server.out.length
-  const dead = await server.postgres()
+  const since = house.server.out.length
+  const dead = await house.server.postgres()
   process.kill(dead, 'SIGKILL')
-  const back = server.logs('database.up', since)
+  const back = house.server.logs('database.up', since)
   let isBack = false
   back.then(
     () => (isBack = true),
@@ -112,7 +95,7 @@ test('kill -9 of the database alone: it comes back by itself, and each message i
     await romeo.ping()
   }
   await back
-  assert.notEqual(await server.postgres(), dead)
+  assert.notEqual(await house.server.postgres(), dead)
   const refused = romeo.waiting
     .filter(({ local, attrs }) => local === 'message' && attrs['type'] === 'error')
     .map(({ attrs }) => Number(attrs['id']?.slice(1)))
@@ -128,6 +111,6 @@ test('kill -9 of the database alone: it comes back by itself, and each message i
   )
   const lost = counting(sent).filter((number) => !numbers.includes(number) && !refused.includes(number))
   assert.deepEqual(lost, [])
-  assert.equal((await server.cli(['health'])).code, 0)
+  assert.equal((await house.server.cli(['health'])).code, 0)
   await romeo.close()
 })

@@ -2,38 +2,21 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
-import { after, before, test } from 'node:test'
-import { Client, LoginRefused } from './support/client.js'
-import { leftIn, Parley, passwordOf, temporaryFolder } from './support/server.js'
+import { test } from 'node:test'
+import { LoginRefused } from './support/client.js'
+import { House } from './support/house.js'
+import { passwordOf } from './support/server.js'
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>
-let server: Parley
-before(async () => {
-  folder = await temporaryFolder()
-  const off = ['sessions_per_account', 'connections_per_address', 'connection_rate']
-  server = await Parley.start({
-    folder: folder.path,
-    set: [
-      'database.statement_timeout=500ms',
-      'listen.c2s_plain=127.0.0.1:0',
-      'auth.iterations=4096',
-      ...off.map((name) => `limits.${name}=off`),
-    ],
-  })
-  await Promise.all([server.add('romeo'), server.add('juliet'), server.add('nurse'), server.add('paris')])
+const off = ['sessions_per_account', 'connections_per_address', 'connection_rate', 'login_timeout']
+const house = new House(['romeo', 'juliet', 'nurse', 'paris'], {
+  set: [
+    'database.statement_timeout=500ms',
+    'listen.c2s_plain=127.0.0.1:0',
+    'auth.iterations=4096',
+    ...off.map((name) => `limits.${name}=off`),
+  ],
 })
-after(async () => {
-  const { code } = await server.stop()
-  assert.deepEqual([code, await leftIn(folder.path)], [0, []])
-  await folder.remove()
-})
-
-const login = (name: string) =>
-  Client.login({
-    port: server.port('STARTTLS'),
-    trust: server.certificate().pem,
-    account: `${name}@localhost`,
-  })
+const login = (name: string) => house.login(name)
 const isDirected = (text: string) => (element: { attrs: Record<string, unknown> }) =>
   element.attrs['id'] === text
 
@@ -82,10 +65,10 @@ test('P8: while the database stands still presence and requests go on, the rest 
 })
 
 test('P10: SIGTERM with 500 sessions: each is told, exit code 0, in time', async () => {
-  const port = server.port('no TLS')
+  const port = house.server.port('no TLS')
   const sessions = await Promise.all(Array.from({ length: 500 }, (_, number) => Plain.login(port, number)))
   const began = Date.now()
-  const { code, signal } = await server.stop()
+  const { code, signal } = await house.server.stop()
   assert.deepEqual([code, signal], [0, null])
   assert.ok(Date.now() - began < 20_000)
   const told = await Promise.all(sessions.map(({ ended }) => ended))
@@ -93,7 +76,7 @@ test('P10: SIGTERM with 500 sessions: each is told, exit code 0, in time', async
     told.filter((text) => !/<system-shutdown[^>]*\/>.*<\/stream:stream>$/.test(text)),
     [],
   )
-  server = await Parley.start({ folder: folder.path })
+  await house.startAgain()
 })
 
 /** A session without TLS that says all at once and keeps what it hears after its binding. */
@@ -129,7 +112,7 @@ class Plain {
 
 /** The postmaster and all that it has started. */
 async function databaseProcesses(): Promise<number[]> {
-  const postmaster = await server.postgres()
+  const postmaster = await house.server.postgres()
   const children = readdirSync('/proc')
     .map(Number)
     .filter((pid) => pid > 0 && parentOf(pid) === postmaster)

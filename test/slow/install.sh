@@ -18,6 +18,8 @@ retry() {
 missing=''
 need() { command -v "$1" > /dev/null || missing="$missing $2"; }
 need openssl openssl
+need buildah buildah
+need debootstrap debootstrap
 need go-sendxmpp go-sendxmpp
 need profanity profanity
 need tmux tmux

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { HandClock } from '../../../src/base/clock.js'
 import { memoryInUse } from '../../support/memory.js'
 import { Lru } from '../../../src/base/lru.js'
-import { Throttle, TokenBucket } from '../../../src/base/rate.js'
+import { Throttle, TokenBucket, type Attempt } from '../../../src/base/rate.js'
 
 test('a bucket lets a burst pass, then tells how long to wait', () => {
   const clock = new HandClock()
@@ -41,56 +41,86 @@ test('a clock that is set back takes nothing away', () => {
   assert.equal(bucket.admit(1), true)
 })
 
+/** An attempt that may begin at once. */
+function begun(throttle: Throttle, key: string): Attempt {
+  const attempt = throttle.attempt(key)
+  assert.ok(attempt && !(attempt instanceof Promise))
+  return attempt
+}
+
 test('the twentieth failure closes the door for an hour', () => {
   const clock = new HandClock()
   const throttle = new Throttle(clock)
-  for (let i = 0; i < 19; i++) throttle.attempt('192.0.2.1 romeo')!.failed()
-  throttle.attempt('192.0.2.1 romeo')!.failed()
+  for (let i = 0; i < 20; i++) begun(throttle, '192.0.2.1 romeo').failed()
   assert.equal(throttle.attempt('192.0.2.1 romeo'), undefined)
-  assert.ok(throttle.attempt('192.0.2.2 romeo'), 'the owner elsewhere is not locked out')
+  begun(throttle, '192.0.2.2 romeo').failed()
   clock.advance(3_599_999)
   assert.equal(throttle.attempt('192.0.2.1 romeo'), undefined)
   clock.advance(1)
-  assert.ok(throttle.attempt('192.0.2.1 romeo'))
+  begun(throttle, '192.0.2.1 romeo').failed()
 })
 
-test('attempts at the same time are no more than could all fail; one without an answer gives its place back', () => {
+test('attempts at the same time are no more than could all fail; the others wait', async () => {
   const throttle = new Throttle(new HandClock(), { failures: 3 })
-  const attempts = [1, 2, 3].map(() => throttle.attempt('a')!)
-  assert.equal(throttle.attempt('a'), undefined)
+  const attempts = [1, 2, 3].map(() => begun(throttle, 'a'))
+  const late: (Attempt | undefined)[] = []
+  const fail = (attempt: Attempt | undefined) => attempt?.failed()
+  const waiting = [4, 5, 6, 7].map(async () => late.push(await throttle.attempt('a')))
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+  await turn()
+  assert.deepEqual(late, [])
+  // One without an answer gives its place back, once.
   attempts[0]!.withdrawn()
   attempts[0]!.withdrawn()
   attempts[0]!.failed()
+  await turn()
+  assert.equal(late.length, 1)
+  // What fails gives no place, and what succeeds gives those back that had failed.
   attempts[1]!.failed()
-  assert.ok(throttle.attempt('a'), 'one place is free, and one only')
-  assert.equal(throttle.attempt('a'), undefined)
+  await turn()
+  assert.equal(late.length, 1)
   attempts[2]!.succeeded()
-  assert.ok(throttle.attempt('a'), 'what had failed is forgotten, who is under way still counts')
-  assert.ok(throttle.attempt('a'))
+  await turn()
+  assert.equal(late.length, 3)
+  // The door closes for those who wait, too.
+  for (const attempt of late.splice(0)) fail(attempt)
+  await turn()
+  assert.equal(late.length, 1)
+  fail(late[0])
+  await Promise.all(waiting)
   assert.equal(throttle.attempt('a'), undefined)
+})
+
+test('a door that closes is closed for those who wait; no more wait than may', async () => {
+  const throttle = new Throttle(new HandClock(), { failures: 1 })
+  const first = begun(throttle, 'a')
+  const waiting = Array.from({ length: 1000 }, async () => throttle.attempt('a'))
+  assert.equal(throttle.attempt('a'), undefined)
+  first.failed()
+  assert.deepEqual(await Promise.all(waiting), Array(1000).fill(undefined))
 })
 
 test('failures are forgotten on success, after an hour and beyond the bound', () => {
   const clock = new HandClock()
   const throttle = new Throttle(clock, { failures: 2, ms: 1000, keys: 2 })
-  throttle.attempt('a')!.failed()
-  throttle.attempt('a')!.succeeded()
-  throttle.attempt('a')!.failed()
+  begun(throttle, 'a').failed()
+  begun(throttle, 'a').succeeded()
+  begun(throttle, 'a').failed()
   clock.advance(1000)
-  throttle.attempt('a')!.failed()
-  const late = throttle.attempt('a')!
-  assert.equal(throttle.attempt('a'), undefined)
-  throttle.attempt('b')!.failed()
-  throttle.attempt('c')!.failed()
+  begun(throttle, 'a').failed()
+  const late = begun(throttle, 'a')
+  begun(throttle, 'b').failed()
+  begun(throttle, 'c').failed()
   late.failed()
-  throttle.attempt('a')!.failed()
-  assert.ok(throttle.attempt('a'), 'it was forgotten for the others, and what was under way with it')
+  begun(throttle, 'a').failed()
+  begun(throttle, 'a').failed()
+  assert.equal(throttle.attempt('a'), undefined)
 })
 
 test('a hundred times more keys than are remembered cost no more memory', async () => {
   const throttle = new Throttle(new HandClock(), { keys: 10_000 })
   const guess = (from: number, to: number) => {
-    for (let i = from; i < to; i++) throttle.attempt(`192.0.2.1 guess${i}`)!.failed()
+    for (let i = from; i < to; i++) begun(throttle, `192.0.2.1 guess${i}`).failed()
   }
   guess(0, 10_000)
   const before = await memoryInUse()
