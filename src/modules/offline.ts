@@ -1,4 +1,5 @@
 /** XEP-0160: messages for an account that no resource can take are kept, and delivered in order when it returns. */
+import type { Timer } from '../base/clock.js'
 import { options } from '../base/schema.js'
 import { handled, hook, unkept } from '../host/hooks.js'
 import { defineModule } from '../host/module.js'
@@ -8,10 +9,13 @@ import { arrivalOf } from '../stanza/arrival.js'
 import { delay } from '../stanza/delay.js'
 import { StanzaError } from '../stanza/errors.js'
 import { Stanza } from '../stanza/stanza.js'
+import type { OfflineStore } from '../storage/offline.js'
 import { NS } from '../xml/namespaces.js'
 
 /** Messages read from the store at a time while they are being delivered. */
 const PAGE = 100
+/** Milliseconds that another device of the account waits for the first one to acknowledge what it got. */
+const patience = 10_000
 
 /** Whether the session could take messages at its last presence. */
 const taking = new Slot('offline', () => ({ messages: false }))
@@ -39,6 +43,8 @@ export default defineModule({
     const storing = new Map<string, Set<Promise<unknown>>>()
     /** The last delivery begun, by account: one at a time, so that no message is delivered twice. */
     const delivering = new Map<number, Promise<void>>()
+    /** Sessions that have messages to acknowledge, and who waits for their ends. */
+    const ends = new Map<Session, () => void>()
 
     async function keep(stanza: Stanza): Promise<typeof handled | StanzaError> {
       const { local } = stanza.to!
@@ -78,36 +84,72 @@ export default defineModule({
       state.messages = session.takesMessages
       if (!begins || session.account === 0) return
       session.hold()
-      const turn = (delivering.get(session.account) ?? Promise.resolve()).then(() => deliver(session))
+      const before = delivering.get(session.account)
+      let written: (() => void) | undefined
+      const isWritten = new Promise<void>((resolve) => (written = resolve))
+      const turn = (before ?? Promise.resolve())
+        .then(() => deliver(session, written))
+        .finally(() => {
+          if (delivering.get(session.account) === turn) delivering.delete(session.account)
+        })
       delivering.set(session.account, turn)
-      return turn.finally(() => {
-        if (delivering.get(session.account) === turn) delivering.delete(session.account)
-      })
+      // Its own stream goes on when all is written, or at once when others come first: they may wait for clients.
+      if (!before) return isWritten
     }
 
     /** What arrives meanwhile is held behind, so that the order of sending is the order of delivery. */
-    async function deliver(session: Session): Promise<void> {
+    async function deliver(session: Session, written?: () => void): Promise<void> {
+      // With XEP-0198 a message stays stored until its client says that it has it.
+      const receipt = session.acks ? new Receipt(session.account, store) : undefined
+      let last = 0
       try {
         const pending = storing.get(session.jid.local)
         if (pending) await Promise.allSettled(pending)
-        for (let last = 0, more = true; more && session.live;) {
+        for (let more = true; more && session.live;) {
           const page = await store.read(session.account, last, PAGE)
           for (const { id, stanza, at } of page) {
             const message = readBack(stanza, at)
-            if (message && !session.deliverNow(message)) return
+            if (message && !session.deliverNow(message, undefined, receipt?.of(id))) break
             last = id
             await session.ready
           }
           // Cut off while it was slow: what it may not have read stays, rather twice than never.
-          if (!session.live) return
-          if (page.length > 0) await store.removeThrough(session.account, last)
+          if (!session.live) break
+          if (page.length > 0 && !receipt) await store.removeThrough(session.account, last)
           more = page.length === PAGE
         }
       } catch (error) {
         host.log.warn('offline.delivery.failed', { user: session.jid.bare.toString(), error })
       } finally {
         session.release()
+        written?.()
       }
+      if (receipt && last > 0) await acknowledged(receipt, session, last)
+    }
+
+    /** Waits a while for the client to acknowledge what it got: meanwhile nobody else of the account gets it. */
+    async function acknowledged(receipt: Receipt, session: Session, last: number): Promise<void> {
+      const gone = new Promise<void>((resolve) => {
+        if (session.live) ends.set(session, resolve)
+        else resolve()
+      })
+      let late: Timer | undefined
+      const timeout = new Promise<void>((resolve) => {
+        late = host.clock.after(patience, resolve)
+      })
+      await Promise.race([receipt.complete(), gone, timeout])
+      late?.cancel()
+      ends.delete(session)
+      try {
+        if (receipt.isComplete) return await store.removeThrough(session.account, last)
+        await receipt.removed
+      } catch (error) {
+        host.log.warn('offline.delivery.failed', { user: session.jid.bare.toString(), error })
+      }
+      const other = host.sessions.available(session.jid).find((one) => one.takesMessages)
+      if (session.live || !other) return
+      other.hold()
+      await deliver(other)
     }
 
     /** A stanza that cannot be read any more costs a log line, never the delivery of the others. */
@@ -128,10 +170,54 @@ export default defineModule({
           isWorthKeeping(stanza) ? keep(stanza) : unkept,
         ),
       ],
-      events: { presenceChanged },
+      events: { presenceChanged, sessionGone: (session) => ends.get(session)?.() },
     }
   },
 })
+
+/** What of an account's kept messages its client has acknowledged; these are removed. */
+class Receipt {
+  /** Resolves when those that were acknowledged are removed. Rejects with StorageUnavailable; then they come again. */
+  removed: Promise<void> = Promise.resolve()
+  #completed: (() => void) | undefined = undefined
+  #open = 0
+  /** The id up to which they are acknowledged. */
+  #through = 0
+  #removing = 0
+
+  constructor(
+    readonly account: number,
+    readonly store: OfflineStore,
+  ) {}
+
+  /** All that were handed out are acknowledged. */
+  get isComplete(): boolean {
+    return this.#open === 0
+  }
+
+  complete(): Promise<void> {
+    return this.isComplete ? Promise.resolve() : new Promise((resolve) => (this.#completed = resolve))
+  }
+
+  /** To be called when the message is acknowledged; messages are in their order. */
+  of(id: number): () => void {
+    this.#open++
+    return () => {
+      this.#open--
+      this.#through = id
+      if (this.#open === 0) this.#completed?.()
+      // Several at once, as they are acknowledged, are removed together.
+      this.removed = this.removed.then(() => this.#remove())
+      this.removed.catch(() => undefined)
+    }
+  }
+
+  async #remove(): Promise<void> {
+    if (this.#removing === this.#through) return
+    this.#removing = this.#through
+    await this.store.removeThrough(this.account, this.#through)
+  }
+}
 
 /** XEP-0160 §3, XEP-0334 §4: what a person wrote, or what its sender asks to keep; no headlines, errors or groupchat. */
 function isWorthKeeping(stanza: Stanza): boolean {

@@ -16,7 +16,11 @@ const HELD_OVERHEAD = 512
 export interface Held {
   readonly stanza: Stanza
   readonly among: readonly Session[]
+  /** Of one that is stored until the client has acknowledged it, and goes nowhere else: told when that is so. */
+  readonly acknowledged?: (() => void) | undefined
 }
+
+const tellAcknowledged = ({ acknowledged }: Held): void => acknowledged?.()
 
 /** Roughly the bytes that a kept stanza takes. */
 export function sizeOfHeld({ stanza }: Held): number {
@@ -102,15 +106,21 @@ export class Session {
     return true
   }
 
-  /** Past the hold: for what must come before everything that is held. False: the session is gone and did not get it. */
-  deliverNow(stanza: Stanza, among: readonly Session[] = alone): boolean {
+  /**
+   * Past the hold: for what must come before everything that is held. False: the session is gone and did not get it.
+   * `acknowledged` as of `Held`, when this is a session with `acks`.
+   */
+  deliverNow(stanza: Stanza, among: readonly Session[] = alone, acknowledged?: () => void): boolean {
     if (!this.live) return false
     const passed = this.#outbound(stanza, this)
-    if (!passed) return true
+    if (!passed) {
+      acknowledged?.()
+      return true
+    }
     this.stream.send(passed.toXml())
     // A stream that broke over it has ended the session: then it was not taken, and is nothing to acknowledge.
     if (!this.live) return false
-    this.acks?.sent({ stanza, among })
+    this.acks?.sent({ stanza, among, acknowledged })
     return true
   }
 
@@ -125,7 +135,7 @@ export class Session {
    */
   acknowledge(h: string | undefined): void {
     if (!this.acks) return
-    this.acks.acknowledge(h)
+    this.acks.acknowledge(h, tellAcknowledged)
     if (!this.#behind) this.drained()
   }
 
@@ -176,7 +186,9 @@ export class Session {
     this.#held = undefined
     this.#heldBytes = 0
     const elsewhere = (other: Session) => other !== this && other.live
-    return held.filter(({ among }) => !among.some(elsewhere)).map(({ stanza }) => stanza)
+    return held
+      .filter(({ among, acknowledged }) => !acknowledged && !among.some(elsewhere))
+      .map(({ stanza }) => stanza)
   }
 
   /** Sends what is held, until there is a new reason to hold. */

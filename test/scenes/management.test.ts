@@ -213,3 +213,87 @@ scene(
   },
   { set: [...set, 'limits.sm_queue=50'] },
 )
+
+async function kept(stage: Stage, actor: Actor): Promise<number> {
+  const account = await stage.stores.accounts.get(actor.domain, actor.local)
+  return stage.stores.offline.count(account!.id)
+}
+
+scene(
+  'kept messages stay stored until their client has acknowledged them',
+  async ({ romeo, juliet, stage }) => {
+    await stage.account(juliet.local, juliet.domain, 'wherefore')
+    await romeo.online()
+    for (let i = 1; i <= 5; i++) romeo.sends(chat(juliet.bare, `m${i}`))
+    await romeo.settled()
+    await juliet.connects()
+    await manages(juliet)
+    juliet.sends('<presence/>')
+    assert.equal((await juliet.next('its own presence')).local, 'presence')
+    assert.deepEqual(await messages(juliet, 5), ['m1', 'm2', 'm3', 'm4', 'm5'])
+    assert.equal(await kept(stage, juliet), 5)
+    romeo.sends(chat(juliet.bare, 'live'))
+    assert.deepEqual(await messages(juliet, 1), ['live'])
+    // Its presence, and the first three.
+    juliet.raw(`<a xmlns='${SM}' h='4'/>`)
+    await juliet.ignoresSoFar()
+    assert.equal(await kept(stage, juliet), 2)
+    await juliet.vanishes()
+    await romeo.settled()
+    await juliet.online()
+    assert.deepEqual(await messages(juliet, 3), ['m4', 'm5', 'live'])
+    await juliet.hearsNothingMore()
+    assert.equal(await kept(stage, juliet), 0)
+  },
+)
+
+scene(
+  'kept messages that were acknowledged are gone, and what came meanwhile is not',
+  async ({ romeo, juliet, stage }) => {
+    await stage.account(juliet.local, juliet.domain, 'wherefore')
+    await romeo.online()
+    for (let i = 1; i <= 250; i++) romeo.sends(chat(juliet.bare, `m${i}`))
+    await romeo.settled()
+    await juliet.connects()
+    await manages(juliet)
+    juliet.sends('<presence/>')
+    assert.equal((await juliet.next('its own presence')).local, 'presence')
+    assert.equal((await messages(juliet, 250)).at(-1), 'm250')
+    juliet.raw(`<a xmlns='${SM}' h='251'/>`)
+    await juliet.ignoresSoFar()
+    assert.equal(await kept(stage, juliet), 0)
+    await juliet.vanishes()
+    await juliet.online()
+    await juliet.hearsNothingMore()
+  },
+)
+
+scene(
+  'another device waits for the first to acknowledge, and gets what it did not',
+  async ({ romeo, juliet$phone: phone, juliet$laptop: laptop, stage }) => {
+    await stage.account(phone.local, phone.domain, 'wherefore')
+    await romeo.online()
+    for (let i = 1; i <= 3; i++) romeo.sends(chat(phone.bare, `m${i}`))
+    await romeo.settled()
+    await phone.connects()
+    await manages(phone)
+    phone.sends('<presence/>')
+    assert.equal((await phone.next('its own presence')).local, 'presence')
+    assert.deepEqual(await messages(phone, 3), ['m1', 'm2', 'm3'])
+    await laptop.connects()
+    laptop.sends('<presence/>')
+    romeo.sends(chat(phone.bare, 'live'))
+    await romeo.settled()
+    phone.raw(`<a xmlns='${SM}' h='2'/>`)
+    await phone.settled()
+    await phone.vanishes()
+    const ids: (string | undefined)[] = []
+    while (ids.length < 3) {
+      const element = await laptop.next('a message')
+      if (element.local === 'message') ids.push(element.attrs['id'])
+    }
+    assert.deepEqual(ids, ['m2', 'm3', 'live'])
+    await stage.settled()
+    assert.equal(await kept(stage, phone), 0)
+  },
+)
