@@ -13,6 +13,7 @@ import { Failure, type LinkAuth } from './facts.js'
 import { enabled, failed, resumed } from './management.js'
 import { refusalOf, type Certified, type S2sParts, type S2sSettings } from './parts.js'
 import { WayBack } from './way-back.js'
+import type { Timer } from '../base/clock.js'
 import { TokenBucket } from '../base/rate.js'
 import { decodeBase64 } from '../sasl/base64.js'
 import { StanzaError } from '../stanza/errors.js'
@@ -24,6 +25,8 @@ import { NS } from '../xml/namespaces.js'
 import type { RawElement, StreamHeader } from '../xml/parser.js'
 import { serialise } from '../xml/write.js'
 
+/** Milliseconds that a peer has to enable stream management before we send stanzas on a stream of its. */
+const undecidedFor = 1000
 const PROCEED = `<proceed xmlns='${NS.tls}'/>`
 
 /** What an incoming stream needs of the side that opens streams. */
@@ -67,6 +70,9 @@ export class Incoming implements StreamOwner {
   /** XEP-0288: the peer wants our stanzas on this stream too. */
   #isBidirectional = false
   readonly #waysBack: WayBack[] = []
+  /** Whether stanzas of ours may go on it; until when we wait for that. */
+  #isSettled = false
+  #undecided: Timer | undefined = undefined
   /** To resume by (XEP-0198 §5). */
   #resumeId = ''
 
@@ -132,7 +138,10 @@ export class Incoming implements StreamOwner {
   }
 
   element(raw: RawElement): void | Promise<void> {
-    if (this.#arrivals.isStanza(raw)) return this.#arrivals.take(raw)
+    if (this.#arrivals.isStanza(raw)) {
+      if (this.#proved.size > 0) this.#settle()
+      return this.#arrivals.take(raw)
+    }
     switch (raw.ns) {
       case NS.dialback:
         return this.#dialback(raw)
@@ -159,6 +168,7 @@ export class Incoming implements StreamOwner {
 
   closed(): void {
     this.#gone(this)
+    this.#undecided?.cancel()
     for (const way of this.#waysBack.splice(0)) this.#callBack.gone(way)
     if (this.#resumeId) this.#parts.managing.left(this.#resumeId, this.stream)
     for (const go of this.#waiting.splice(0)) go()
@@ -380,7 +390,7 @@ export class Incoming implements StreamOwner {
     }
     log.info('s2s.in.open', { peer: pair.sender, host: pair.target, ip: transport.remote, auth })
     if (this.#isBidirectional) this.#openWayBack(pair, auth)
-    this.#callBack.heard(pair.sender)
+    else this.#callBack.heard(pair.sender)
   }
 
   /** XEP-0288 §2.2: from where to where it has proved a pair, the other way round. */
@@ -388,7 +398,21 @@ export class Incoming implements StreamOwner {
     const { stream, since } = this
     const way = new WayBack({ local, remote }, { stream, auth, since }, () => this.#arrivals.acks)
     this.#waysBack.push(way)
+    if (this.#isSettled) this.#carries(way)
+    else this.#undecided ??= this.#parts.clock.after(undecidedFor, () => this.#settle())
+  }
+
+  /** Negotiation is over: the peer has begun to count stanzas (XEP-0198), or to send them, or does neither for a while. */
+  #settle(): void {
+    if (this.#isSettled) return
+    this.#isSettled = true
+    this.#undecided?.cancel()
+    for (const way of this.#waysBack) this.#carries(way)
+  }
+
+  #carries(way: WayBack): void {
     this.#callBack.carries(way)
+    this.#callBack.heard(way.remote)
   }
 
   /** XEP-0288 §2.2: under TLS, before anything is proved. */
@@ -426,6 +450,7 @@ export class Incoming implements StreamOwner {
     this.#arrivals.acks = managing.count(this.stream)
     if (resumable) this.#resumeId = managing.keep(sender, this.#arrivals.acks, this.stream)
     this.stream.send(resumable ? enabled(this.#resumeId) : `<enabled xmlns='${NS.streamManagement}'/>`)
+    this.#settle()
   }
 
   async #resume(id: string, h: string | undefined): Promise<void> {
@@ -450,6 +475,7 @@ export class Incoming implements StreamOwner {
     acks.continueOn(this.stream)
     this.#arrivals.acks = acks
     this.stream.send(resumed(id, acks))
+    this.#settle()
   }
 }
 

@@ -48,7 +48,7 @@ export class LifeSigns {
   }
 
   async #ask(): Promise<void> {
-    const parcels = this.#outbox.sent()
+    const parcels = this.#outbox.uncounted()
     if (parcels.length === 0) return
     this.#isAsking = true
     const isAlive = await this.#answers()
@@ -56,7 +56,7 @@ export class LifeSigns {
     if (isAlive) this.#hasAnswered = true
     else if (this.#hasAnswered && parcels.some(isOpen)) return this.#dead()
     for (const parcel of parcels) parcel.confirm()
-    if (this.#outbox.unconfirmed > 0) this.look()
+    if (this.#outbox.hasUncounted) this.look()
   }
 
   /** The ping goes the way of the stanzas, behind them all. */

@@ -201,7 +201,7 @@ export class Link implements Ends, OutgoingOwner {
     this.outgoing = undefined
     this.#since = clock.now()
     this.#resumable = outgoing?.resumable ?? this.#resumable
-    this.#outbox.broken(outgoing?.confirms ?? false)
+    this.#outbox.broken()
     if (this.#closing) return this.#pool.idle(this)
     if (!failure) {
       log.info('s2s.out.closed', { peer: this.remote, host: this.local })
@@ -262,7 +262,7 @@ export class Link implements Ends, OutgoingOwner {
       this.#pool.written(parcel.stanza)
       outgoing.send(parcel)
     }
-    if (outgoing?.isReady && !outgoing.confirms && this.#outbox.unconfirmed > 0) this.#lifeSigns.look()
+    if (this.#outbox.hasUncounted) this.#lifeSigns.look()
   }
 
   #failed(failure: Failure): void {

@@ -49,6 +49,8 @@ export class Parcel {
   /** `gone`: confirmed, handed back, or of no further interest. */
   state: 'waiting' | 'sent' | 'gone' = 'waiting'
   tries = 0
+  /** The other server acknowledges it by a count. */
+  isCounted = false
   /** Resolves what `Outbox.add` promised. */
   settle: (() => void) | undefined = undefined
   /** Its id in the store. */
@@ -158,6 +160,7 @@ export class Outbox {
     this.#waitingCount--
     this.#waitingBytes -= parcel.bytes
     parcel.tries++
+    parcel.isCounted = confirms
     if (confirms || (parcel.isDurable && parcel.stanza.id !== undefined)) {
       parcel.state = 'sent'
       this.#sent.push(parcel)
@@ -180,16 +183,22 @@ export class Outbox {
 
   /** It turned out that the other server does not acknowledge: kept is only what `next` would have kept. */
   unmanaged(parcel: Parcel): void {
+    parcel.isCounted = false
     if (!parcel.isDurable || parcel.stanza.id === undefined) this.confirm(parcel)
   }
 
-  /** Those that are sent and not confirmed now: to be confirmed by an answer to what is sent behind them. */
-  sent(): readonly Parcel[] {
-    return [...this.#sent].filter(({ state }) => state === 'sent')
+  /** Whether only a sign of life will confirm some of what is sent. */
+  get hasUncounted(): boolean {
+    return firstOf(this.#sent)?.isCounted === false
+  }
+
+  /** Those that are sent and not acknowledged by a count: an answer to what is sent behind them confirms them. */
+  uncounted(): readonly Parcel[] {
+    return [...this.#sent].filter(({ state, isCounted }) => state === 'sent' && !isCounted)
   }
 
   /** The stream broke: what was sent and not confirmed waits again, before all others. */
-  broken(confirms: boolean): void {
+  broken(): void {
     const again = this.#sent.takeAll().filter(({ state }) => state === 'sent')
     const others = this.#waiting.takeAll()
     this.#sentBytes = 0
@@ -198,7 +207,7 @@ export class Outbox {
       `${this.#parts.target}: the connection broke twice; it may have arrived`,
     )
     for (const parcel of again) {
-      if (!confirms && parcel.tries >= unconfirmedTries) this.#handBack(parcel, uncertain)
+      if (!parcel.isCounted && parcel.tries >= unconfirmedTries) this.#handBack(parcel, uncertain)
       else {
         parcel.state = 'waiting'
         this.#waitingCount++

@@ -379,6 +379,8 @@ scene(
     caller.raw(`<bidi xmlns='urn:xmpp:bidi'/>`)
     caller.asksDialback()
     await caller.receives(valid(FAR_DOMAIN, stage.domain))
+    // It might want to count stanzas first (XEP-0198).
+    await stage.passes(1000)
     romeo.sends(`<message to='paris@${FAR_DOMAIN}'><body>hail</body></message>`)
     await caller.receives(
       `<message to='paris@${FAR_DOMAIN}' from='${romeo.full}'><body>hail</body></message>`,
