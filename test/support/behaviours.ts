@@ -737,6 +737,32 @@ export const behaviours: readonly Behaviour[] = [
     proofs: [['scenes/offline', 'XEP-0203 §4, XEP-0359 §3: nobody marks messages']],
   },
   {
+    number: 116,
+    says: 'XEP-0198 §3: enabled once, and on a session',
+    proofs: [
+      ['scenes/management', 'stream management is offered with binding, and refused before it and twice'],
+    ],
+  },
+  {
+    number: 117,
+    says: 'XEP-0198 §4: what counts, from where, and that it begins anew after 2^32 - 1',
+    proofs: [
+      [
+        'scenes/management',
+        'stanzas count from enabling on, those that were refused too, and nothing else does',
+      ],
+      ['unit/stream/acks', 'also where the count begins anew'],
+      ['unit/stream/acks', 'a request is answered at once'],
+    ],
+  },
+  {
+    number: 118,
+    says: 'XEP-0198 §6: more acknowledged than was sent',
+    proofs: [
+      ['scenes/management', 'who acknowledges more than was sent is disconnected, and told both numbers'],
+    ],
+  },
+  {
     number: 131,
     says: 'XEP-0030 §3, §7, §8: information, nodes, strangers',
     proofs: [
