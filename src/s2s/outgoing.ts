@@ -235,6 +235,9 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
       const reason = `the server does not take our certificate (${this.#uncertain}), nor dialback: ${said}`
       return this.#end(this.#failure(reason, 'ours', 'not taken', 'not-authorized'))
     }
+    // RFC 6120 §4.9.3.12, once it has seen our certificate: some offer nothing to those whom they cannot verify.
+    if (this.#condition === 'not-authorized' && this.stream?.transport.tls)
+      return this.#end(new Failure('auth', said, 'ours', undefined, 'not taken', 'not-authorized'))
     this.#end(this.#failure(said, 'theirs', 'ended', this.#condition))
   }
 

@@ -93,20 +93,21 @@ const CLOSING = '</stream:stream>'
 const streamError = (condition: string) =>
   `<stream:error><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>${CLOSING}`
 
-async function opens(line: Line, domain: string, features: string): Promise<void> {
+const features = (offers: string) => `<stream:features>${offers}</stream:features>`
+
+/** Answers the header of a stream, and says more. */
+async function opens(line: Line, domain: string, more: string): Promise<void> {
   await line.hears(/<stream:stream [^>]*>/)
-  line.says(
-    `${STREAM} id='i' from='${domain}' to='capulet.example'><stream:features>${features}</stream:features>`,
-  )
+  line.says(`${STREAM} id='i' from='${domain}' to='capulet.example'>${more}`)
 }
 
-/** Up to the features under TLS. */
-async function secures(line: Line, domain: string, certificate: Issued, features = ''): Promise<void> {
-  await opens(line, domain, STARTTLS)
+/** Up to what follows its header under TLS. */
+async function secures(line: Line, domain: string, certificate: Issued, more: string): Promise<void> {
+  await opens(line, domain, features(STARTTLS))
   await line.hears(/<starttls [^>]*>/)
   line.says(`<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
   await line.secures({ cert: certificate.pem, key: certificate.keyPem })
-  await opens(line, domain, features)
+  await opens(line, domain, more)
 }
 
 const certified = (domain: string, wish: Wish = {}) => authority.issue({ dns: [domain], ...wish })
@@ -146,7 +147,7 @@ test('the SRV record names a port of HTTP', async () => {
 test('the certificate has expired', async () => {
   const domain = 'expired.example'
   const old = certified(domain, { to: Date.UTC(2020, 1, 29), from: Date.UTC(2019, 1, 1) })
-  await serves(domain, (line) => secures(line, domain, old, EXTERNAL))
+  await serves(domain, (line) => secures(line, domain, old, features(EXTERNAL)))
   await tells(domain, {
     step: 'cert',
     side: 'theirs',
@@ -158,7 +159,7 @@ test('the certificate has expired', async () => {
 test('the certificate is one for another domain', async () => {
   const domain = 'other.example'
   const another = certified('montague.example')
-  await serves(domain, (line) => secures(line, domain, another, EXTERNAL))
+  await serves(domain, (line) => secures(line, domain, another, features(EXTERNAL)))
   await tells(domain, {
     step: 'cert',
     side: 'theirs',
@@ -169,7 +170,7 @@ test('the certificate is one for another domain', async () => {
 
 test('the server has no TLS', async () => {
   const domain = 'plain.example'
-  await serves(domain, (line) => opens(line, domain, DIALBACK))
+  await serves(domain, (line) => opens(line, domain, features(DIALBACK)))
   await tells(domain, {
     step: 'tls',
     side: 'theirs',
@@ -181,7 +182,7 @@ test('the server has no TLS', async () => {
 test('the server does not take our certificate, and has no dialback', async () => {
   const domain = 'strict.example'
   await serves(domain, async (line) => {
-    await secures(line, domain, certified(domain), EXTERNAL)
+    await secures(line, domain, certified(domain), features(EXTERNAL))
     await line.hears(/<auth [^>]*mechanism='EXTERNAL'[^>]*>=<\/auth>/)
     line.says(`<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure>`)
     await line.hears(/<db:result /)
@@ -195,10 +196,23 @@ test('the server does not take our certificate, and has no dialback', async () =
   })
 })
 
+test('the server ends the stream at the sight of our certificate', async () => {
+  const domain = 'curt.example'
+  await serves(domain, async (line) => {
+    await secures(line, domain, certified(domain), streamError('not-authorized'))
+  })
+  await tells(domain, {
+    step: 'auth',
+    side: 'ours',
+    text: /the server ended the stream: not-authorized/,
+    fix: /use one of a public authority/,
+  })
+})
+
 test('the server where DNS leads others denies our dialback key', async () => {
   const domain = 'dialback.example'
   await serves(domain, async (line) => {
-    await secures(line, domain, certified('someone.example'), DIALBACK)
+    await secures(line, domain, certified('someone.example'), features(DIALBACK))
     await line.hears(/<db:result [^>]*>[^<]+<\/db:result>/)
     line.says(`<db:result from='${domain}' to='capulet.example' type='invalid'/>`)
   })
@@ -213,7 +227,7 @@ test('the server where DNS leads others denies our dialback key', async () => {
 test('the server cannot call us back', async () => {
   const domain = 'callback.example'
   await serves(domain, async (line) => {
-    await secures(line, domain, certified(domain), DIALBACK)
+    await secures(line, domain, certified(domain), features(DIALBACK))
     await line.hears(/<db:result [^>]*>[^<]+<\/db:result>/)
     line.says(
       `<db:result from='${domain}' to='capulet.example' type='error'><error type='cancel'><remote-connection-failed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></db:result>`,

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util'
 import * as across from './across.mjs'
 import { seconds } from './check.mjs'
 import { ping } from './person.mjs'
-import { settings, startWorld } from './world.mjs'
+import { refused, settings, startWorld } from './world.mjs'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -25,7 +25,8 @@ let failed = 0
 const folder = mkdtempSync(join(tmpdir(), 'federation-'))
 chmodSync(folder, 0o711)
 try {
-  for (const setting of values.setting ?? Object.keys(settings)) await play(setting)
+  for (const setting of values.setting ?? [...Object.keys(settings), 'refused'])
+    await (setting === 'refused' ? beRefused() : play(setting))
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
@@ -54,6 +55,25 @@ async function play(setting) {
         console.log(`--- ${setting}: the last words of ${kind}\n${server.tail(200)}\n---`)
   }
   console.log(`  ${setting}: ${Math.round((Date.now() - began) / 1000)} s`)
+}
+
+/** Ours has a certificate that nobody trusts, and theirs do without dialback: `s2s test` says whose business that is. */
+async function beRefused() {
+  const world = await startWorld(['parley', ...kinds], join(folder, 'refused'), refused)
+  const { parley, ...others } = world.servers
+  try {
+    await Promise.all(
+      Object.values(others).map(({ kind, domain }) =>
+        report(`refused, ${kind}: s2s test says that our certificate is the trouble`, 60, async () => {
+          const error = await parley.call('s2s', 'test', domain).catch((problem) => problem)
+          assert.equal(error.code, 1, JSON.stringify(error))
+          assert.match(error.stdout, / result +OUR SIDE: .*\n fix +.*certificate/)
+        }),
+      ),
+    )
+  } finally {
+    await world.stop()
+  }
 }
 
 /** All that works without an interruption. */

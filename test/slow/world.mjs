@@ -1,8 +1,8 @@
 /** The servers of one setting, each under a domain of its own that a name server on loopback knows. */
-import { execFileSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { NameServer } from '../../dist/test/support/name-server.js'
+import { newAuthority, purposes as uses, selfSigned } from '../../dist/test/support/test-ca.js'
 import { peers } from './peers.mjs'
 import { freePorts, parley, run } from './server.mjs'
 
@@ -20,18 +20,18 @@ export const settings = {
     proofs: { prosody: both('dialback'), ejabberd: both('dialback') },
   },
   external: {
-    purposes: 'serverAuth,clientAuth',
+    purposes: [uses.server, uses.client],
     proofs: { prosody: both('EXTERNAL'), ejabberd: both('EXTERNAL') },
   },
   direct: {
-    purposes: 'serverAuth,clientAuth',
+    purposes: [uses.server, uses.client],
     direct: true,
     bidi: true,
     proofs: { prosody: { inbound: ['EXTERNAL'], outbound: [] }, ejabberd: both('EXTERNAL') },
   },
   // What public authorities issue. ejabberd 23.01 takes none as a client's: it is called back instead.
   'server certificates': {
-    purposes: 'serverAuth',
+    purposes: [uses.server],
     dialback: true,
     proofs: {
       prosody: both('EXTERNAL'),
@@ -40,12 +40,15 @@ export const settings = {
   },
 }
 
+/** Both peers want certificates that they can verify, and nothing else; ours has none. */
+export const refused = { purposes: [uses.server, uses.client], doubtful: 'parley' }
+
 /** Starts the servers of these kinds ('parley', 'prosody', 'ejabberd'). The result has { servers: by kind, stop }. */
-export async function startWorld(kinds, folder, { purposes, direct, dialback, bidi }) {
+export async function startWorld(kinds, folder, { purposes, direct, dialback, bidi, doubtful }) {
   mkdirSync(folder, { recursive: true })
   const places = await Promise.all(kinds.map((kind) => place(kind, join(folder, kind))))
-  const authority = purposes ? makeAuthority(folder) : undefined
-  for (const at of places) certify(at, authority, purposes)
+  const authority = purposes ? newAuthority('Verona test authority') : undefined
+  for (const at of places) certify(at, authority, purposes, at.kind === doubtful)
   const names = await startNames(places, direct)
   const servers = {}
   const stop = async () => {
@@ -101,52 +104,17 @@ function startNames(places, direct) {
   return NameServer.start(zone)
 }
 
-/** What the certificate of a server is signed with. */
-function makeAuthority(folder) {
-  const [key, certificate] = [join(folder, 'ca.key'), join(folder, 'ca.pem')]
-  const request = ['req', '-x509', ...newKey(key), '-days', '2', '-subj', '/CN=Verona test authority']
-  openssl(...request, '-addext', 'basicConstraints=critical,CA:TRUE', '-out', certificate)
-  return { key, certificate }
-}
-
-/** Gives the server its certificate, and a copy of the authority's, which everybody may read. */
-function certify(at, authority, purposes) {
-  const names = [at.domain, ...(at.rooms ? [at.rooms] : [])].map((name) => `DNS:${name}`).join(',')
-  at.key = join(at.folder, 'key.pem')
-  at.certificate = join(at.folder, 'certificate.pem')
-  const subject = ['-subj', `/CN=${at.domain}`, '-addext', `subjectAltName=${names}`]
-  if (!authority) {
-    openssl('req', '-x509', ...newKey(at.key), '-days', '2', ...subject, '-out', at.certificate)
-    return
+/** Gives the server its certificate, self-signed without an authority, and that of the authority that it is to trust. */
+function certify(at, authority, purposes, isDoubtful) {
+  const wish = { commonName: at.domain, dns: at.rooms ? [at.domain, at.rooms] : [at.domain] }
+  const issued =
+    authority && !isDoubtful ? authority.issue({ ...wish, extendedKeyUsage: purposes }) : selfSigned(wish)
+  const write = (name, text) => {
+    const file = join(at.folder, name)
+    writeFileSync(file, text, { mode: 0o600 })
+    return file
   }
-  at.ca = join(at.folder, 'ca.pem')
-  execFileSync('cp', [authority.certificate, at.ca])
-  const request = join(at.folder, 'request.pem')
-  openssl(
-    'req',
-    '-new',
-    ...newKey(at.key),
-    ...subject,
-    '-addext',
-    `extendedKeyUsage=${purposes}`,
-    '-out',
-    request,
-  )
-  const sign = ['-CA', authority.certificate, '-CAkey', authority.key, '-CAcreateserial']
-  openssl(
-    'x509',
-    '-req',
-    '-in',
-    request,
-    ...sign,
-    '-copy_extensions',
-    'copy',
-    '-days',
-    '2',
-    '-out',
-    at.certificate,
-  )
+  at.key = write('key.pem', issued.keyPem)
+  at.certificate = write('certificate.pem', issued.pem)
+  if (authority) at.ca = write('ca.pem', authority.pem)
 }
-
-const newKey = (key) => ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key]
-const openssl = (...args) => execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] })
