@@ -9,7 +9,7 @@ import { el } from '../xml/element.js'
 import { NS } from '../xml/namespaces.js'
 
 /** Milliseconds from a message to the ping behind it, and until the answer is missed. */
-const pingAfter = 1000
+const pingAfter = 250
 const answerWithin = 30_000
 
 /** Errors with which a ping comes back from us when it did not get there, or not to its end. */
