@@ -244,6 +244,11 @@ export class Server {
     return sessions.length
   }
 
+  /** Asks clients what they have handled, before the end: the rest is kept for them. Gives how many have yet to say so. */
+  ask(): number {
+    return this.#c2s.ask()
+  }
+
   /** Tells every stream `system-shutdown` and stops the modules. Stores stay open. */
   async stop(): Promise<void> {
     await this.#s2s?.drain()

@@ -62,7 +62,7 @@ export interface RunningServer {
   reload(next: ServerConfig): Promise<readonly string[]>
 }
 
-/** Milliseconds that streams get to take in their last words. */
+/** Milliseconds that clients get to acknowledge what they have, and then streams to take in their last words. */
 const FAREWELL = 2000
 
 /** What was opened, closed again in reverse order when a later step fails or the server stops. */
@@ -186,6 +186,7 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
     async stop() {
       doors.stop()
       try {
+        await acknowledged(server, settings.clock)
         await server.stop()
         await doors.allClosed()
       } finally {
@@ -193,6 +194,13 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
       }
     },
   }
+}
+
+/** Waits until clients have acknowledged what they got, at most `FAREWELL`: they need not get it again. */
+async function acknowledged(server: Server, clock: Clock): Promise<void> {
+  const end = clock.now() + FAREWELL
+  while (server.ask() > 0 && clock.now() < end)
+    await new Promise<void>((resolve) => void clock.after(20, resolve))
 }
 
 /**

@@ -107,6 +107,17 @@ export class C2s {
     this.#clients.add(client)
   }
 
+  /** Asks clients what they have handled (XEP-0198); gives how many have something to acknowledge. */
+  ask(): number {
+    let count = 0
+    for (const { session } of this.#clients) {
+      if (!session?.acks || session.acks.length === 0) continue
+      session.acks.ask()
+      count++
+    }
+    return count
+  }
+
   /** Ends every stream with `system-shutdown` (RFC 6120 §4.9.3.20). */
   stop(): void {
     this.#sweeper?.cancel()

@@ -442,7 +442,7 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
           // It does without: what cannot be confirmed in another way is taken as arrived.
           for (const parcel of this.#acks.take()) parcel.outbox.unmanaged(parcel)
           this.#acks = undefined
-          return
+          return this.owner.drained()
       }
     }
     throw new StreamError('unsupported-stanza-type')

@@ -54,6 +54,21 @@ test('kill -9 in the middle of 300 messages: all that was answered for is delive
   assert.deepEqual(await delivered(), [])
 })
 
+test('SIGTERM asks clients what they have: that does not come again, and what they do not acknowledge does', async () => {
+  const [romeo, juliet] = [await login('romeo'), await login('juliet')]
+  juliet.send(`<enable xmlns='urn:xmpp:sm:3'/>`)
+  await juliet.next('enabled')
+  await juliet.appear() // a roster, and its own presence
+  for (const number of counting(10)) romeo.send(message(number))
+  await juliet.next('message', ({ attrs }) => attrs['id'] === 'm9')
+  const stopped = house.server.stop()
+  await juliet.next('r')
+  juliet.send(`<a xmlns='urn:xmpp:sm:3' h='${2 + 7}'/>`)
+  assert.equal((await stopped).code, 0)
+  await house.startAgain()
+  assert.deepEqual(await delivered(), [7, 8, 9])
+})
+
 test('kill -9 while rosters are changed: each change that was answered is there', async () => {
   const [romeo, juliet] = [await login('romeo'), await login('juliet')]
   for (const client of [romeo, juliet]) {
