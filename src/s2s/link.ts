@@ -21,6 +21,8 @@ const patience = 60_000
 export interface LinkPool {
   /** A stream that is there for it already, or a new one. */
   open(ends: Ends, owner: OutgoingOwner): Carrier
+  /** Whether a stream to that place is there already, which can be shared. */
+  shares(ends: Ends, place: string): boolean
   /** Counts what was written. */
   written(stanza: Stanza): void
   /** Nothing waits and nothing is open: the link may be forgotten. */
@@ -195,6 +197,10 @@ export class Link implements Ends, OutgoingOwner {
     this.#used = true
   }
 
+  shares(place: string): boolean {
+    return this.#pool.shares(this, place)
+  }
+
   ended(failure: Failure | undefined): void {
     const { log, clock } = this.#parts
     const { outgoing } = this
@@ -204,7 +210,7 @@ export class Link implements Ends, OutgoingOwner {
     this.#outbox.broken()
     if (this.#closing) return this.#pool.idle(this)
     if (!failure) {
-      log.info('s2s.out.closed', { peer: this.remote, host: this.local })
+      if (outgoing?.auth) log.info('s2s.out.closed', { peer: this.remote, host: this.local })
       this.#failures = 0
       this.#failure = undefined
       if (this.#outbox.isEmpty) return this.#pool.idle(this)

@@ -5,7 +5,9 @@ import { resultRequest, verdictOf, verifyRequest, type Pair, type Verdict } from
 import { Failure, type LinkAuth, type Stage, type Trouble } from './facts.js'
 import { enable, resume, type Resumable } from './management.js'
 import type { Parcel } from './outbox.js'
-import type { Certified, Reached, S2sParts } from './parts.js'
+import { Shared, type Certified, type Reached, type S2sParts } from './parts.js'
+import { question, type Question } from './question.js'
+import type { Seat } from './seat.js'
 import type { Timer } from '../base/clock.js'
 import { TokenBucket } from '../base/rate.js'
 import { StanzaError } from '../stanza/errors.js'
@@ -25,8 +27,10 @@ export interface Ends {
 }
 
 export interface OutgoingOwner extends CarrierOwner {
-  /** A stanza came the other way (XEP-0288); without this none is wanted. */
+  /** A stanza went for another pair, or came the other way (XEP-0288); without this none is wanted. */
   used?(): void
+  /** Whether a stream to that place is there already, which will do. */
+  shares?(place: string): boolean
   /** What is left of a stream of these domains that broke; it is given once. */
   takeResumable?(): Resumable | undefined
   /** A step is under way, or done when there is a text to it. */
@@ -40,13 +44,6 @@ export interface OutgoingOwner extends CarrierOwner {
  */
 type Phase = 'reaching' | 'greeting' | 'open' | 'proving' | 'resuming' | 'ready' | 'ended'
 
-/** What is waited for, by the name and namespace of what may answer. */
-interface Question<T> {
-  readonly promise: Promise<T>
-  resolve(value: T): void
-  reject(failure: Failure): void
-}
-
 export class Outgoing implements Carrier, StreamOwner, Ends {
   readonly local: string
   readonly remote: string
@@ -54,6 +51,8 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
   owner: OutgoingOwner
   stream: Stream | undefined = undefined
   auth: LinkAuth | undefined = undefined
+  /** Host and port that it is connected to. */
+  place: string | undefined = undefined
   certified: Certified = { ok: false, text: 'no certificate was seen' }
   readonly #parts: S2sParts
   readonly #abort = new AbortController()
@@ -69,9 +68,13 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
   /** What comes the other way (XEP-0288), if both sides want that. */
   #arrivals: Arrivals | undefined
   /** The peer's domain, once it has believed us. */
-  readonly #proofs = new Map<string, ReadonlySet<string>>()
+  readonly #proofs = new Map<string, Set<string>>()
   #resumeId: string | undefined
   #former: Resumable | undefined
+  /** Further pairs on this stream. */
+  readonly #seats = new Map<string, Seat>()
+  /** The peer tells what is wrong with a dialback request without ending the stream (XEP-0220 §2.4.2). */
+  #tellsErrors = false
   /** Keys of others that this peer was asked about, by all that an answer repeats. */
   readonly #verifying = new Map<string, Question<Verdict>>()
   /** The last error of the peer's stream, for the reason of the end. */
@@ -121,6 +124,11 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
 
   get progress(): number | undefined {
     return this.#acks && this.#acks.length > 0 ? this.#acks.acknowledgedCount : undefined
+  }
+
+  /** Whether further pairs may be proved on it (XEP-0220 §2.6.2). */
+  get takesPairs(): boolean {
+    return this.#phase === 'ready' && this.#tellsErrors
   }
 
   /** Whether keys can be verified on it, at once or soon. */
@@ -182,6 +190,17 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
     this.#acks?.ask()
   }
 
+  /** Asks the peer to believe a further pair. */
+  seat(seat: Seat, request: string): void {
+    this.#seats.set(`${seat.local} ${seat.remote}`, seat)
+    this.stream!.send(request)
+  }
+
+  leave({ local, remote }: Seat): void {
+    this.#seats.delete(`${local} ${remote}`)
+    if (local !== this.local || remote !== this.remote) this.#proofs.get(remote)?.delete(local)
+  }
+
   /** Ends it in order. */
   close(error?: StreamError): void {
     if (error) this.stream?.fail(error)
@@ -225,6 +244,7 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
 
   drained(): void {
     this.owner.drained()
+    for (const seat of this.#seats.values()) seat.drained()
   }
 
   closed(_clean: boolean, error?: StreamError): void {
@@ -250,10 +270,12 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
   async #begin(): Promise<void> {
     const { reach } = this.#parts
     const told = (stage: Stage, text?: string) => this.#step(stage, text)
+    const taken = (place: string) => this.owner.shares?.(place) ?? false
     let reached: Reached
     try {
-      reached = await reach(this.local, this.remote, { signal: this.#abort.signal, told })
+      reached = await reach(this.local, this.remote, { signal: this.#abort.signal, told, taken })
     } catch (error) {
+      if (error instanceof Shared) return this.#end(undefined)
       if (!(error instanceof Failure)) this.#parts.log.error('s2s.reach.failed', { peer: this.remote, error })
       return this.#fail(
         error instanceof Failure ? error : this.#failure('a fault of this server', 'ours', 'ours'),
@@ -263,8 +285,9 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
     this.#greet(reached)
   }
 
-  #greet({ transport, tlsa }: Reached): void {
+  #greet({ transport, tlsa, place }: Reached): void {
     this.#tlsa = tlsa
+    this.place = place
     const { clock, random, log, hits, settings } = this.#parts
     const { limits, pace } = settings()
     this.#phase = 'greeting'
@@ -286,7 +309,9 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
 
   #featuresCame(features: Element): void {
     const { transport } = this.stream!
+    this.#tellsErrors ||= features.child('dialback', NS.dialbackFeature)?.child('errors') !== undefined
     if (this.#proof === 'external') {
+      if (this.#phase !== 'proving') return
       this.#features = new Set(offersOf(features))
       return this.#ready('external')
     }
@@ -374,8 +399,16 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
       const isOurs = from === this.remote && to === this.local
       if (isOurs && this.#phase === 'proving' && this.#proof === 'dialback') return this.#proved(verdict)
       if (isOurs && this.#phase === 'ready' && verdict === 'valid') return
+      const seat = this.#seats.get(`${to} ${from}`)
+      if (seat) return this.#seated(seat, verdict)
     }
     throw new StreamError('policy-violation', 'An answer that nobody waits for')
+  }
+
+  #seated(seat: Seat, verdict: Verdict): void {
+    const { local, remote } = seat
+    if (verdict === 'valid') this.#proofs.set(remote, (this.#proofs.get(remote) ?? new Set()).add(local))
+    seat.answered(verdict)
   }
 
   #proved(verdict: Verdict): void {
@@ -433,7 +466,7 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
           return this.#acks.requested()
         case 'a':
           this.#acks.acknowledge(attrs['h'], (parcel) => parcel.confirm())
-          return this.owner.drained()
+          return this.drained()
         case 'enabled':
           if (this.#arrivals) this.#arrivals.acks = this.#acks
           if (/^(?:true|1)$/.test(attrs['resume'] ?? '')) this.#resumeId = attrs['id']
@@ -519,6 +552,7 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
     this.#authenticated?.reject(reason)
     for (const asked of this.#verifying.values()) asked.reject(reason)
     this.owner.ended(failure)
+    for (const seat of this.#seats.values()) seat.ended()
   }
 }
 
@@ -527,18 +561,6 @@ function* offersOf(features: Element): Iterable<string> {
   for (const feature of features.childrenOf()) yield feature.ns ?? ''
   for (const mechanism of features.child('mechanisms', NS.sasl)?.childrenOf('mechanism') ?? [])
     yield mechanism.text.trim()
-}
-
-/** A promise whose failure may also go unheard. */
-function question<T>(): Question<T> {
-  let resolve: (value: T) => void = ignore
-  let reject: (failure: Failure) => void = ignore
-  const promise = new Promise<T>((yes, no) => {
-    resolve = yes
-    reject = no
-  })
-  promise.catch(ignore)
-  return { promise, resolve, reject }
 }
 
 function messageOf(error: unknown): string {

@@ -44,9 +44,14 @@ export type Certified = { readonly ok: true } | { readonly ok: false; readonly t
 /** A connection to a server of a domain; before TLS, unless its first byte was TLS already. */
 export interface Reached {
   readonly transport: Transport
+  /** Host and port. */
+  readonly place: string
   /** What secured DNS says of the certificates there (RFC 7673); empty: nothing. */
   readonly tlsa?: readonly TlsaRecord[]
 }
+
+/** There is no need for another connection. */
+export class Shared extends Error {}
 
 /** Whether the peer's certificates are for a domain. `tlsa` as of `Reached`. */
 export type Certify = (transport: Transport, domain: string, tlsa?: readonly TlsaRecord[]) => Certified
@@ -58,7 +63,12 @@ export type Certify = (transport: Transport, domain: string, tlsa?: readonly Tls
 export type Reach = (
   local: string,
   remote: string,
-  using: { readonly signal: AbortSignal; readonly told: (stage: Stage, text?: string) => void },
+  using: {
+    readonly signal: AbortSignal
+    readonly told: (stage: Stage, text?: string) => void
+    /** Whether there is a stream to this place, host and port, that will do; then `reach` rejects with `Shared`. */
+    readonly taken: (place: string) => boolean
+  },
 ) => Promise<Reached>
 
 export interface S2sParts {

@@ -6,6 +6,7 @@ import type { CallBack } from './incoming.js'
 import { Link, type LinkPool } from './link.js'
 import { Outgoing, type Ends, type OutgoingOwner } from './outgoing.js'
 import { refusalOf, type S2sParts } from './parts.js'
+import { Seat } from './seat.js'
 import type { WayBack } from './way-back.js'
 import type { Timer } from '../base/clock.js'
 import type { Counter, Counters } from '../base/metrics.js'
@@ -41,6 +42,10 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
   readonly #links = new Map<string, Link[]>()
   #size = 0
   readonly #verifiers = new Map<string, Verifier>()
+  /** Where the server of a domain is, as far as that matters: host and port. */
+  readonly #places = new Map<string, string>()
+  /** Pairs that the peer did not want on a stream of others. */
+  readonly #alone = new Set<string>()
   /** Streams of peers that take our stanzas as well, by the pair they are for. */
   readonly #waysBack = new Map<string, WayBack>()
   readonly #attempts: Counters
@@ -221,12 +226,19 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
       way.owner = owner
       return way
     }
+    const shared = this.#hostFor(ends)
+    if (shared) return new Seat(this.#parts, ends, shared, owner, () => this.#alone.add(key))
     const verifier = this.#verifiers.get(key)
     if (!verifier?.outgoing.isAlive) return new Outgoing(this.#parts, ends, owner)
     this.#verifiers.delete(key)
     verifier.idle?.cancel()
     verifier.outgoing.owner = owner
     return verifier.outgoing
+  }
+
+  shares(ends: Ends, place: string): boolean {
+    this.#places.set(ends.remote, place)
+    return this.#hostFor(ends) !== undefined
   }
 
   written(stanza: Stanza): void {
@@ -243,7 +255,10 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
     if (!links || at < 0) return
     links.splice(at, 1)
     this.#size--
-    if (links.length === 0) this.#links.delete(link.remote)
+    this.#alone.delete(keyOf(link))
+    if (links.length > 0) return
+    this.#links.delete(link.remote)
+    this.#places.delete(link.remote)
   }
 
   // -------------------------------------------------------------------------------------------------------------
@@ -251,6 +266,23 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
   /** A copy: links may go while one walks over it. */
   #all(): Link[] {
     return [...this.#links.values()].flat()
+  }
+
+  /** A stream that was opened for other domains, and leads to the server that these are at (XEP-0220 §2.6). */
+  #hostFor(ends: Ends): Outgoing | undefined {
+    const { remote } = ends
+    if (this.#alone.has(keyOf(ends))) return undefined
+    const own = this.#links.get(remote)?.find(({ outgoing }) => takesPairs(outgoing))
+    if (own) return own.outgoing as Outgoing
+    const place = this.#places.get(remote)
+    const { settings, certify } = this.#parts
+    if (place === undefined) return undefined
+    for (const { outgoing } of this.#all()) {
+      if (!takesPairs(outgoing) || outgoing.place !== place) continue
+      const isCertified = certify(outgoing.stream!.transport, remote).ok
+      return isCertified || settings().policy(remote) !== 'required' ? outgoing : undefined
+    }
+    return undefined
   }
 
   #linkFor(ends: Ends): Link {
@@ -321,6 +353,10 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
     }
     this.#sweeper = clock.after(sweepEvery, () => this.#sweep())
   }
+}
+
+function takesPairs(carrier: Carrier | undefined): carrier is Outgoing {
+  return carrier instanceof Outgoing && carrier.takesPairs
 }
 
 function keyOf({ local, remote }: Ends): string {

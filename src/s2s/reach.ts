@@ -2,7 +2,7 @@
 import { connectPeer, ConnectError, type Connected } from './connect.js'
 import { Failure, type Trouble } from './facts.js'
 import { FindError, findPeer, type Target } from './find.js'
-import type { Reach } from './parts.js'
+import { Shared, type Reach } from './parts.js'
 import type { Clock } from '../base/clock.js'
 import type { Random } from '../base/random.js'
 import type { Address } from '../base/units.js'
@@ -24,8 +24,9 @@ export interface ReachParts {
 type Told = Parameters<Reach>[2]['told']
 
 export function reachBy(parts: ReachParts): Reach {
-  return async (local, remote, { signal, told }) => {
+  return async (local, remote, { signal, told, taken }) => {
     const targets = await find(remote, parts, told)
+    if (targets[0] && taken(placeOf(targets[0]))) throw new Shared()
     let left = targets
     for (;;) {
       told('tcp')
@@ -36,7 +37,8 @@ export function reachBy(parts: ReachParts): Reach {
       try {
         // Before TLS: where DNS does not tell, there is no handshake that could be trusted (RFC 7673 §3.4).
         const tlsa = await tlsaOf(target, parts.resolver)
-        return { transport: await under(connected, { from: local, to: remote }, parts.tls), tlsa }
+        const transport = await under(connected, { from: local, to: remote }, parts.tls)
+        return { transport, place: placeOf(connected.target), tlsa }
       } catch (error) {
         socket.destroy()
         // A server that cannot speak TLS, or whose records are broken, is as good as none: the next one may be well.
@@ -153,6 +155,11 @@ function after({ attempts, target }: Connected): string {
       : []),
   ]
   return notes.length === 0 ? '' : ` (${notes.join('; ')})`
+}
+
+/** XEP-0220 §2.6.2: two domains are at one place when DNS leads to the same host and port. */
+function placeOf({ host, port }: Target): string {
+  return shown(host, port)
 }
 
 function shown(host: string, port: number): string {

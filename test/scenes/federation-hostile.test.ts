@@ -394,11 +394,13 @@ scene(
       `<message to='paris@${FAR_DOMAIN}' from='${other.nurse.full}'><body>hail</body></message>`,
     )
     await caller.leaves()
-    const again = new Peer(stage, FAR_DOMAIN, [FAR_DOMAIN])
-    again.serves()
+    // XEP-0220 §2.6.1: from now on beside the other domain's.
     romeo.sends(`<message to='paris@${FAR_DOMAIN}'><body>hail</body></message>`)
-    await again.believes()
-    await again.receives(`<message to='paris@${FAR_DOMAIN}' from='${romeo.full}'><body>hail</body></message>`)
+    await verona.receives(`<db:result from='${stage.domain}' to='${FAR_DOMAIN}'>{any}</db:result>`)
+    verona.raw(valid(stage.domain, FAR_DOMAIN))
+    await verona.receives(
+      `<message to='paris@${FAR_DOMAIN}' from='${romeo.full}'><body>hail</body></message>`,
+    )
   },
   anyone,
 )

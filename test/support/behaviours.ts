@@ -812,6 +812,8 @@ export const behaviours: readonly Behaviour[] = [
       ['scenes/federation-hostile', 'XEP-0220 §2.2.1: a key that the domain does not know is invalid'],
       ['scenes/federation-hostile', 'XEP-0220 §2.2, §2.5: what cannot be proved is told by an error'],
       ['scenes/federation-hostile', 'XEP-0220 §2.6: one stream carries several senders'],
+      ['scenes/federation-pairs', 'XEP-0220 §2.6.1: two of our domains speak with a server on one stream'],
+      ['scenes/federation-pairs', 'XEP-0220 §2.6.2: two domains that DNS leads to one place'],
       ['scenes/federation-hostile', 'XEP-0178 §3: with "=", with its own domain'],
       ['scenes/federation-hostile', 'XEP-0220 §3.1: answers that nobody asked for'],
     ],

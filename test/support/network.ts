@@ -1,7 +1,7 @@
 /** The internet of a scene: which server is at which domain, and what its certificate says. */
 import { PipeTransport, type ClientEnd } from './pipe.js'
 import { Failure } from '../../src/s2s/facts.js'
-import type { Reach } from '../../src/s2s/parts.js'
+import { Shared, type Reach } from '../../src/s2s/parts.js'
 import type { Peers } from '../../src/server.js'
 import type { Transport } from '../../src/stream/transport.js'
 
@@ -62,21 +62,29 @@ export class Network {
     return near
   }
 
-  readonly #reach: Reach = async (local, remote, { told, signal }) => {
+  /** Host and port of a domain's server, where it is not of its own. */
+  readonly places = new Map<string, string>()
+
+  readonly #reach: Reach = async (local, remote, { told, signal, taken }) => {
     this.calls.push(`${local} > ${remote}`)
     const accept = this.#servers.get(remote)
     if (!accept) throw new Failure('dns', `there is no server for ${remote}`, 'theirs', 'no such server')
     told('dns', '1 server')
+    const place = this.places.get(remote) ?? remote
+    if (taken(place)) {
+      this.calls.pop()
+      throw new Shared()
+    }
     told('tcp')
     if (this.down.has(remote)) throw new Failure('tcp', 'connection refused', 'theirs')
     const near = new PipeTransport({ trusted: false, starttls: true, remote: '192.0.2.2' })
     signal.addEventListener('abort', () => near.destroy())
-    if (this.mute.has(remote)) return { transport: near }
+    if (this.mute.has(remote)) return { transport: near, place }
     const shows = (domain: string) => (this.certificates.has(domain) ? [domain] : [])
     this.#shown.set(near, shows(remote))
     accept(this.#tapped(near.client), shows(local))
     told('tcp', 'connected')
-    return { transport: near }
+    return { transport: near, place }
   }
 
   /** The end that the other server gets, with what the scene does to the line. */

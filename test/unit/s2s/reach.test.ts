@@ -71,7 +71,12 @@ async function staged(t: TestContext, zone: Zone, direct?: (socket: Socket) => P
     steps,
     names,
     transports,
-    reach: (remote: string) => reach('ours.test', remote, { signal: new AbortController().signal, told }),
+    reach: (remote: string) =>
+      reach('ours.test', remote, {
+        signal: new AbortController().signal,
+        told,
+        taken: (place) => place === 'taken.test:1',
+      }),
   }
 }
 
