@@ -28,6 +28,7 @@ import { markdown, printTable, saveAccepted, type Results } from './load/report.
 import {
   domainOf,
   freePort,
+  inventedDomains,
   ownDomains,
   pairDomains,
   type Domain,
@@ -143,8 +144,9 @@ async function runGroup(
   try {
     let far: (Running & { domain: string }) | undefined
     let near: Running
+    let ports: Record<keyof typeof pairDomains, number> | undefined
     if (pair) {
-      const ports = { near: await freePort(), far: await freePort() }
+      ports = { near: await freePort(), far: await freePort() }
       const names = await nameServer(ports)
       closings.push(() => names.stop())
       const federation = (port: number) => ({ port, nameServer: names.address.port })
@@ -160,6 +162,7 @@ async function runGroup(
         processes: near.processes,
         metrics: near.metrics,
         far,
+        federationPort: ports?.near,
         runs: Number(options.runs ?? (options.quick ? 1 : 3)),
         seconds: Number(options.seconds ?? (options.quick ? 4 : 10)),
         quick: options.quick,
@@ -187,7 +190,13 @@ function certified(directory: string, domains: readonly Domain[]) {
 /** What DNS says of a pair: at a host that every resolver knows. */
 function nameServer(ports: Record<keyof typeof pairDomains, number>): Promise<NameServer> {
   const record = (port: number) => ({ SRV: [`0 0 ${port} localhost`] })
+  const silent = inventedDomains.flatMap((domain) =>
+    [domain, `_xmpp-server._tcp.${domain}`, `_xmpps-server._tcp.${domain}`].map(
+      (name) => [name, 'silent'] as const,
+    ),
+  )
   return NameServer.start({
+    ...Object.fromEntries(silent),
     localhost: { A: ['127.0.0.1'] },
     [`_xmpp-server._tcp.${pairDomains.near.name}`]: record(ports.near),
     [`_xmpp-server._tcp.${pairDomains.far.name}`]: record(ports.far),

@@ -14,6 +14,7 @@ export type LoadName =
   | 'open'
   | 'crowd'
   | 's2s'
+  | 'flood'
 
 export interface Job {
   readonly load: LoadName
@@ -25,6 +26,8 @@ export interface Job {
   readonly processes: readonly number[]
   /** A second server, which the first one speaks with. */
   readonly far?: Far | undefined
+  /** Where the server takes streams of other servers. */
+  readonly federationPort?: number | undefined
   /** Where the server tells its event loop's delay, when it does. */
   readonly metrics?: string | undefined
   readonly runs: number

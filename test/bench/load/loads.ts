@@ -4,6 +4,7 @@ import { chat } from './chat.js'
 import { across } from './across.js'
 import { Client, openTls, pool, type Target } from './client.js'
 import { add, sleep, Stopwatch, type Figures, type Job, type LoadName, type Outcome } from './job.js'
+import { flood } from './flood.js'
 import { memoryOf } from './meter.js'
 import { offline } from './offline.js'
 import { presence } from './presence.js'
@@ -33,7 +34,7 @@ export const groups: readonly Group[] = [
     loads: ['login-sha1', 'login-sha256', 'closed', 'windowed', 'presence', 'offline'],
   },
   { accounts: [{ word: 'user', count: 5000 }], loads: ['idle', 'open', 'crowd'] },
-  { accounts: [{ word: 'user', count: 20 }], loads: ['s2s'], pair: true },
+  { accounts: [{ word: 'user', count: 20 }], loads: ['s2s', 'flood'], pair: true },
 ]
 
 export const loads: Record<LoadName, Load> = {
@@ -62,6 +63,7 @@ export const loads: Record<LoadName, Load> = {
   presence: { title: 'presence to 50 contacts', unit: 'delivery', run: presence },
   offline: { title: 'messages to absent users', unit: 'message', run: offline },
   s2s: { title: 'chat to another server, 20 senders', unit: 'message', run: across },
+  flood: { title: '300 invented domains ask for dialback', unit: 'request', run: flood },
   idle: { title: 'idle sessions, 5,000', unit: 'session', run: idle },
 }
 

@@ -18,6 +18,8 @@ const kinds: Record<string, readonly [title: string, unit: string, decimals: num
   p50: ['latency p50', 'ms', 2],
   p99: ['latency p99', 'ms', 2],
   loop: ['event loop delay p99', 'ms', 1],
+  login: ['slowest honest login of 40', 'ms', 0],
+  proof: ['dialback of an honest domain', 'ms', 0],
   memory: ['PSS', 'KiB a session', 1],
 }
 
@@ -58,6 +60,7 @@ const shown: readonly (readonly [LoadName, string, string, (value: number) => st
   ['offline', 'database', 'and of its PostgreSQL', micro],
   ['s2s', 'cpu', 'chat message to a user of another server: CPU of the sending one', micro],
   ['s2s', 'far', 'and of the receiving one', micro],
+  ['flood', 'login', '300 invented domains ask for dialback on one stream: slowest login of 40', milli],
   ['idle', 'memory', 'idle session, of 5,000: memory (PSS)', (value) => `${value.toFixed(0)} KiB`],
 ]
 

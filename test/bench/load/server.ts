@@ -54,8 +54,11 @@ export const pairDomains = {
   far: { name: 'far.example', hash: 'sha1' },
 } as const satisfies Record<string, Domain>
 
+/** Domains whose name servers never answer. */
+export const inventedDomains = Array.from({ length: 300 }, (_, index) => `d${index}.invented.example`)
+
 export function domainOf(load: LoadName): string {
-  if (load === 's2s') return pairDomains.near.name
+  if (load === 's2s' || load === 'flood') return pairDomains.near.name
   return (load === 'login-sha256' ? sha256 : sha1).name
 }
 
