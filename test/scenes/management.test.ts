@@ -231,19 +231,19 @@ scene(
     juliet.sends('<presence/>')
     assert.equal((await juliet.next('its own presence')).local, 'presence')
     assert.deepEqual(await messages(juliet, 5), ['m1', 'm2', 'm3', 'm4', 'm5'])
-    assert.equal(await kept(stage, juliet), 5)
+    await stage.becomes(() => kept(stage, juliet), 5)
     romeo.sends(chat(juliet.bare, 'live'))
     assert.deepEqual(await messages(juliet, 1), ['live'])
     // Its presence, and the first three.
     juliet.raw(`<a xmlns='${SM}' h='4'/>`)
     await juliet.ignoresSoFar()
-    assert.equal(await kept(stage, juliet), 2)
+    await stage.becomes(() => kept(stage, juliet), 2)
     await juliet.vanishes()
     await romeo.settled()
     await juliet.online()
     assert.deepEqual(await messages(juliet, 3), ['m4', 'm5', 'live'])
     await juliet.hearsNothingMore()
-    assert.equal(await kept(stage, juliet), 0)
+    await stage.becomes(() => kept(stage, juliet), 0)
   },
 )
 
@@ -261,7 +261,7 @@ scene(
     assert.equal((await messages(juliet, 250)).at(-1), 'm250')
     juliet.raw(`<a xmlns='${SM}' h='251'/>`)
     await juliet.ignoresSoFar()
-    assert.equal(await kept(stage, juliet), 0)
+    await stage.becomes(() => kept(stage, juliet), 0)
     await juliet.vanishes()
     await juliet.online()
     await juliet.hearsNothingMore()
@@ -294,6 +294,6 @@ scene(
     }
     assert.deepEqual(ids, ['m2', 'm3', 'live'])
     await stage.settled()
-    assert.equal(await kept(stage, phone), 0)
+    await stage.becomes(() => kept(stage, phone), 0)
   },
 )

@@ -1,7 +1,9 @@
 /** The stage: a whole server in memory with its clock wound by hand, and the actors of a scene. */
+import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import { Actor } from './actor.js'
 import { Dice } from './dice.js'
 import { openStores, openWire, storesSettled, type Wire, type WireKind } from './ground.js'
@@ -199,6 +201,18 @@ export class Stage {
       for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve))
     }
     await this.settled()
+  }
+
+  /** Waits until what is read is what is expected: for what no fence is behind. Time goes on by `ms` at each look. */
+  async becomes<T>(read: () => T | Promise<T>, expected: T, ms = 0): Promise<void> {
+    const end = Date.now() + 20_000
+    for (;;) {
+      const found = await read()
+      if (isDeepStrictEqual(found, expected)) return
+      if (Date.now() > end) assert.deepEqual(found, expected, this.transcript())
+      this.clock.advance(ms)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
   }
 
   note(line: string): void {
