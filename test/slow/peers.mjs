@@ -33,8 +33,7 @@ async function prosody(at) {
 interfaces = { "127.0.0.1" } use_ipv6 = false
 c2s_ports = { ${port} } s2s_ports = { ${s2sPort} } s2s_direct_tls_ports = { ${s2sTlsPort} } http_ports = {} https_ports = {}
 unbound = { resolvconf = false, hoststxt = false, forward = { "127.0.0.1@${nameServer}" } }
-modules_enabled = { "roster", "saslauth", "tls", "disco", "ping", "offline", "smacks"${bidi ? ', "s2s_bidi"' : ''} }
-modules_disabled = { ${dialback ? '' : '"dialback"'} }
+modules_enabled = { "roster", "saslauth", "tls", "disco", "ping", "offline", "smacks"${dialback ? ', "dialback"' : ''}${bidi ? ', "s2s_bidi"' : ''} }
 s2s_secure_auth = ${ca ? 'true' : 'false'} s2s_require_encryption = true
 authentication = "internal_hashed" storage = "internal"
 log = { debug = "*console" }
