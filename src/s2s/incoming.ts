@@ -135,6 +135,8 @@ export class Incoming implements StreamOwner {
     this.local = local
     this.remote = remote
     this.stream.send(this.#features())
+    // RFC 6120 §6.4.6: after SASL nothing goes before the new header.
+    if (this.#waysBack.length > 0) this.#settleSoon()
   }
 
   element(raw: RawElement): void | Promise<void> {
@@ -318,9 +320,10 @@ export class Incoming implements StreamOwner {
     }
     // The proof was of a stream that is no more.
     if (!this.stream.open || this.stream.id !== id) return
-    if (verdict === 'valid') this.#believe(pair, 'dialback')
+    // The peer hears it before any stanza of ours that it allows.
     this.stream.send(resultAnswer(pair, verdict))
-    if (verdict !== 'valid') this.#doubt(pair, verdict)
+    if (verdict === 'valid') this.#believe(pair, 'dialback')
+    else this.#doubt(pair, verdict)
   }
 
   /** Domains that cannot be proved cost look-ups and call backs: a stream may ask for as many as may be proved on it. */
@@ -399,7 +402,11 @@ export class Incoming implements StreamOwner {
     const way = new WayBack({ local, remote }, { stream, auth, since }, () => this.#arrivals.acks)
     this.#waysBack.push(way)
     if (this.#isSettled) this.#carries(way)
-    else this.#undecided ??= this.#parts.clock.after(undecidedFor, () => this.#settle())
+    else if (auth === 'dialback') this.#settleSoon()
+  }
+
+  #settleSoon(): void {
+    this.#undecided ??= this.#parts.clock.after(undecidedFor, () => this.#settle())
   }
 
   /** Negotiation is over: the peer has begun to count stanzas (XEP-0198), or to send them, or does neither for a while. */

@@ -21,6 +21,8 @@ const patience = 60_000
 export interface LinkPool {
   /** A stream that is there for it already, or a new one. */
   open(ends: Ends, owner: OutgoingOwner): Carrier
+  /** Whether a stream of the peer takes stanzas for this pair. */
+  hasWayBack(ends: Ends): boolean
   /** Whether a stream to that place is there already, which can be shared. */
   shares(ends: Ends, place: string): boolean
   /** Counts what was written. */
@@ -288,7 +290,11 @@ export class Link implements Ends, OutgoingOwner {
     })
     if (final === 'no such server') this.#outbox.bounceAll(new StanzaError('remote-server-not-found', reason))
     else if (final === 'not allowed') this.#outbox.bounceAll(new StanzaError('not-allowed', reason))
-    else if (this.#outbox.waiting > 0) this.#later()
+    else if (this.#outbox.waiting > 0) {
+      // The peer may have come to us meanwhile.
+      if (this.#pool.hasWayBack(this)) this.#attempt()
+      else this.#later()
+    }
   }
 
   /** Milliseconds from the last failure to the next attempt: doubled each time, and never the same for all peers. */

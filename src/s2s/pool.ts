@@ -222,7 +222,7 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
   open(ends: Ends, owner: OutgoingOwner): Carrier {
     const key = keyOf(ends)
     const way = this.#waysBack.get(key)
-    if (way?.isReady && !way.owner) {
+    if (way && this.hasWayBack(ends)) {
       way.owner = owner
       return way
     }
@@ -234,6 +234,11 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
     verifier.idle?.cancel()
     verifier.outgoing.owner = owner
     return verifier.outgoing
+  }
+
+  hasWayBack(ends: Ends): boolean {
+    const way = this.#waysBack.get(keyOf(ends))
+    return way !== undefined && way.isReady && !way.owner
   }
 
   shares(ends: Ends, place: string): boolean {

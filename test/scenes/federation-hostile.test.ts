@@ -406,6 +406,48 @@ scene(
 )
 
 scene(
+  'XEP-0288 §2.2, RFC 6120 §6.4.6: what waits for a peer goes behind the word that it is believed, and behind our new header',
+  async ({ romeo, other, stage }) => {
+    await romeo.online()
+    await other.nurse.online()
+    new Peer(stage, FAR_DOMAIN).serves()
+    stage.network.down.add(FAR_DOMAIN)
+    const message = (body: string) => `<message to='paris@${FAR_DOMAIN}'><body>${body}</body></message>`
+    for (const how of ['dialback', 'external']) {
+      romeo.sends(message(how))
+      other.nurse.sends(message(how))
+      await stage.passes(2000)
+      const caller = new Peer(stage, FAR_DOMAIN, [FAR_DOMAIN])
+      await caller.opens()
+      caller.raw(`<bidi xmlns='urn:xmpp:bidi'/>`)
+      if (how === 'dialback') {
+        caller.asksDialback()
+        await caller.receives(valid(FAR_DOMAIN, stage.domain))
+      } else {
+        caller.raw(`<auth xmlns='${SASL}' mechanism='EXTERNAL'>=</auth>`)
+        await caller.receives(`<success xmlns='${SASL}'/>`)
+        await stage.passes(2000)
+        assert.equal(caller.waiting, 0)
+        caller.startsStream()
+        await caller.next('features')
+      }
+      await stage.passes(2000)
+      await caller.receives(
+        `<message to='paris@${FAR_DOMAIN}' from='${romeo.full}'><body>${how}</body></message>`,
+      )
+      // A second pair, when all else is settled.
+      caller.asksDialback(FAR_DOMAIN, OTHER_DOMAIN)
+      await caller.receives(valid(FAR_DOMAIN, OTHER_DOMAIN))
+      await caller.receives(
+        `<message to='paris@${FAR_DOMAIN}' from='${other.nurse.full}'><body>${how}</body></message>`,
+      )
+      await caller.leaves()
+    }
+  },
+  anyone,
+)
+
+scene(
   'XEP-0288 §2.2: both directions are asked for under TLS and before the proof, and no key is verified the way it came',
   async ({ stage }) => {
     const plain = new Peer(stage, FAR_DOMAIN)
