@@ -41,6 +41,8 @@ const windowFactor = 10
 /** Milliseconds between looks for what has been on its way for long, and how long that is. */
 const lookEvery = 500
 const isLong = 250
+/** Milliseconds until the store is asked again to forget a message. */
+const removeAgainAfter = 10_000
 /** Times that a message goes to a server that confirms nothing: once, and once more if the stream breaks. */
 const unconfirmedTries = 2
 
@@ -321,10 +323,13 @@ export class Outbox {
     return undefined
   }
 
-  /** One that stays in the store is sent once more after the next start; its receiver may know it then. */
+  /** Until it is gone: one that stayed would be sent once more after the next start, whenever that is. */
   #remove(id: number): void {
-    const { store, target, log } = this.#parts
-    store.remove(id).catch((error: unknown) => log.warn('s2s.forget.failed', { peer: target, error }))
+    const { store, target, log, clock } = this.#parts
+    store.remove(id).catch((error: unknown) => {
+      log.warn('s2s.forget.failed', { peer: target, error })
+      clock.after(removeAgainAfter, () => this.#remove(id))
+    })
   }
 
   // Expiry ------------------------------------------------------------------------------------------------------

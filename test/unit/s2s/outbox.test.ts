@@ -26,7 +26,10 @@ function opened(limits: { queue?: number; queueBytes?: number } = {}) {
         if (state.fails) throw new StorageUnavailable('away')
         return store.append(message)
       },
-      remove: (id) => store.remove(id),
+      remove: async (id) => {
+        if (state.fails) throw new StorageUnavailable('away')
+        return store.remove(id)
+      },
       read: (after, limit) => store.read(after, limit),
     },
     clock,
@@ -195,4 +198,21 @@ test('a store that is away: senders wait, and hear of it when we end', async () 
   void outbox.add(message(2))
   await outbox.leave(ending)
   assert.deepEqual([await stored(), bounced], [['1'], ['2 remote-server-timeout']])
+})
+
+test('what was confirmed while the store was away is forgotten when it is back', async () => {
+  const { outbox, clock, stored, state } = opened()
+  void outbox.add(message(1))
+  clock.advance(1000)
+  await turn()
+  state.fails = true
+  outbox.next(true)!.confirm()
+  await turn()
+  clock.advance(10_000)
+  await turn()
+  assert.deepEqual(await stored(), ['1'])
+  state.fails = false
+  clock.advance(10_000)
+  await turn()
+  assert.deepEqual(await stored(), [])
 })
