@@ -40,6 +40,8 @@ const database = 'postgres'
 const longestSocketPath = 103
 const startAtMost = 60_000
 const connectAtMost = 5000
+/** For PostgreSQL to notice that the server before us was killed. */
+const deadAtMost = 10_000
 const stopAtMost = 25_000
 
 /**
@@ -84,11 +86,14 @@ class Supervised implements EmbeddedPostgres {
    * was written in another container. The guard's lock then decides whose it is.
    */
   async start(signal?: AbortSignal): Promise<void> {
-    const end = this.#clock.now() + startAtMost
+    const begun = this.#clock.now()
+    const end = begun + startAtMost
     for (;;) {
       signal?.throwIfAborted()
       try {
-        return await this.#standGuard()
+        if (await this.#standGuard(this.#clock.now() < begun + deadAtMost)) return
+        await pause(this.#clock, 50)
+        continue
       } catch (error) {
         // Starting up, shutting down, or not there.
         if (error instanceof StorageRefused || classify(error) !== 'lost') throw error
@@ -127,7 +132,8 @@ class Supervised implements EmbeddedPostgres {
     while (!(await hasEnded(pid)) && this.#clock.now() < end) await pause(this.#clock, 5)
   }
 
-  async #standGuard(): Promise<void> {
+  /** False: the guard before us is dead, and PostgreSQL has not noticed yet; only when `patient`. */
+  async #standGuard(patient: boolean): Promise<boolean> {
     const guard = new pg.Client({
       ...socketDefaults,
       ...this.connection,
@@ -145,6 +151,7 @@ class Supervised implements EmbeddedPostgres {
       await guard.end()
       this.#started = undefined
       const [, pid] = (owner.rows[0]?.name ?? '').split(' ')
+      if (patient && (!pid || (await hasEnded(Number(pid))))) return false
       throw new StorageRefused(
         `another Parley${pid ? ` (process ${pid})` : ''} is using ${this.#cluster.path}`,
         'stop it first, or give this one another data directory',
@@ -153,6 +160,7 @@ class Supervised implements EmbeddedPostgres {
     this.#guard = guard
     this.#started = undefined
     guard.on('end', () => void this.#revive())
+    return true
   }
 
   /** PostgreSQL went away under us: start it again, a second apart, for as long as it takes. */

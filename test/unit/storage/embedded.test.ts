@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../../../src/base/clock.js'
-import { realClock } from '../../../src/base/clock.js'
+import { pause, realClock } from '../../../src/base/clock.js'
 import { isAlive } from '../../../src/base/system.js'
 import { Database, StorageRefused } from '../../../src/storage/database.js'
 import type { EmbeddedPostgres } from '../../../src/storage/embedded.js'
@@ -141,6 +141,34 @@ test('kill -9 of the server in the middle: all that was acknowledged is there, o
     })
     await postgres.stop()
     assert.ok(await hasEnded(left))
+  }, 'with a cluster')
+})
+
+test('a start just after a kill -9 waits until the database has noticed it', async () => {
+  await inFolder(async (data) => {
+    const script = fileURLToPath(new URL('append-forever.js', import.meta.url))
+    const child = spawn(process.execPath, [script, data], { stdio: ['ignore', 'pipe', 'inherit'] })
+    await once(child.stdout!, 'data')
+    child.stdout!.resume()
+    const connection = { host: join(data, 'postgres'), user: 'parley', database: 'postgres' }
+    const database = new Database({ connection, clock: realClock })
+    const [guard] = await database.query<{ pid: number }>(
+      'guard',
+      'SELECT pid FROM pg_stat_activity WHERE application_name = $1',
+      [`parley ${child.pid}`],
+    )
+    await database.close()
+    // As on a machine with much to do: it comes to look at its connection only later.
+    process.kill(guard!.pid, 'SIGSTOP')
+    const ended = once(child, 'exit')
+    child.kill('SIGKILL')
+    await ended
+    let isStarted = false
+    const starting = start(data).finally(() => (isStarted = true))
+    await pause(realClock, 500)
+    assert.equal(isStarted, false)
+    process.kill(guard!.pid, 'SIGCONT')
+    await (await starting).stop()
   }, 'with a cluster')
 })
 
