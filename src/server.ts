@@ -126,7 +126,7 @@ export class Server {
       secret: parts.secret,
       passwords: this.passwords,
       throttle: this.throttle,
-      overloaded: () => parts.memoryUse() * 100 > this.#config.limits.memoryGuard,
+      overloaded: () => this.#isOverloaded(parts),
     })
     this.#components = new Components({
       domain: config.domains[0]!,
@@ -260,11 +260,8 @@ export class Server {
     for (const loaded of this.#modules.values()) await loaded.stop()
   }
 
-  #federate(
-    { clock, random, log, metrics, secret, stores }: ServerParts,
-    peers: Peers,
-    hits: LimitHits,
-  ): S2s {
+  #federate(parts: ServerParts, peers: Peers, hits: LimitHits): S2s {
+    const { clock, random, log, metrics, secret, stores } = parts
     return new S2s({
       ...peers,
       blocked: (remote) => this.blocks.refusal(remote),
@@ -282,7 +279,13 @@ export class Server {
       lanes: new Lanes(),
       keys: new DialbackKeys(createHmac('sha256', secret).update('dialback').digest()),
       settings: () => this.#s2sSettings,
+      overloaded: () => this.#isOverloaded(parts),
     })
+  }
+
+  /** The memory guard: no new logins, and no new streams of servers. */
+  #isOverloaded({ memoryUse }: Pick<ServerParts, 'memoryUse'>): boolean {
+    return memoryUse() * 100 > this.#config.limits.memoryGuard
   }
 
   /** On all domains or on none. */

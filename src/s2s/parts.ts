@@ -72,6 +72,8 @@ export type Reach = (
 ) => Promise<Reached>
 
 export interface S2sParts {
+  /** Whether a new stream cannot be served now (memory guard). */
+  readonly overloaded: () => boolean
   /** A domain of ours, for those who name none. */
   readonly domain: string
   /** Whether a domain is served here, by ourselves or by a component. */

@@ -32,9 +32,16 @@ export class S2s implements Elsewhere, Federation {
   accept(transport: Transport): void {
     const incoming = new Incoming(this.#parts, transport, this.#pool, (gone) => this.#incoming.delete(gone))
     this.#incoming.add(incoming)
-    if (this.#incoming.size + this.#pool.size <= this.#parts.settings().streams) return
-    this.#parts.hits.add('s2s_streams')
-    incoming.stream.fail(new StreamError('resource-constraint', 'Too many streams'))
+    const { settings, overloaded, hits } = this.#parts
+    const bound =
+      this.#incoming.size + this.#pool.size > settings().streams
+        ? 's2s_streams'
+        : overloaded()
+          ? 'memory_guard'
+          : undefined
+    if (!bound) return
+    hits.add(bound)
+    incoming.stream.fail(new StreamError('resource-constraint', 'Try again later'))
   }
 
   send(stanza: Stanza): void | Promise<void> {

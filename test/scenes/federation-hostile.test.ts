@@ -677,3 +677,23 @@ scene(
   },
   { set: ['limits.s2s_streams=2'] },
 )
+
+let memoryUse = 0
+scene(
+  'limits.memory_guard: a server that is out of memory takes no new streams of servers, and keeps those there are',
+  async ({ romeo, stage }) => {
+    memoryUse = 0
+    await romeo.online()
+    const there = await friend(stage)
+    memoryUse = 0.9
+    const peer = new Peer(stage, 'mantua.example')
+    peer.dials()
+    await peer.isDisconnected('resource-constraint')
+    assert.equal(stage.metrics.valueOf('limit_hits_total', 'memory_guard'), 1)
+    there.sends(`<message from='a@${FAR_DOMAIN}' to='${romeo.bare}'><body>still here</body></message>`)
+    await romeo.receives(`<message from='a@${FAR_DOMAIN}'><body>still here</body></message>`)
+    memoryUse = 0
+    await peer.opens()
+  },
+  { memoryUse: () => memoryUse },
+)
