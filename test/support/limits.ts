@@ -22,6 +22,8 @@ function limit(name: string, metric: Bound, below: Proof, above: Proof = below, 
 
 const scene = (name: string): Proof => ['scenes/limits', name]
 const flood = (name: string): Proof => ['scenes/floods', name]
+const hostile = (name: string): Proof => ['scenes/federation-hostile', name]
+const far = (name: string): Proof => ['scenes/federation-floods', name]
 const slow = (name: string): Proof => ['scenes/slow-readers', name]
 
 const stanzaSize = scene('limits.c2s_stanza_size: at the limit it passes')
@@ -39,6 +41,8 @@ const idle = flood('limits.idle_ping: who falls silent is asked once')
 const slowReader = slow('a slow reader is not read from past the mark')
 const dropped = slow('past limits.write_queue it is dropped')
 const stuck = slow('limits.write_timeout: without progress')
+const queue: Proof = ['scenes/federation-queue', 'limits §1: a queue that is full in number or in size']
+const silent: Proof = ['scenes/federation-queue', 'A server that takes the connection and says nothing']
 const keptXml: Proof = ['unit/modules/kept', 'private XML over the quota is refused; making room is not']
 
 export const limits: readonly Limit[] = [
@@ -80,6 +84,17 @@ export const limits: readonly Limit[] = [
   limit('limits.idle_ping', 'idle_ping', idle, idle, flood('limits.idle_ping: a hundred who are gone')),
   limit('limits.memory_guard', 'memory_guard', scene('limits.memory_guard: past it nobody new comes in'), undefined,
     flood('limits.memory_guard: of a hundred who come past it')),
+  limit('limits.s2s_stanza_size', 's2s_stanza_size', hostile('limits.s2s_stanza_size: a larger stanza is refused'), undefined,
+    far('limits.s2s_stanza_size: a hundred times too much')),
+  limit('limits.s2s_queue', 's2s_queue', queue, queue, far('limits.s2s_queue, limits.s2s_queue_size')),
+  limit('limits.s2s_queue_size', 's2s_queue_size', queue, queue, far('limits.s2s_queue, limits.s2s_queue_size')),
+  limit('limits.s2s_connect_timeout', 's2s_connect_timeout', silent, silent, far('limits.s2s_connect_timeout')),
+  limit('limits.s2s_domains', 's2s_domains', hostile('limits.s2s_domains: so many domains on one stream'), undefined,
+    far('limits.s2s_domains, limits.s2s_dialbacks')),
+  limit('limits.s2s_dialbacks', 's2s_dialbacks', hostile('limits §2: 300 invented domains'), undefined,
+    far('limits.s2s_domains, limits.s2s_dialbacks')),
+  limit('limits.s2s_streams', 's2s_streams', hostile('limits.s2s_streams: no more streams than that'), undefined,
+    far('limits.s2s_streams: two hundred more')),
   limit('modules.registration.attempts', 'registration', registration),
   limit('modules.registration.accounts', 'registered_accounts',
     ['unit/modules/registration', 'registration: closed when the domain has enough accounts']),
@@ -91,4 +106,11 @@ export const limits: readonly Limit[] = [
 ] // prettier-ignore
 
 /** Bounds whose three tests are not all there yet, by the beginning of the option's name. */
-export const later: readonly string[] = ['limits.s2s_']
+export const later: readonly string[] = [
+  'limits.s2s_rate',
+  'limits.s2s_burst',
+  'limits.s2s_retry_max',
+  'limits.s2s_message_timeout',
+  'limits.s2s_iq_timeout',
+  'limits.s2s_idle',
+]
