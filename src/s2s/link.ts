@@ -15,6 +15,9 @@ import { StreamError } from '../stream/errors.js'
 /** Milliseconds: the first pause, doubled with each failure up to `retryMax`. */
 const firstPause = 1000
 
+/** Milliseconds for which a domain that is not there, or does not want us, is believed to stay so. */
+const longestRefusal = 10_000
+
 /** Milliseconds without an acknowledgement until a stream is given up. */
 const patience = 60_000
 
@@ -221,10 +224,22 @@ export class Link implements Ends, OutgoingOwner {
     this.#failed(failure)
   }
 
-  /** The next stanza after a failure waits for its time as well: a domain that is away is not asked at each stanza. */
+  /**
+   * The next stanza after a failure waits for its time as well: a domain that is away is not asked at each stanza. One
+   * that is not there at all will not be there in a second either.
+   */
   #attemptWhenDue(): void {
-    if (this.#failures > 0 && this.#failedAt + this.#pause() > this.#parts.clock.now()) this.#later()
-    else this.#attempt()
+    if (this.#failures === 0 || this.#failedAt + this.#pause() <= this.#parts.clock.now()) this.#attempt()
+    else if (!this.#handBack(this.#failure)) this.#later()
+  }
+
+  /** After a failure for good: nothing that waits will ever go. False for another failure, or none. */
+  #handBack(failure: Failure | undefined): boolean {
+    if (failure?.final === undefined) return false
+    const { final, message: reason } = failure
+    const condition = final === 'no such server' ? 'remote-server-not-found' : 'not-allowed'
+    this.#outbox.bounceAll(new StanzaError(condition, reason))
+    return true
   }
 
   #attempt(): void {
@@ -278,7 +293,7 @@ export class Link implements Ends, OutgoingOwner {
     this.#failures++
     this.#failure = failure
     this.#failedAt = clock.now()
-    const { stage, side, message: reason, final } = failure
+    const { stage, side, message: reason } = failure
     this.#pool.attempted(stage, 'failed')
     log.info('s2s.out.failed', {
       peer: this.remote,
@@ -288,9 +303,7 @@ export class Link implements Ends, OutgoingOwner {
       reason,
       waiting: this.#outbox.waiting,
     })
-    if (final === 'no such server') this.#outbox.bounceAll(new StanzaError('remote-server-not-found', reason))
-    else if (final === 'not allowed') this.#outbox.bounceAll(new StanzaError('not-allowed', reason))
-    else if (this.#outbox.waiting > 0) {
+    if (!this.#handBack(failure) && this.#outbox.waiting > 0) {
       // The peer may have come to us meanwhile.
       if (this.#pool.hasWayBack(this)) this.#attempt()
       else this.#later()
@@ -300,7 +313,8 @@ export class Link implements Ends, OutgoingOwner {
   /** Milliseconds from the last failure to the next attempt: doubled each time, and never the same for all peers. */
   #pause(): number {
     const { retryMax } = this.#parts.settings()
-    return Math.min(retryMax, firstPause * 2 ** Math.min(this.#failures - 1, 20))
+    const most = this.#failure?.final === undefined ? retryMax : Math.min(retryMax, longestRefusal)
+    return Math.min(most, firstPause * 2 ** Math.min(this.#failures - 1, 20))
   }
 
   #later(): void {
