@@ -1,8 +1,10 @@
 /** One stream that we opened to another server, from finding it to the stanzas that it takes. */
 import { Arrivals } from './arrivals.js'
 import type { Carrier, CarrierOwner } from './carrier.js'
-import { resultRequest, verdictOf, verifyRequest, type Pair, type Verdict } from './dialback.js'
+import { resultRequest, verdictOf, type Pair, type Verdict } from './dialback.js'
 import { Failure, type LinkAuth, type Stage, type Trouble } from './facts.js'
+import { lastWords, notBelieved, strange, tooLate } from './failures.js'
+import { Inquiries } from './inquiries.js'
 import { enable, resume, type Resumable } from './management.js'
 import type { Parcel } from './outbox.js'
 import { Shared, type Certified, type Reached, type S2sParts } from './parts.js'
@@ -10,7 +12,6 @@ import { question, type Question } from './question.js'
 import type { Seat } from './seat.js'
 import type { Timer } from '../base/clock.js'
 import { TokenBucket } from '../base/rate.js'
-import { StanzaError } from '../stanza/errors.js'
 import type { Acks } from '../stream/acks.js'
 import { StreamError } from '../stream/errors.js'
 import { Stream, STREAMS, type StreamOwner } from '../stream/stream.js'
@@ -75,8 +76,7 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
   readonly #seats = new Map<string, Seat>()
   /** The peer tells what is wrong with a dialback request without ending the stream (XEP-0220 §2.4.2). */
   #tellsErrors = false
-  /** Keys of others that this peer was asked about, by all that an answer repeats. */
-  readonly #verifying = new Map<string, Question<Verdict>>()
+  readonly #inquiries: Inquiries
   /** The last error of the peer's stream, for the reason of the end. */
   #said: string | undefined
   /** Its condition. */
@@ -91,6 +91,7 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
     this.remote = remote
     this.owner = owner
     this.since = parts.clock.now()
+    this.#inquiries = new Inquiries(parts.clock)
     this.#deadline = this.#within()
     void this.#begin()
   }
@@ -163,21 +164,7 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
   ): Promise<Verdict> {
     await this.opened
     if (!this.stream?.open) throw this.#failure('the stream has ended')
-    const asked = `${pair.target} ${pair.sender} ${id}`
-    const running = this.#verifying.get(asked)
-    if (running) return running.promise
-    const answered = question<Verdict>()
-    this.#verifying.set(asked, answered)
-    const late = this.#parts.clock.after(within, () =>
-      answered.reject(new Failure('auth', 'no answer to the dialback key', 'theirs', undefined, 'silent')),
-    )
-    this.stream.send(verifyRequest(pair, id, key))
-    try {
-      return await answered.promise
-    } finally {
-      late.cancel()
-      this.#verifying.delete(asked)
-    }
+    return this.#inquiries.ask(this.stream, pair, id, key, within)
   }
 
   send(parcel: Parcel): boolean {
@@ -249,7 +236,7 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
 
   closed(_clean: boolean, error?: StreamError): void {
     if (this.#phase === 'ready') return this.#end(undefined)
-    if (error) return this.#end(this.#strange(error))
+    if (error) return this.#end(strange(this.#stage, error, this.#phase === 'greeting'))
     const said = this.#said ?? 'the server closed the connection'
     if (this.#phase === 'proving' && this.#uncertain !== undefined) {
       const reason = `the server does not take our certificate (${this.#uncertain}), nor dialback: ${said}`
@@ -259,12 +246,6 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
     if (this.#condition === 'not-authorized' && this.stream?.transport.tls)
       return this.#end(new Failure('auth', said, 'ours', undefined, 'not taken', 'not-authorized'))
     this.#end(this.#failure(said, 'theirs', 'ended', this.#condition))
-  }
-
-  /** We ended the stream for what the peer said. Before its header it is no server for servers at all. */
-  #strange({ condition, text }: StreamError): Failure {
-    const reason = `it does not speak as a server to servers: ${condition}${text === undefined ? '' : ` (${text})`}`
-    return this.#failure(reason, 'theirs', 'ended', this.#phase === 'greeting' ? condition : undefined)
   }
 
   async #begin(): Promise<void> {
@@ -393,8 +374,7 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
     const { from = '', to = '', id = '' } = element.attrs
     const verdict = verdictOf(element)
     if (verdict !== undefined && raw.name === 'verify') {
-      const asked = this.#verifying.get(`${to} ${from} ${id}`)
-      if (asked) return asked.resolve(verdict)
+      if (this.#inquiries.answer({ sender: from, target: to }, id, verdict)) return
     } else if (verdict !== undefined && raw.name === 'result') {
       const isOurs = from === this.remote && to === this.local
       if (isOurs && this.#phase === 'proving' && this.#proof === 'dialback') return this.#proved(verdict)
@@ -416,15 +396,7 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
       this.stream!.authenticate()
       return this.#ready('dialback')
     }
-    // What it could not confirm, or did not want, is about us.
-    if (!(verdict instanceof StanzaError)) {
-      const reason = 'the server could not confirm our dialback key with the server that DNS names for us'
-      return this.#fail(this.#failure(reason, 'ours', 'unconfirmed'))
-    }
-    const { condition, text } = verdict
-    const reason = `the server refused dialback: ${condition}${text === undefined ? '' : ` (${text})`}`
-    const isTheirs = condition === 'item-not-found' || condition === 'internal-server-error'
-    this.#fail(this.#failure(reason, isTheirs ? 'theirs' : 'ours', 'not taken', condition))
+    this.#fail(notBelieved(verdict))
   }
 
   #ready(auth: LinkAuth): void {
@@ -497,12 +469,9 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
 
   /** RFC 6120 §4.9: the peer ends the stream, and says why. */
   #errorCame(error: Element): void {
-    const condition = error
-      .childrenOf(undefined, NS.streamErrors)
-      .find(({ local }) => local !== 'text')?.local
-    const text = error.child('text', NS.streamErrors)?.text
+    const { said, condition } = lastWords(error)
+    this.#said = said
     this.#condition = condition
-    this.#said = `the server ended the stream: ${condition ?? 'no reason'}${text === undefined || text === '' ? '' : ` (${text.slice(0, 200)})`}`
     this.stream!.close()
   }
 
@@ -511,14 +480,7 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
     const { connectTimeout } = settings()
     return clock.after(connectTimeout, () => {
       hits.add('s2s_connect_timeout')
-      const reason = `no answer within ${Math.round(connectTimeout / 1000)} s`
-      // Who is connected and says nothing is at fault; before that, anything on the way may be.
-      if (this.#stage === 'dns') this.#fail(this.#failure(reason, 'path', 'dns silent'))
-      else if (this.#stage === 'tcp') this.#fail(this.#failure(reason, 'path', 'unreachable'))
-      // It may be waiting for an answer to its own call back to us.
-      else if (this.#stage === 'auth')
-        this.#fail(this.#failure(reason, 'path', 'not taken', 'remote-server-timeout'))
-      else this.#fail(this.#failure(reason, 'theirs', 'silent'))
+      this.#fail(tooLate(this.#stage, connectTimeout))
     })
   }
 
@@ -550,7 +512,7 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
     const reason = failure ?? this.#failure('the stream has ended', 'theirs')
     this.#opened.reject(reason)
     this.#authenticated?.reject(reason)
-    for (const asked of this.#verifying.values()) asked.reject(reason)
+    this.#inquiries.end(reason)
     this.owner.ended(failure)
     for (const seat of this.#seats.values()) seat.ended()
   }

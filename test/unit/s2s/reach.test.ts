@@ -9,6 +9,7 @@ import { realClock } from '../../../src/base/clock.js'
 import { systemRandom } from '../../../src/base/random.js'
 import { Resolver } from '../../../src/dns/resolver.js'
 import { Failure } from '../../../src/s2s/facts.js'
+import { Shared } from '../../../src/s2s/parts.js'
 import { reachBy } from '../../../src/s2s/reach.js'
 import type { ReachParts } from '../../../src/s2s/reach.js'
 import { NameServer } from '../../support/name-server.js'
@@ -198,4 +199,13 @@ test('what DNS says, or does not say, is told as such', async (t) => {
     const error = await failure(reach(domain))
     assert.deepEqual([error.stage, error.final, error.trouble], ['dns', final, trouble], domain)
   }
+})
+
+test('a place where there is a stream already is not connected to again (XEP-0220 §2.6.2)', async (t) => {
+  const { reach, steps } = await staged(t, {
+    '_xmpp-server._tcp.a.test': { SRV: ['0 0 1 taken.test'] },
+    'taken.test': { A: ['127.0.0.1'] },
+  })
+  await assert.rejects(reach('a.test'), Shared)
+  assert.deepEqual(steps, ['dns', 'dns: taken.test:1 (starttls, srv)'])
 })
