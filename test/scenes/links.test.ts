@@ -1,7 +1,8 @@
 /** Between servers nothing is lost and nothing doubled when streams break (XEP-0198), and senders hear when it is safe. */
 import assert from 'node:assert/strict'
 import type { Actor } from '../support/actor.js'
-import { scene, type Stage } from '../support/stage.js'
+import { Peer } from '../support/peer.js'
+import { FAR_DOMAIN, scene, type Stage } from '../support/stage.js'
 
 const SM = 'urn:xmpp:sm:3'
 const anyServer = { set: ['s2s.policy=dialback-ok'], far: { set: ['s2s.policy=dialback-ok'] } }
@@ -214,4 +215,90 @@ scene(
     await stage.becomes(() => outboundOf(stage), 0, 100)
   },
   anyServer,
+)
+
+/** A server with a certificate that has proved its domain. */
+async function friend(stage: Stage, domain = FAR_DOMAIN): Promise<Peer> {
+  const peer = new Peer(stage, domain, [domain])
+  await peer.opens()
+  peer.asksDialback()
+  await peer.receives(`<db:result type='valid' from='${stage.domain}' to='${domain}'/>`)
+  return peer
+}
+const failure = (condition: string) =>
+  `<failed xmlns='${SM}'><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>`
+
+scene('XEP-0198 §3: a server enables it once, and after it has proved a domain', async ({ stage }) => {
+  const peer = new Peer(stage, FAR_DOMAIN, [FAR_DOMAIN])
+  assert.ok((await peer.opens()).child('sm', SM))
+  peer.raw(`<enable xmlns='${SM}'/>`)
+  await peer.receives(failure('unexpected-request'))
+  peer.raw(`<resume xmlns='${SM}' previd='x' h='0'/>`)
+  await peer.receives(failure('unexpected-request'))
+  peer.asksDialback()
+  await peer.receives(`<db:result type='valid' from='${stage.domain}' to='${FAR_DOMAIN}'/>`)
+  peer.raw(`<enable xmlns='${SM}'/>`)
+  await peer.receives(`<enabled xmlns='${SM}'/>`)
+  peer.raw(`<enable xmlns='${SM}' resume='true'/>`)
+  await peer.receives(failure('unexpected-request'))
+})
+
+scene('XEP-0198 §4, §6: what a server may not say of stanzas', async ({ stage }) => {
+  for (const [element, condition] of [
+    [`<r xmlns='${SM}'/>`, 'unsupported-stanza-type'],
+    [`<enable xmlns='${SM}'/><a xmlns='${SM}' h='1'/>`, 'undefined-condition'],
+    [`<enable xmlns='${SM}'/><a xmlns='${SM}' h='many'/>`, 'bad-format'],
+    [`<enable xmlns='${SM}'/><resumed xmlns='${SM}' h='0'/>`, 'unsupported-stanza-type'],
+  ] as const) {
+    const peer = await friend(stage)
+    peer.raw(element)
+    if (element.startsWith('<enable')) await peer.next('enabled')
+    await peer.isDisconnected(condition)
+  }
+})
+
+scene(
+  'XEP-0198 §5: a server resumes its own streams, for five minutes, and no others',
+  async ({ juliet, stage }) => {
+    await juliet.online()
+    const peer = await friend(stage)
+    peer.raw(`<enable xmlns='${SM}' resume='true'/>`)
+    const id = (await peer.next('enabled')).attrs['id']!
+    peer.sends(
+      `<message from='romeo@${FAR_DOMAIN}' to='${juliet.bare}' type='chat' id='m1'><body>1</body></message>`,
+    )
+    assert.deepEqual(await messages(juliet, 1), ['m1'])
+    const resume = `<resume xmlns='${SM}' previd='${id}' h='0'/>`
+
+    const spy = await friend(stage, 'spy.example')
+    spy.raw(resume)
+    await spy.receives(failure('item-not-found'))
+
+    // The old stream still stands: it is replaced, and the count goes on.
+    const second = await friend(stage)
+    second.raw(resume)
+    await second.receives(`<resumed xmlns='${SM}' previd='${id}' h='1'/>`)
+    await peer.isDisconnected('conflict')
+    second.sends(
+      `<message from='romeo@${FAR_DOMAIN}' to='${juliet.bare}' type='chat' id='m2'><body>2</body></message>`,
+    )
+    second.raw(`<r xmlns='${SM}'/>`)
+    await second.receives(`<a xmlns='${SM}' h='2'/>`)
+    second.floods().cut()
+    await second.isGone()
+
+    await stage.passes(299_000)
+    const third = await friend(stage)
+    third.raw(resume)
+    await third.receives(`<resumed xmlns='${SM}' previd='${id}' h='2'/>`)
+    third.floods().cut()
+    await third.isGone()
+
+    await stage.passes(301_000)
+    const late = await friend(stage)
+    late.raw(resume)
+    await late.receives(failure('item-not-found'))
+    late.raw(`<enable xmlns='${SM}' resume='true'/>`)
+    assert.notEqual((await late.next('enabled')).attrs['id'], id)
+  },
 )
