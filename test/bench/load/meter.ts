@@ -67,10 +67,13 @@ function processOf(id: number): Process | undefined {
   const close = stat.lastIndexOf(')')
   if (open < 0) return undefined
   const fields = stat.slice(close + 2).split(' ')
-  const ticks = Number(fields[11]) + Number(fields[12])
+  const name = stat.slice(open + 1, close)
+  // Of its backends some end in between: what they have cost is then told by the process that started them.
+  const ended = name === 'postgres' ? Number(fields[13]) + Number(fields[14]) : 0
+  const ticks = Number(fields[11]) + Number(fields[12]) + ended
   return {
     id,
-    name: stat.slice(open + 1, close),
+    name,
     parent: Number(fields[1]),
     cpu: ticks * microsecondsPerTick,
   }
