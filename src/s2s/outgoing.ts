@@ -201,6 +201,13 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
       this.#fail(this.#failure('the server speaks XMPP of before 2004', 'theirs', 'no tls'))
   }
 
+  /** RFC 6120 §4.9: the peer ends the stream, and says why. */
+  error(element: RawElement): void {
+    const { said, condition } = lastWords(element.toElement())
+    this.#said = said
+    this.#condition = condition
+  }
+
   element(raw: RawElement): void | Promise<void> {
     if (this.#arrivals?.isStanza(raw)) {
       this.owner.used?.()
@@ -209,7 +216,6 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
     switch (raw.ns) {
       case STREAMS:
         if (raw.name === 'features') return this.#featuresCame(raw.toElement())
-        if (raw.name === 'error') return this.#errorCame(raw.toElement())
         break
       case NS.tls:
         return this.#tlsAnswered(raw.name)
@@ -465,14 +471,6 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
     if (this.#arrivals) this.#arrivals.acks = acks
     this.#resumeId = id
     this.#takesStanzas()
-  }
-
-  /** RFC 6120 §4.9: the peer ends the stream, and says why. */
-  #errorCame(error: Element): void {
-    const { said, condition } = lastWords(error)
-    this.#said = said
-    this.#condition = condition
-    this.stream!.close()
   }
 
   #within(): Timer {

@@ -43,6 +43,8 @@ export interface StreamOwner {
   header(header: StreamHeader): void
   /** One complete first-level element. While a returned promise is pending no further element is handled. */
   element(element: RawElement): void | Promise<void>
+  /** The peer ends the stream with an error (RFC 6120 §4.9), which then is closed. */
+  error?(element: RawElement): void
   /** An element whose end was found but that is over a limit; by default the stream ends with `policy-violation`. */
   oversize(element: RawElement, limit: string): void | Promise<void>
   /** A slow reader has caught up: `send` returns true again. */
@@ -303,6 +305,8 @@ export class Stream {
     switch (parsed.what) {
       case 'element':
         this.#count()
+        if (parsed.element.ns === STREAMS && parsed.element.name === 'error')
+          return this.#told(parsed.element)
         return this.owner.element(parsed.element)
       case 'header':
         return this.#opened(parsed.header)
@@ -316,6 +320,14 @@ export class Stream {
       case 'whitespace':
         return undefined
     }
+  }
+
+  /** RFC 6120 §4.9.1.1: an error is not answered by another; both sides close. */
+  #told(element: RawElement): void {
+    const conditions = element.toElement().childrenOf()
+    this.options.log.debug('stream.ended', { condition: conditions[0]?.local, ip: this.transport.remote })
+    this.owner.error?.(element)
+    this.close()
   }
 
   #wait(pending: Promise<void>): void {

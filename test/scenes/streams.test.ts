@@ -337,3 +337,16 @@ scene(
     assert.deepEqual(heard, [`unavailable ${romeo.full} paris@else.example -`])
   },
 )
+
+scene('RFC 6120 §4.9.1.1: an error of the peer is not answered by another', async ({ romeo, juliet }) => {
+  for (const actor of [romeo, juliet]) {
+    await (actor === romeo ? actor.opens() : actor.online())
+    actor.raw(
+      `<stream:error><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>`,
+    )
+    await actor.isDisconnected()
+    assert.match(actor.heard, /<\/stream:stream>$/)
+    assert.doesNotMatch(actor.heard, /stream:error/)
+    assert.equal(actor.waiting, 0)
+  }
+})
