@@ -215,14 +215,28 @@ async function weAreKilled(ours, pairs) {
         })
         tally(theirs, told)
         const { heard, lines } = told
+        const sent = theirs.kind === 'prosody' ? lastSent(theirs) : lines
         assert.deepEqual(
           heard,
-          lines.filter((line) => heard.includes(line)),
+          sent.filter((line) => heard.includes(line)),
         )
         if (theirs.kind === 'prosody') assert.deepEqual(missing(told), [])
       })
     }),
   )
+}
+
+/**
+ * The lines in the order in which Prosody wrote them last. What it is told between SASL's success and the features goes ahead of
+ * its own queue (seen with 0.12.3).
+ */
+function lastSent(prosody) {
+  const sent = new Set()
+  for (const [, line] of prosody.text().matchAll(/Sending\[s2sout\]: <message [^>]*id='(line \d+)'/g)) {
+    sent.delete(line)
+    sent.add(line)
+  }
+  return [...sent]
 }
 
 /** Theirs is there again, and has what waited for it: ejabberd loses sight of a message that comes during a login for a while. */
