@@ -12,9 +12,9 @@ import { LimitHits } from './base/limit-hits.js'
 import type { Log, RootLog } from './base/log.js'
 import type { Metrics } from './base/metrics.js'
 import type { Random } from './base/random.js'
-import type { Address } from './base/schema.js'
 import type { ServerConfig } from './config/server.js'
 import type { ReloadReport } from './config/settings.js'
+import { Doors, highWater } from './doors.js'
 import { Resolver } from './dns/resolver.js'
 import { startManagement, type Readiness } from './http/server.js'
 import { certifyBy } from './s2s/certify.js'
@@ -30,13 +30,12 @@ import type { OfflineLimits } from './storage/offline.js'
 import { openPostgresStores } from './storage/postgres.js'
 import type { Stores } from './storage/stores.js'
 import { StreamError } from './stream/errors.js'
-import type { Transport } from './stream/transport.js'
 import { Admission } from './tls/admission.js'
 import { Certificates } from './tls/certificates.js'
 import { TlsClient } from './tls/client.js'
 import { reputeOf } from './tls/repute.js'
 import { TrustStore } from './tls/trust.js'
-import { Listener, ListenError, type ListenerKind, type ListenerSide } from './tls/listener.js'
+import { ListenError } from './tls/listener.js'
 
 export interface StartSettings {
   readonly config: ServerConfig
@@ -134,7 +133,7 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
   closings.push(() => management.close())
   const admission = new Admission(clock, admissionLimits(config))
   metrics.watch('visitors', 'Addresses whose new connections are counted', () => admission.size)
-  const doors = new Doors(settings, { server, certificates, admission, metrics })
+  const doors = new Doors({ server, certificates, admission, metrics, clock, log })
   closings.push(() => doors.close())
   await doors.open(config)
   const isOverridden = (remote: string) => federation.config.s2s.domain.get(remote)?.address !== undefined
@@ -188,7 +187,7 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
       try {
         await acknowledged(server, settings.clock)
         await server.stop()
-        await doors.allClosed()
+        await doors.allClosed(FAREWELL)
       } finally {
         await closeAll(closings)
       }
@@ -312,120 +311,6 @@ async function federate(
   return federation
 }
 
-interface Door {
-  readonly side: ListenerSide
-  readonly kind: ListenerKind
-  readonly host: string
-  readonly listener: Listener
-}
-
-interface DoorParts {
-  readonly server: Server
-  readonly certificates: Certificates
-  readonly admission: Admission
-  readonly metrics: Metrics
-}
-
-/** All listeners of streams. */
-class Doors {
-  readonly #settings: StartSettings
-  readonly #parts: DoorParts
-  #open: Door[] = []
-
-  constructor(settings: StartSettings, parts: DoorParts) {
-    this.#settings = settings
-    this.#parts = parts
-  }
-
-  /** Opens those that a configuration wants and that are not there yet. Rejects with `ListenError`; then none of them. */
-  async open(config: ServerConfig): Promise<void> {
-    const opened: Door[] = []
-    try {
-      await this.#openInto(opened, config)
-    } catch (error) {
-      for (const { listener } of opened) listener.close()
-      throw error
-    }
-    this.#open.push(...opened)
-  }
-
-  async #openInto(opened: Door[], { listen, component, limits }: ServerConfig): Promise<void> {
-    const wanted = [
-      ['client', 'starttls', listen.c2s],
-      ['client', 'direct', listen.c2sTls],
-      ['client', 'plain', listen.c2sPlain],
-      ['server', 'starttls', listen.s2s],
-      ['server', 'direct', listen.s2sTls],
-      ['component', 'plain', component.size > 0 ? listen.component : []],
-    ] as const
-    const { server, certificates, ...shared } = this.#parts
-    const { clock, log } = this.#settings
-    const accept = {
-      client: (transport: Transport) => server.accept(transport),
-      server: (transport: Transport) => server.acceptServer(transport),
-      component: (transport: Transport) => server.acceptComponent(transport),
-    }
-    for (const [side, kind, addresses] of wanted) {
-      if (this.#open.some((door) => door.side === side && door.kind === kind)) continue
-      for (const address of addresses) {
-        const listener = await Listener.open({
-          ...shared,
-          kind,
-          side,
-          address,
-          certificates: side === 'component' ? undefined : certificates,
-          highWater: highWater(limits),
-          clock,
-          log,
-          onConnection: accept[side],
-        })
-        opened.push({ side, kind, host: address.host, listener })
-      }
-    }
-  }
-
-  /** After a reload: closes what is no longer wanted, and takes over the limits. */
-  review({ component, limits }: ServerConfig): void {
-    const closed = component.size > 0 ? [] : this.#open.filter(({ side }) => side === 'component')
-    for (const { listener } of closed) listener.close()
-    this.#open = this.#open.filter((door) => !closed.includes(door))
-    for (const { listener } of this.#open) listener.highWater = highWater(limits)
-  }
-
-  /** Where certificates are shown: `s2s_tls [::]:5270`, named as in the configuration. */
-  get secured(): string[] {
-    return this.#open.flatMap(({ side, kind, host, listener }) => {
-      if (kind === 'plain') return []
-      const name = `${side === 'server' ? 's2s' : 'c2s'}${kind === 'direct' ? '_tls' : ''}`
-      return [`${name} ${host.includes(':') ? `[${host}]` : host}:${listener.port}`]
-    })
-  }
-
-  addresses(side: ListenerSide, kind: ListenerKind): Address[] {
-    return this.#open
-      .filter((door) => door.side === side && door.kind === kind)
-      .map(({ host, listener }) => ({ host, port: listener.port }))
-  }
-
-  /** Accepts no more. */
-  stop(): void {
-    for (const { listener } of this.#open) listener.stop()
-  }
-
-  /** Waits until the last stream has taken its goodbye, at most `FAREWELL`. */
-  async allClosed(): Promise<void> {
-    const { clock } = this.#settings
-    const end = clock.now() + FAREWELL
-    while (this.#open.some(({ listener }) => listener.connections > 0) && clock.now() < end) {
-      await new Promise<void>((resolve) => void clock.after(20, resolve))
-    }
-  }
-
-  close(): void {
-    for (const { listener } of this.#open.splice(0)) listener.close()
-  }
-}
-
 /** Servers of localhost meet no others. */
 function warnOfRepute({ config, log }: StartSettings, states: readonly CertificateState[]): void {
   const { s2s, s2sTls } = config.listen
@@ -433,11 +318,6 @@ function warnOfRepute({ config, log }: StartSettings, states: readonly Certifica
   for (const { domain, file, notes } of states)
     for (const note of domain === 'localhost' ? [] : notes)
       log.warn('tls.certificate.doubtful', { host: domain }, `${domain}: ${file}: ${note}`)
-}
-
-/** A limit of what may wait is kept even where nobody is paused before it. */
-function highWater(limits: ServerConfig['limits']): number {
-  return Math.min(limits.writePause, limits.writeQueue)
 }
 
 function offlineLimits({ limits }: ServerConfig): OfflineLimits {

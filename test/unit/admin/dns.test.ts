@@ -22,14 +22,14 @@ const keyHash = createHash('sha256')
 async function parley(line: string, config: string, interfaces: readonly string[] = []) {
   const terminal = new FakeTerminal()
   const files = inMemory({
-    '/work/parley.toml': config,
-    '/work/cert.pem': issued.certificate,
-    '/work/key.pem': issued.key,
+    '/home/ana/parley.toml': config,
+    '/home/ana/cert.pem': issued.certificate,
+    '/home/ana/key.pem': issued.key,
     // What a server without files of its own has made.
-    '/work/data/tls/kept.test.crt': issued.certificate,
+    '/home/ana/data/tls/kept.test.crt': issued.certificate,
   })
   const code = await ctl(
-    [...line.split(' '), '--config', '/work/parley.toml'],
+    [...line.split(' '), '--config', '/home/ana/parley.toml'],
     environment({ terminal, files, random: systemRandom, interfaces: () => interfaces }),
   )
   return { code, out: terminal.said.join('\n'), error: terminal.complaints.join('\n') }
@@ -443,9 +443,9 @@ test('older records that the DNS server here still has are told', async (t) => {
   t.after(() => here.stop())
   const text = `domain = 'chat.a.test'\n[dns]\nservers = ['127.0.0.1:${here.address.port}']\n`
   const { config } = loadConfig({
-    file: '/work/x.toml',
+    file: '/home/ana/x.toml',
     modules: [],
-    files: inMemory({ '/work/x.toml': text }),
+    files: inMemory({ '/home/ana/x.toml': text }),
   })
   const terminal = new FakeTerminal()
   const at = { ...environment({ terminal, random: systemRandom }), dnsPort: theirs.address.port }

@@ -45,7 +45,7 @@ export class FakeTerminal implements Terminal {
 
 export function inMemory(files: Record<string, string>): FileAccess {
   const access: FileAccess = {
-    folder: '/work',
+    folder: '/home/ana',
     uid: 10001,
     read(file) {
       const text = files[file]
