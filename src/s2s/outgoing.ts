@@ -1,24 +1,23 @@
 /** One stream that we opened to another server, from finding it to the stanzas that it takes. */
 import { Arrivals } from './arrivals.js'
 import type { Carrier, CarrierOwner } from './carrier.js'
+import { Confirmations } from './confirmations.js'
 import { resultRequest, verdictOf, type Pair, type Verdict } from './dialback.js'
 import { Failure, type LinkAuth, type Stage, type Trouble } from './facts.js'
 import { lastWords, notBelieved, strange, tooLate } from './failures.js'
 import { Inquiries } from './inquiries.js'
-import { enable, resume, type Resumable } from './management.js'
+import type { Resumable } from './management.js'
 import type { Parcel } from './outbox.js'
 import { Shared, type Certified, type Reached, type S2sParts } from './parts.js'
 import { question, type Question } from './question.js'
 import type { Seat } from './seat.js'
 import type { Timer } from '../base/clock.js'
 import { TokenBucket } from '../base/rate.js'
-import type { Acks } from '../stream/acks.js'
 import { StreamError } from '../stream/errors.js'
 import { Stream, STREAMS, type StreamOwner } from '../stream/stream.js'
 import type { Element } from '../xml/element.js'
 import { NS } from '../xml/namespaces.js'
 import type { RawElement, StreamHeader } from '../xml/parser.js'
-import { escapeAttribute } from '../xml/write.js'
 
 /** Between which domains. */
 export interface Ends {
@@ -65,13 +64,11 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
   #features: ReadonlySet<string> = new Set()
   #authenticated: Question<LinkAuth> | undefined
   #proof: LinkAuth | undefined
-  #acks: Acks<Parcel> | undefined
+  #confirmations: Confirmations | undefined
   /** What comes the other way (XEP-0288), if both sides want that. */
   #arrivals: Arrivals | undefined
   /** The peer's domain, once it has believed us. */
   readonly #proofs = new Map<string, Set<string>>()
-  #resumeId: string | undefined
-  #former: Resumable | undefined
   /** Further pairs on this stream. */
   readonly #seats = new Map<string, Seat>()
   /** The peer tells what is wrong with a dialback request without ending the stream (XEP-0220 §2.4.2). */
@@ -115,16 +112,15 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
   }
 
   get confirms(): boolean {
-    return this.#acks !== undefined
+    return this.#confirmations?.acks !== undefined
   }
 
   get resumable(): Resumable | undefined {
-    const acks = this.#acks
-    return acks && acks.length > 0 && this.#resumeId !== undefined ? { id: this.#resumeId, acks } : undefined
+    return this.#confirmations?.resumable
   }
 
   get progress(): number | undefined {
-    return this.#acks && this.#acks.length > 0 ? this.#acks.acknowledgedCount : undefined
+    return this.#confirmations?.progress
   }
 
   /** Whether further pairs may be proved on it (XEP-0220 §2.6.2). */
@@ -169,12 +165,12 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
 
   send(parcel: Parcel): boolean {
     const isSwift = this.stream!.send(parcel.xml)
-    this.#acks?.sent(parcel)
+    this.#confirmations?.acks?.sent(parcel)
     return isSwift
   }
 
   ask(): void {
-    this.#acks?.ask()
+    this.#confirmations?.acks?.ask()
   }
 
   /** Asks the peer to believe a further pair. */
@@ -224,7 +220,8 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
       case NS.dialback:
         return this.#dialbackAnswered(raw)
       case NS.streamManagement:
-        return this.#managed(raw)
+        if (!this.#confirmations) throw new StreamError('unsupported-stanza-type')
+        return this.#confirmations.take(raw)
     }
     // XEP-0220 §2.3: a stream carries stanzas one way, unless both want more.
     throw new StreamError('not-authorized', 'Open a stream of your own')
@@ -412,65 +409,22 @@ export class Outgoing implements Carrier, StreamOwner, Ends {
     this.stream!.ready()
     this.#proofs.set(this.remote, new Set([this.local]))
     if (!this.#features.has(NS.streamManagement)) return this.#takesStanzas()
-    this.#former = this.owner.takeResumable?.()
-    if (!this.#former) return this.#enable()
-    this.#phase = 'resuming'
-    this.stream!.send(resume(this.#former, escapeAttribute))
+    const former = this.owner.takeResumable?.()
+    if (former) this.#phase = 'resuming'
+    this.#confirmations = new Confirmations(this.#parts.managing, this.stream!, {
+      begun: () => this.#takesStanzas(),
+      counts: (acks) => {
+        if (this.#arrivals) this.#arrivals.acks = acks
+      },
+      moved: () => this.drained(),
+    })
+    this.#confirmations.begin(former)
   }
 
   #takesStanzas(): void {
     this.#deadline.cancel()
     this.#phase = 'ready'
     this.#authenticated?.resolve(this.auth!)
-  }
-
-  // Stream management (XEP-0198) --------------------------------------------------------------------------------
-
-  /** XEP-0198 §4: what is sent counts from here on; no need to wait for the answer. */
-  #enable(): void {
-    this.stream!.send(enable)
-    this.#acks = this.#parts.managing.count(this.stream!)
-    this.#takesStanzas()
-  }
-
-  #managed(raw: RawElement): void {
-    const { name, attrs } = raw
-    if (this.#phase === 'resuming') {
-      if (name === 'resumed' || name === 'failed')
-        return this.#resumptionAnswered(name === 'resumed', attrs['h'])
-    } else if (this.#acks && this.#phase === 'ready') {
-      switch (name) {
-        case 'r':
-          return this.#acks.requested()
-        case 'a':
-          this.#acks.acknowledge(attrs['h'], (parcel) => parcel.confirm())
-          return this.drained()
-        case 'enabled':
-          if (this.#arrivals) this.#arrivals.acks = this.#acks
-          if (/^(?:true|1)$/.test(attrs['resume'] ?? '')) this.#resumeId = attrs['id']
-          return
-        case 'failed':
-          // It does without: what cannot be confirmed in another way is taken as arrived.
-          for (const parcel of this.#acks.take()) parcel.outbox.unmanaged(parcel)
-          this.#acks = undefined
-          return this.owner.drained()
-      }
-    }
-    throw new StreamError('unsupported-stanza-type')
-  }
-
-  /** XEP-0198 §5: `h` tells how far the peer had come, and may be known even when the stream is not any more. */
-  #resumptionAnswered(isResumed: boolean, h: string | undefined): void {
-    const { id, acks } = this.#former!
-    if (isResumed || h !== undefined) acks.acknowledge(h, (parcel) => parcel.confirm())
-    // The rest waits in its outbox already, to be sent again.
-    acks.take()
-    if (!isResumed) return this.#enable()
-    acks.continueOn(this.stream!)
-    this.#acks = acks
-    if (this.#arrivals) this.#arrivals.acks = acks
-    this.#resumeId = id
-    this.#takesStanzas()
   }
 
   #within(): Timer {
