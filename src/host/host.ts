@@ -2,7 +2,7 @@
 import type { AnyCommand } from './command.js'
 import { compile, type Crash, type GateTable, type OwnedHook } from './hooks.js'
 import { IqTable } from './iq-table.js'
-import type { Contribution, Events, Identity, ServiceKey, StreamFeature } from './module.js'
+import type { BindFeature, Contribution, Events, Identity, ServiceKey, StreamFeature } from './module.js'
 import type { Clock } from '../base/clock.js'
 import type { Log } from '../base/log.js'
 import { LimitHits } from '../base/limit-hits.js'
@@ -29,6 +29,7 @@ export interface Tables {
   readonly identities: readonly Identity[]
   readonly info: readonly Element[]
   readonly streamFeatures: readonly StreamFeature[]
+  readonly bindFeatures: readonly BindFeature[]
   readonly events: { readonly [E in keyof Events]: readonly Events[E][] }
   readonly commands: readonly AnyCommand[]
   readonly services: ReadonlyMap<string, unknown>
@@ -286,6 +287,7 @@ export function tablesOf(parts: readonly Contributed[], crash: Crash): Tables {
     identities: Object.freeze(all((c) => c.identities)),
     info: Object.freeze(all((c) => c.info)),
     streamFeatures: Object.freeze(all((c) => c.streamFeatures)),
+    bindFeatures: Object.freeze(all((c) => c.bindFeatures)),
     events: Object.freeze({
       sessionBound: listeners('sessionBound'),
       presenceChanged: listeners('presenceChanged'),

@@ -51,6 +51,19 @@ export interface StreamFeature<At extends Negotiation = Negotiation> {
   receive?(element: Element, at: At): Next | Promise<Next>
 }
 
+/** What a client may switch on in the same step that binds its session (XEP-0386 §3.2). */
+export interface BindFeature {
+  /** Namespace of its elements, and what the list of offered ones calls it. */
+  readonly ns: string
+  /** Names of the elements that a client may put into its `<bind/>`. */
+  readonly reads: readonly string[]
+  /**
+   * Takes effect before the session gets its first stanza; the session is not registered yet. What it gives goes into
+   * `<bound/>`. A StanzaError thrown leaves the feature off, without an answer.
+   */
+  enable(element: Element, session: Session): Element | undefined
+}
+
 /** Told afterwards, cannot veto. A crash is logged. A returned promise is waited for where order matters. */
 export interface Events {
   sessionBound(session: Session): void
@@ -93,6 +106,7 @@ export interface Contribution {
   readonly hooks?: readonly AnyHook[]
   readonly events?: Partial<Events>
   readonly streamFeatures?: readonly StreamFeature[]
+  readonly bindFeatures?: readonly BindFeature[]
   /** For the command line; later also ad-hoc commands and HTTP. */
   readonly commands?: readonly AnyCommand[]
   readonly provides?: readonly Service[]
