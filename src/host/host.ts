@@ -2,7 +2,16 @@
 import type { AnyCommand } from './command.js'
 import { compile, type Crash, type GateTable, type OwnedHook } from './hooks.js'
 import { IqTable } from './iq-table.js'
-import type { BindFeature, Contribution, Events, Identity, ServiceKey, StreamFeature } from './module.js'
+import type {
+  BindFeature,
+  Contribution,
+  DiscoBranch,
+  Events,
+  Identity,
+  Portable,
+  ServiceKey,
+  StreamFeature,
+} from './module.js'
 import type { Clock } from '../base/clock.js'
 import type { Log } from '../base/log.js'
 import { LimitHits } from '../base/limit-hits.js'
@@ -32,6 +41,8 @@ export interface Tables {
   readonly bindFeatures: readonly BindFeature[]
   readonly events: { readonly [E in keyof Events]: readonly Events[E][] }
   readonly commands: readonly AnyCommand[]
+  readonly branches: readonly DiscoBranch[]
+  readonly portable: readonly Portable[]
   readonly services: ReadonlyMap<string, unknown>
 }
 
@@ -296,6 +307,8 @@ export function tablesOf(parts: readonly Contributed[], crash: Crash): Tables {
       accountDeleted: listeners('accountDeleted'),
     }),
     commands: Object.freeze(all((c) => c.commands)),
+    branches: Object.freeze(all((c) => c.branches)),
+    portable: Object.freeze(all((c) => c.portable)),
     services: new Map(all((c) => c.provides).map(({ key, value }) => [key.name, value])),
   })
 }

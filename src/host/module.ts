@@ -2,12 +2,13 @@
 import type { AnyCommand } from './command.js'
 import type { AnyHook } from './hooks.js'
 import type { Host } from './host.js'
-import type { IqHandler } from './iq-table.js'
+import type { IqHandler, IqRequest } from './iq-table.js'
 import type { Schema } from '../base/schema.js'
 import type { Session } from '../session/session.js'
-import type { Identity } from '../stanza/caps.js'
+import type { DiscoInfo, Identity } from '../stanza/caps.js'
 import type { Jid } from '../stanza/jid.js'
 import type { Stanza } from '../stanza/stanza.js'
+import type { Account } from '../storage/accounts.js'
 import type { Stream } from '../stream/stream.js'
 import type { Element } from '../xml/element.js'
 
@@ -94,6 +95,53 @@ export interface Service<T = unknown> {
 /** When an account without a session had its last one, in milliseconds since 1970. */
 export const lastSeen = serviceKey<(account: Jid) => Promise<number | undefined>>('last-seen')
 
+export interface DiscoItem {
+  readonly jid: string
+  readonly node?: string | undefined
+  readonly name?: string | undefined
+}
+
+/** A part of what is discovered (XEP-0030 §3 and §4) at the host or at an account, under nodes of its own. */
+export interface DiscoBranch {
+  readonly at: 'host' | 'account'
+  /** About one of its nodes; undefined: the node is none of its own. Throws StanzaError. */
+  info?(request: IqRequest, node: string): DiscoInfo | undefined | Promise<DiscoInfo | undefined>
+  /** Below one of its nodes, or what it adds to the address itself when `node` is undefined; undefined as above. */
+  items?(
+    request: IqRequest,
+    node: string | undefined,
+  ): readonly DiscoItem[] | undefined | Promise<readonly DiscoItem[] | undefined>
+}
+
+/** What a module keeps of an account, as a child of `<user/>` in files that move accounts (XEP-0227 §4.2). */
+export interface Portable {
+  /** Of the child. Two modules cannot have the same one. */
+  readonly name: string
+  readonly ns: string
+  /**
+   * How much of it stands in memory at once: all of it (0, then `export` gives the element, several of them if need
+   * be), its children one by one (1), or their children one by one (2, then each comes in a copy of the start tag of
+   * its parent, and neighbours of equal start tags are written as one).
+   */
+  readonly depth: 0 | 1 | 2
+  /** Nothing when there is nothing, always in the same order; archives: oldest first. Rejects with StorageUnavailable. */
+  export(account: Account): AsyncIterable<Element>
+  /**
+   * Stores some of what `export` gives, in its order, at most `PORTION` at once. What is there already stays and is not
+   * stored twice. Gives what could not be taken, in words, with its place in `elements`. Rejects with StorageUnavailable.
+   */
+  import(account: Account, elements: readonly Element[]): Promise<readonly Unfit[] | void>
+}
+
+/** Elements that a `Portable` is given at once. */
+export const PORTION = 100
+
+export interface Unfit {
+  readonly index: number
+  /** Goes on after "line 12: ": `the item has no jid`. */
+  readonly reason: string
+}
+
 export interface Contribution {
   /** disco#info of the host, caps and the XEP table read these. */
   readonly features?: readonly string[]
@@ -107,8 +155,10 @@ export interface Contribution {
   readonly events?: Partial<Events>
   readonly streamFeatures?: readonly StreamFeature[]
   readonly bindFeatures?: readonly BindFeature[]
-  /** For the command line; later also ad-hoc commands and HTTP. */
+  /** For the command line and for ad-hoc commands; later also for HTTP. */
   readonly commands?: readonly AnyCommand[]
+  readonly branches?: readonly DiscoBranch[]
+  readonly portable?: readonly Portable[]
   readonly provides?: readonly Service[]
   stop?(): void | Promise<void>
 }

@@ -2,7 +2,7 @@
 import { domain, list, options, required, text } from '../base/schema.js'
 import type { Host, Tables } from '../host/host.js'
 import { iq, type IqRequest } from '../host/iq-table.js'
-import { defineModule, type StreamFeature } from '../host/module.js'
+import { defineModule, type DiscoBranch, type DiscoItem, type StreamFeature } from '../host/module.js'
 import {
   capsHash,
   capsHashes,
@@ -36,24 +36,42 @@ export default defineModule({
   setup(host, { title, items }) {
     const ownInfo = remembered(host, (tables) => hostInfo(tables, title))
 
-    function serverInfo({ query }: IqRequest) {
-      const { node } = query.attrs
+    function serverInfo(request: IqRequest) {
+      const { node } = request.query.attrs
       // XEP-0115 §6.2, XEP-0390 §5.5: the nodes that the hashes stand for.
       const { info, nodes } = ownInfo()
-      if (node !== undefined && !nodes.includes(node)) throw new StanzaError('item-not-found')
-      return discoInfoElement(info, node)
+      if (node === undefined || nodes.includes(node)) return discoInfoElement(info, node)
+      return branchInfo('host', request, node)
     }
 
-    function serverItems({ query }: IqRequest) {
-      const { node } = query.attrs
-      if (node !== undefined) throw new StanzaError('item-not-found')
+    async function serverItems(request: IqRequest) {
+      const { node } = request.query.attrs
+      const added = await branchItems('host', request, node)
+      if (node !== undefined) return itemsElement(added, node)
       const services = new Set([...items, ...host.neighbours()])
-      return el(
-        'query',
-        NS.discoItems,
-        undefined,
-        ...[...services].map((jid) => el('item', undefined, { jid })),
-      )
+      return itemsElement([...[...services].map((jid) => ({ jid })), ...added])
+    }
+
+    const branchesAt = (at: DiscoBranch['at']) => host.tables.branches.filter((branch) => branch.at === at)
+
+    async function branchInfo(at: DiscoBranch['at'], request: IqRequest, node: string) {
+      for (const branch of branchesAt(at)) {
+        const info = await branch.info?.(request, node)
+        if (info) return discoInfoElement(info, node)
+      }
+      throw new StanzaError('item-not-found')
+    }
+
+    /** Without a node: of all branches; below a node: of the one whose it is. */
+    async function branchItems(at: DiscoBranch['at'], request: IqRequest, node: string | undefined) {
+      const all: DiscoItem[] = []
+      for (const branch of branchesAt(at)) {
+        const items = await branch.items?.(request, node)
+        if (items && node !== undefined) return items
+        all.push(...(items ?? []))
+      }
+      if (node !== undefined) throw new StanzaError('item-not-found')
+      return all
     }
 
     // XEP-0030 §8, rule 1: who may not see presence gets the answer of an account that does not exist. For items, rule
@@ -65,7 +83,7 @@ export default defineModule({
     async function accountInfo(request: IqRequest) {
       await requireFriend(request)
       const { node } = request.query.attrs
-      if (node !== undefined) throw new StanzaError('item-not-found')
+      if (node !== undefined) return branchInfo('account', request, node)
       const type = (await host.account(request.to.local)) ? 'registered' : 'anonymous'
       return discoInfoElement({
         identities: [{ category: 'account', type }],
@@ -77,15 +95,11 @@ export default defineModule({
     async function accountItems(request: IqRequest) {
       await requireFriend(request)
       const { node } = request.query.attrs
-      if (node !== undefined) throw new StanzaError('item-not-found')
+      const added = await branchItems('account', request, node)
+      if (node !== undefined) return itemsElement(added, node)
       // XEP-0030 §4.1: the available resources; those without presence are nobody's business.
       const resources = host.sessions.available(request.to)
-      return el(
-        'query',
-        NS.discoItems,
-        undefined,
-        ...resources.map(({ jid }) => el('item', undefined, { jid: jid.toString() })),
-      )
+      return itemsElement([...resources.map(({ jid }) => ({ jid: jid.toString() })), ...added])
     }
 
     return {
@@ -100,6 +114,11 @@ export default defineModule({
     }
   },
 })
+
+function itemsElement(items: readonly DiscoItem[], node?: string) {
+  const one = ({ jid, node, name }: DiscoItem) => el('item', undefined, { jid, node, name })
+  return el('query', NS.discoItems, { node }, ...items.map(one))
+}
 
 function hostInfo(tables: Tables, name: string): DiscoInfo {
   return {
