@@ -1,19 +1,20 @@
 /** A client's stream, from header to bound session and to its end. */
-import { abandon, authentication, channelBindingTypes } from './authenticate.js'
+import { authentication, channelBindingTypes } from './authenticate.js'
 import { binding } from './bind.js'
+import { Login } from './login.js'
 import { manage, management, Patience, type Managing } from './management.js'
 import { starttls } from './starttls.js'
 import type { Clock, Timer } from '../base/clock.js'
 import type { LimitHits } from '../base/limit-hits.js'
 import type { Log } from '../base/log.js'
 import type { Counter, Counters } from '../base/metrics.js'
-import { TokenBucket, type Attempt, type Throttle } from '../base/rate.js'
+import { TokenBucket, type Throttle } from '../base/rate.js'
 import type { Random } from '../base/random.js'
 import type { Host } from '../host/host.js'
 import type { Negotiation, Next, StreamFacts, StreamFeature } from '../host/module.js'
 import { stanzaErrorOf } from '../router/bounce.js'
 import type { Router } from '../router/router.js'
-import type { Exchange, Mechanism, PasswordCheck } from '../sasl/mechanism.js'
+import type { PasswordCheck } from '../sasl/mechanism.js'
 import type { Session } from '../session/session.js'
 import { StanzaError } from '../stanza/errors.js'
 import { Jid, JidError } from '../stanza/jid.js'
@@ -148,17 +149,7 @@ export class Client implements StreamOwner, Negotiation {
   session: Session | undefined = undefined
   /** Localpart that authenticated, before and after binding. */
   local: string | undefined = undefined
-  mechanism = ''
-  /** Row of the account whose keys the last exchange looked at, 0 when there was none. */
-  account = 0
-  /** Localpart that the exchange under way claims to be. */
-  claimed: string | undefined = undefined
-  /** State of the SASL negotiation: the mechanisms offered, the exchange under way, failures so far. */
-  offered: readonly Mechanism[] = []
-  exchange: { readonly mechanism: Mechanism; readonly run: Exchange } | undefined = undefined
-  /** That exchange as the throttle counts it, from when it names an account. */
-  attempt: Attempt | undefined = undefined
-  failures = 0
+  readonly login = new Login(this)
   /** Bindings that were refused so far. */
   refusals = 0
   #host: Host | undefined = undefined
@@ -191,6 +182,16 @@ export class Client implements StreamOwner, Negotiation {
   get host(): Host {
     if (!this.#host) throw new StreamError('host-unknown')
     return this.#host
+  }
+
+  /** Name of the mechanism that authenticated it. */
+  get mechanism(): string {
+    return this.login.mechanism
+  }
+
+  /** Row of the account that has authenticated, 0 of a guest. */
+  get account(): number {
+    return this.login.account
   }
 
   get managing(): Managing {
@@ -255,7 +256,7 @@ export class Client implements StreamOwner, Negotiation {
 
   closed(_clean: boolean): void {
     this.#gone(this)
-    abandon(this)
+    this.login.abandon()
     const { session } = this
     if (!session || !session.live) return
     this.parts.router.sessionGone(session)

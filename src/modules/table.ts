@@ -18,6 +18,7 @@ const builtIn: readonly (readonly [where: string, xep: Xep])[] = [
   ['tls', { number: 368, version: '1.1.0' }],
   ['c2s', { number: 440, version: '1.0.0' }],
   ['sasl', { number: 474, version: '0.5.0' }],
+  ['sasl', { number: 515, version: '0.1.0' }],
 ]
 
 const rfcs = [5802, 6120, 6121, 7590, 7622, 7677, 9266]
@@ -55,6 +56,7 @@ const titles: Readonly<Record<number, string>> = {
   440: 'SASL Channel-Binding Type Capability',
   474: 'SASL SCRAM Downgrade Protection',
   478: 'Stream Limits Advertisement',
+  515: 'TLS Channel-Binding Downgrade Protection',
 }
 
 /** One row of the table. */

@@ -17,9 +17,19 @@ export type SaslCondition =
 
 export type Step =
   | { readonly outcome: 'continue'; readonly data: Buffer }
-  /** `local` is the prepared localpart of the account that has proved itself; nothing else may name the session. */
-  | { readonly outcome: 'success'; readonly local: string; readonly data?: Buffer }
+  | Success
   | { readonly outcome: 'failure'; readonly condition: SaslCondition }
+
+export interface Success {
+  readonly outcome: 'success'
+  /** The prepared localpart of the account that has proved itself; nothing else may name the session. */
+  readonly local: string
+  readonly data?: Buffer
+  /** The token that was shown, by mechanisms that take one. */
+  readonly token?: Token
+  /** The password, by mechanisms that are told it. */
+  readonly password?: string
+}
 
 /** One conversation. It never throws or rejects, whatever it is given. */
 export interface Exchange {
@@ -51,6 +61,15 @@ export interface Credentials {
   readonly disabled: boolean
 }
 
+/** A token that a client was given instead of its password (XEP-0484). */
+export interface Token {
+  /** What both sides know. */
+  readonly secret: Buffer
+  /** The one mechanism that it is good for. */
+  readonly mechanism: string
+  readonly expired: boolean
+}
+
 /** What the TLS connection under this stream can vouch for (RFC 5056). */
 export interface ChannelBindings {
   /** The types to advertise (XEP-0440), never empty. */
@@ -67,6 +86,10 @@ export interface SaslContext {
   readonly offered: readonly string[]
   /** What the stream's TLS can vouch for. Its types are advertised (XEP-0440) just when a -PLUS mechanism is offered. */
   readonly bindings: ChannelBindings | undefined
+  /** Version of the stream's TLS, as `TLSv1.3`; undefined without. */
+  readonly tls: string | undefined
+  /** The bare JID that the stream says it is from, when the profile binds it to the authorization identity (XEP-0388 §2.3). */
+  readonly from?: string | undefined
   readonly random: Random
   /** At least 32 bytes, the same after every restart: makes the salts shown for accounts that do not exist. */
   readonly secret: Buffer
@@ -75,6 +98,8 @@ export interface SaslContext {
   prepare(local: string): string | undefined
   /** The keys of an account, undefined when there is none. Rejects when the store cannot tell. */
   credentials(local: string): Promise<Credentials | undefined>
+  /** The tokens of this client for an account, asked for after `credentials`. Rejects when the store cannot tell. */
+  tokens?(local: string): Promise<readonly Token[]>
 }
 
 /** Compares a password with stored keys; see `Passwords`. */
@@ -97,6 +122,7 @@ export function isOwnBareJid(authzid: string, local: string, at: SaslContext): b
   return (
     cut > 0 &&
     authzid.slice(cut + 1).toLowerCase() === at.domain &&
-    at.prepare(authzid.slice(0, cut)) === local
+    at.prepare(authzid.slice(0, cut)) === local &&
+    (at.from === undefined || at.from === `${local}@${at.domain}`)
   )
 }

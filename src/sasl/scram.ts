@@ -103,7 +103,8 @@ class ScramExchange implements Exchange {
     this.#local = local
     this.#nonce = clientNonce + this.at.random.id()
     const { salt, iterations } = this.#keys
-    const challenge = `r=${this.#nonce},s=${salt.toString('base64')},i=${iterations},h=${offerHash(this.scram.hash, this.at)}`
+    const shown = `r=${this.#nonce},s=${salt.toString('base64')},i=${iterations}`
+    const challenge = `${shown},h=${offerHash(this.scram.hash, this.at)}${tlsVersion(this.at)}`
     this.#said = `${bare},${challenge}`
     this.#next = 'final'
     return { outcome: 'continue', data: Buffer.from(challenge) }
@@ -155,6 +156,12 @@ function offerHash(hash: Hash, at: SaslContext): string {
   // XEP-0440 §3: types are advertised together with mechanisms that use them, never alone.
   if (at.bindings && offersPlus(at)) offer += `\x1f${at.bindings.types.toSorted(byOctet).join('\x1e')}`
   return digestOf(digestName(hash), offer, 'base64')
+}
+
+/** XEP-0515 §4.1: so that the client sees whether somebody on the way ends its TLS and speaks another version with us. */
+function tlsVersion({ tls }: SaslContext): string {
+  const version = tls === 'TLSv1.3' ? '0304' : tls === 'TLSv1.2' ? '0303' : undefined
+  return version === undefined ? '' : `,t=${version}`
 }
 
 function offersPlus(at: SaslContext): boolean {

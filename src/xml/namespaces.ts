@@ -81,5 +81,8 @@ export const NS = {
   channelBinding: 'urn:xmpp:sasl-cb:0', // 0440
   reactions: 'urn:xmpp:reactions:0', // 0444
   streamLimits: 'urn:xmpp:stream-limits:0', // 0478
+  saslUpgrade: 'urn:xmpp:sasl:upgrade:0', // 0480
+  scramUpgrade: 'urn:xmpp:scram-upgrade:0', // 0480
   fast: 'urn:xmpp:fast:0', // 0484
+  pipelining: 'urn:xmpp:iap:0', // 0509
 } as const

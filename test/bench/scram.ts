@@ -12,6 +12,7 @@ const at: SaslContext = {
   domain: 'example.org',
   offered: ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN'],
   bindings: undefined,
+  tls: undefined,
   random: { id: () => 'servernonceservernonce', bytes: (n) => Buffer.alloc(n) },
   secret: Buffer.alloc(32),
   passwords,

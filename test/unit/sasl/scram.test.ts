@@ -54,37 +54,66 @@ for (const hash of hashes) {
   })
 }
 
-test('the exchange of XEP-0474 §6.3, byte by byte', async () => {
-  const keys = {
-    salt: Buffer.from('QSXCR+Q6sek8bf92', 'base64'),
-    iterations: 4096,
-    // PBKDF2 of "pencil", as in RFC 5802 §5.
-    storedKey: Buffer.from('e9d94660c39d65c38fbad91c358f14da0eef2bd6', 'hex'),
-    serverKey: Buffer.from('0fe09258b3ac852ba502cc62ba903eaacdbf7d31', 'hex'),
-  }
-  const account: Credentials = { keys: { 'SHA-1': keys }, disabled: false }
-  const at = context({
-    offered: ['SCRAM-SHA-1', 'SCRAM-SHA-1-PLUS'],
-    bindings: { types: bindings.types, data: () => Buffer.from('THIS IS FAKE CB DATA') },
-    random: { id: () => 'a09117a6-ac50-4f2f-93f1-93799c2bddf6', bytes: (n) => Buffer.alloc(n) },
-    credentials: (local) => Promise.resolve(local === 'user' ? account : undefined),
+const examples = [
+  {
+    name: 'XEP-0474 §6.3',
+    tls: undefined,
+    version: '',
+    extension: ',x=19C6532F-1CF4-4A27-A18D-DC9CEA41BBB3',
+    proof: 'M/SIDjT+dfcxUh89jZEypRvFxB4=',
+    signature: 'MQrMPvv7yv4x4Cq4W4Ih25EqS2c=',
+  },
+  {
+    name: 'XEP-0515 §4.3',
+    tls: 'TLSv1.3',
+    version: ',t=0304',
+    extension: '',
+    proof: 'KHUfN8dSy1K95crT4D5y1ItLJfs=',
+    signature: '3w34ZIMVRkx2f2Ozb3/ecRPVdv4=',
+  },
+]
+for (const { name, tls, version, extension, proof, signature } of examples) {
+  test(`the exchange of ${name}, byte by byte`, async () => {
+    const keys = {
+      salt: Buffer.from('QSXCR+Q6sek8bf92', 'base64'),
+      iterations: 4096,
+      // PBKDF2 of "pencil", as in RFC 5802 §5.
+      storedKey: Buffer.from('e9d94660c39d65c38fbad91c358f14da0eef2bd6', 'hex'),
+      serverKey: Buffer.from('0fe09258b3ac852ba502cc62ba903eaacdbf7d31', 'hex'),
+    }
+    const account: Credentials = { keys: { 'SHA-1': keys }, disabled: false }
+    const at = context({
+      tls,
+      offered: ['SCRAM-SHA-1', 'SCRAM-SHA-1-PLUS'],
+      bindings: { types: bindings.types, data: () => Buffer.from('THIS IS FAKE CB DATA') },
+      random: { id: () => 'a09117a6-ac50-4f2f-93f1-93799c2bddf6', bytes: (n) => Buffer.alloc(n) },
+      credentials: (local) => Promise.resolve(local === 'user' ? account : undefined),
+    })
+    const exchange = mechanism('SCRAM-SHA-1-PLUS').begin(at)
+    const nonce = 'r=12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6'
+    const first = await exchange.step(Buffer.from(`p=tls-exporter,,n=user,${nonce}`))
+    assert.ok(first.outcome === 'continue')
+    const shown = `${nonce}a09117a6-ac50-4f2f-93f1-93799c2bddf6`
+    assert.equal(
+      first.data.toString(),
+      `${shown},s=QSXCR+Q6sek8bf92,i=4096,h=G6k/rBLDqgOhRRaCuuatSDFkJ08=${version}`,
+    )
+    const bound = 'c=cD10bHMtZXhwb3J0ZXIsLFRISVMgSVMgRkFLRSBDQiBEQVRB'
+    const last = await exchange.step(Buffer.from(`${bound},${shown}${extension},p=${proof}`))
+    assert.ok(last.outcome === 'success')
+    assert.equal(last.data?.toString(), `v=${signature}`)
   })
-  const exchange = mechanism('SCRAM-SHA-1-PLUS').begin(at)
-  const first = await exchange.step(
-    Buffer.from('p=tls-exporter,,n=user,r=12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6'),
-  )
-  assert.ok(first.outcome === 'continue')
-  assert.equal(
-    first.data.toString(),
-    'r=12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6a09117a6-ac50-4f2f-93f1-93799c2bddf6,s=QSXCR+Q6sek8bf92,i=4096,h=G6k/rBLDqgOhRRaCuuatSDFkJ08=',
-  )
-  const last = await exchange.step(
-    Buffer.from(
-      'c=cD10bHMtZXhwb3J0ZXIsLFRISVMgSVMgRkFLRSBDQiBEQVRB,r=12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6a09117a6-ac50-4f2f-93f1-93799c2bddf6,x=19C6532F-1CF4-4A27-A18D-DC9CEA41BBB3,p=M/SIDjT+dfcxUh89jZEypRvFxB4=',
-    ),
-  )
-  assert.ok(last.outcome === 'success')
-  assert.equal(last.data?.toString(), 'v=MQrMPvv7yv4x4Cq4W4Ih25EqS2c=')
+}
+
+test('XEP-0515 §4.1: the version of TLS is told, an unknown one is not', async () => {
+  for (const [tls, expected] of [
+    ['TLSv1.3', '0304'],
+    ['TLSv1.2', '0303'],
+  ] as const)
+    assert.equal((await login({ at: context({ tls }) })).client.attribute('t'), expected)
+  const exchange = mechanism('SCRAM-SHA-256').begin(context({ tls: 'TLSv9' }))
+  const step = await exchange.step(Buffer.from('n,,n=romeo,r=abcdefgh'))
+  assert.ok(step.outcome === 'continue' && !step.data.toString().includes(',t='))
 })
 
 test('the hash of the offer leaves the bindings out when none were advertised', async () => {

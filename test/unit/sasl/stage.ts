@@ -18,6 +18,7 @@ export function context(change: Partial<SaslContext> = {}): SaslContext {
     domain: 'example.org',
     offered: ['SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN'],
     bindings: undefined,
+    tls: undefined,
     random: systemRandom,
     secret: Buffer.alloc(32, 7),
     passwords,
