@@ -1,0 +1,44 @@
+/** What other modules may ask of the message archive (XEP-0313). */
+import { serviceKey } from '../../host/module.js'
+import type { Session } from '../../session/session.js'
+import type { Jid } from '../../stanza/jid.js'
+import type { Stanza } from '../../stanza/stanza.js'
+
+export interface ArchiveEnd {
+  readonly id: string
+  /** Milliseconds since 1970. */
+  readonly at: number
+}
+
+/** The first and the last message; neither when the archive is empty. */
+export interface ArchiveEnds {
+  readonly start?: ArchiveEnd
+  readonly end?: ArchiveEnd
+}
+
+export interface Archive {
+  /**
+   * The id of a stanza in the archive of `account`, if it was archived there: its XEP-0359 stanza-id by the account. Also
+   * of one that the account sent, which does not carry it (XEP-0313 §3.5). For stanzas that have passed the gate `sent`
+   * or `received` of this process.
+   */
+  idOf(stanza: Stanza, account: Jid): string | undefined
+  /** Rejects with StorageUnavailable. */
+  metadata(account: Jid): Promise<ArchiveEnds>
+  /** Whether there is a message of that id. Rejects with StorageUnavailable. */
+  has(account: Jid, id: string): Promise<boolean>
+  /**
+   * Takes the content of a message away and leaves that it was there (XEP-0424 §4): `by` is the id of the stanza that
+   * asked for it. False: there is no such message. Rejects with StorageUnavailable.
+   */
+  tombstone(account: Jid, id: string, by: string | undefined): Promise<boolean>
+  /** The client gets what it has missed from the archive (XEP-0386 §3.2), and needs none of it from elsewhere. */
+  catchesUp(session: Session): void
+  /**
+   * Of these ids those whose messages the session's client gets from the archive by itself. Empty for one that does not
+   * use it. Rejects with StorageUnavailable.
+   */
+  reached(session: Session, ids: readonly string[]): Promise<ReadonlySet<string>>
+}
+
+export const archiveKey = serviceKey<Archive>('archive')
