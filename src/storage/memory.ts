@@ -1,5 +1,6 @@
 /** The stores in memory, for tests: the same contracts, gone with the process. */
 import type { Account, AccountKeys, Accounts } from './accounts.js'
+import { MemoryPubsub } from './memory-pubsub.js'
 import type { Block, BlockStore } from './blocks.js'
 import type { MapStore } from './map.js'
 import { splitKey } from './map.js'
@@ -22,8 +23,10 @@ interface Shelf {
 export function memoryStores(options: { offline?: OfflineLimits } = {}): Stores {
   const shelves = new Map<number, Shelf>()
   const maps = new MemoryMaps()
+  const pubsub = new MemoryPubsub((account) => shelves.has(account))
   return {
-    accounts: new MemoryAccounts(shelves, maps),
+    accounts: new MemoryAccounts(shelves, maps, pubsub),
+    pubsub,
     rosters: new MemoryRosters(shelves),
     offline: new MemoryOffline(shelves, options.offline ?? offlineLimits),
     blocks: new MemoryBlocks(),
@@ -37,12 +40,14 @@ export function memoryStores(options: { offline?: OfflineLimits } = {}): Stores 
 class MemoryAccounts implements Accounts {
   readonly #shelves: Map<number, Shelf>
   readonly #maps: MemoryMaps
+  readonly #pubsub: MemoryPubsub
   readonly #ids = new Map<string, number>()
   #lastId = 0
 
-  constructor(shelves: Map<number, Shelf>, maps: MemoryMaps) {
+  constructor(shelves: Map<number, Shelf>, maps: MemoryMaps, pubsub: MemoryPubsub) {
     this.#shelves = shelves
     this.#maps = maps
+    this.#pubsub = pubsub
   }
 
   get(domain: string, local: string): Account | undefined {
@@ -77,6 +82,7 @@ class MemoryAccounts implements Accounts {
     if (!shelf) return
     const { domain, local } = shelf.account
     this.#shelves.delete(id)
+    this.#pubsub.forget(id)
     this.#ids.delete(`${local}@${domain}`)
     this.#maps.forget(domain, local)
   }

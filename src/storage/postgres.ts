@@ -12,6 +12,7 @@ import { PostgresBlocks } from './postgres-blocks.js'
 import { PostgresMap } from './postgres-map.js'
 import { PostgresOffline } from './postgres-offline.js'
 import { PostgresOutbound } from './postgres-outbound.js'
+import { PostgresPubsub } from './postgres-pubsub.js'
 import { PostgresRosters } from './postgres-rosters.js'
 import type { Stores } from './stores.js'
 
@@ -33,6 +34,7 @@ export function openPostgresStores(database: Database, options: PostgresStoresOp
     offline,
     outbound,
     blocks: new PostgresBlocks(database),
+    pubsub: new PostgresPubsub(database),
     map: <T>(domain: string, name: string) => new PostgresMap<T>(database, domain, name),
     get cached() {
       const { known, absent } = accounts.sizes

@@ -4,6 +4,7 @@ import type { BlockStore } from './blocks.js'
 import type { MapStore } from './map.js'
 import type { OfflineStore } from './offline.js'
 import type { OutboundStore } from './outbound.js'
+import type { PubsubStore } from './pubsub.js'
 import type { RosterStore } from './rosters.js'
 
 export type { MapStore } from './map.js'
@@ -14,6 +15,7 @@ export interface Stores {
   readonly offline: OfflineStore
   readonly outbound: OutboundStore
   readonly blocks: BlockStore
+  readonly pubsub: PubsubStore
   /** Small values of the accounts of `domain`; `name` is the module's. */
   map<T>(domain: string, name: string): MapStore<T>
   /** Entries of what is remembered in front of the database, by name. */

@@ -14,6 +14,7 @@ import { embeddedDatabase, freshDatabase } from './database.js'
 import { mapsContract } from './maps.js'
 import { outboundContract } from './outbound.js'
 import { offlineContract, small } from './offline.js'
+import { pubsubContract } from './pubsub.js'
 import { rostersContract } from './rosters.js'
 
 function contracts(open: () => Stores): void {
@@ -23,6 +24,7 @@ function contracts(open: () => Stores): void {
   suite('rosters', () => rostersContract(open, domainOf))
   suite('offline', () => offlineContract(open, domainOf))
   suite('outbound', () => outboundContract(open, domainOf))
+  suite('pubsub', () => pubsubContract(open, domainOf))
   suite('blocks', () => blocksContract(open, domainOf))
   suite('maps', () => mapsContract(open, domainOf))
 }

@@ -1,0 +1,273 @@
+/** Pubsub nodes and items in PostgreSQL. Each operation is one statement. */
+import type { Database } from './database.js'
+import type {
+  ItemRecord,
+  NewNode,
+  NodeChange,
+  NodeRecord,
+  PubsubStore,
+  Room,
+  SubscriptionRecord,
+} from './pubsub.js'
+
+interface NodeRow extends Record<string, unknown> {
+  id: number
+  service: string
+  name: string
+  creator: string
+  created: number
+  config: Record<string, unknown>
+  affiliations: [string, string][] | null
+  subscriptions: [string, SubscriptionRecord['state'], boolean][] | null
+}
+
+interface ItemRow extends Record<string, unknown> {
+  node: number
+  id: string
+  publisher: string
+  at: number
+  payload: string
+}
+
+const itemColumns = `i.node, i.id, i.publisher, (extract(epoch FROM i.at) * 1000)::bigint AS at, i.payload`
+/** `$now` in milliseconds; of a join of items i and nodes n. */
+const alive = ($now: string) =>
+  `(n.expire IS NULL OR i.at + n.expire * interval '1 second' > to_timestamp(${$now}::float8 / 1000))`
+
+export class PostgresPubsub implements PubsubStore {
+  readonly #database: Database
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  async create(node: NewNode, most: number): Promise<number | 'exists' | 'full' | 'nobody'> {
+    const { service, account, name, creator, createdAt, config, expire, affiliations } = node
+    // The account is locked against its removal, as by a foreign key, but without an error when it is gone.
+    const [row] = await this.#database.query<{ id: number | null; count: number; there: boolean }>(
+      'pubsub.create',
+      `WITH owner AS (SELECT id FROM accounts WHERE id = $2 FOR KEY SHARE),
+        counted AS (SELECT count(*) AS count FROM pubsub_nodes WHERE service = $1),
+        made AS (
+          INSERT INTO pubsub_nodes (service, account, name, creator, created_at, config, expire)
+            SELECT $1, $2, $3, $4, to_timestamp($5::float8 / 1000), $6, $7 FROM counted
+            WHERE count < $8 AND ($2::bigint IS NULL OR EXISTS (SELECT FROM owner))
+            ON CONFLICT (service, name) DO NOTHING RETURNING id),
+        affiliated AS (
+          INSERT INTO pubsub_affiliations (node, jid, affiliation)
+            SELECT made.id, a.jid, a.affiliation FROM made, unnest($9::text[], $10::text[]) AS a (jid, affiliation))
+        SELECT (SELECT id FROM made) AS id, counted.count,
+          $2::bigint IS NULL OR EXISTS (SELECT FROM owner) AS there FROM counted`,
+      [
+        service,
+        account ?? null,
+        name,
+        creator,
+        createdAt,
+        JSON.stringify(config),
+        expire ?? null,
+        most,
+        affiliations.map(([jid]) => jid),
+        affiliations.map(([, affiliation]) => affiliation),
+      ],
+    )
+    if (!row) throw new Error('the count of nodes gave no row')
+    if (row.id !== null) return row.id
+    if (!row.there) return 'nobody'
+    return (await this.load([service], [name])).length > 0 ? 'exists' : 'full'
+  }
+
+  async load(services: readonly string[], names: readonly string[]): Promise<NodeRecord[]> {
+    const rows = await this.#database.query<NodeRow>(
+      'pubsub.load',
+      `SELECT n.id, n.service, n.name, n.creator, (extract(epoch FROM n.created_at) * 1000)::bigint AS created, n.config,
+          (SELECT json_agg(json_build_array(jid, affiliation) ORDER BY jid)
+             FROM pubsub_affiliations WHERE node = n.id) AS affiliations,
+          (SELECT json_agg(json_build_array(jid, state, deliver) ORDER BY jid)
+             FROM pubsub_subscriptions WHERE node = n.id) AS subscriptions
+        FROM pubsub_nodes n WHERE n.service = ANY ($1) AND n.name = ANY ($2) ORDER BY n.service, n.name`,
+      [services, names],
+    )
+    return rows.map(({ id, service, name, creator, created, config, affiliations, subscriptions }) => ({
+      id,
+      service,
+      name,
+      creator,
+      createdAt: created,
+      config,
+      affiliations: affiliations ?? [],
+      subscriptions: (subscriptions ?? []).map(([jid, state, deliver]) => ({ jid, state, deliver })),
+    }))
+  }
+
+  async names(service: string, entity?: string): Promise<string[]> {
+    const rows =
+      entity === undefined
+        ? await this.#database.query<{ name: string }>(
+            'pubsub.names',
+            'SELECT name FROM pubsub_nodes WHERE service = $1 ORDER BY name',
+            [service],
+          )
+        : await this.#database.query<{ name: string }>(
+            'pubsub.names-of',
+            `SELECT name FROM pubsub_nodes n WHERE service = $1
+              AND (EXISTS (SELECT FROM pubsub_affiliations WHERE node = n.id AND jid = $2)
+                OR EXISTS (SELECT FROM pubsub_subscriptions WHERE node = n.id AND bare = $2)) ORDER BY name`,
+            [service, entity],
+          )
+    return rows.map(({ name }) => name)
+  }
+
+  async change(node: number, change: NodeChange): Promise<boolean> {
+    const { config, expire, affiliations = [], subscriptions = [] } = change
+    const kept = subscriptions.flatMap(([, subscription]) => subscription ?? [])
+    const given = affiliations.flatMap(([jid, affiliation]) =>
+      affiliation === undefined ? [] : [[jid, affiliation] as const],
+    )
+    const rows = await this.#database.query(
+      'pubsub.change',
+      `WITH found AS (
+          UPDATE pubsub_nodes SET config = coalesce($2::json, config),
+            expire = CASE WHEN $2::json IS NULL THEN expire ELSE $3 END WHERE id = $1 RETURNING id),
+        unaffiliated AS (
+          DELETE FROM pubsub_affiliations USING found WHERE node = found.id AND jid = ANY ($4)),
+        affiliated AS (
+          INSERT INTO pubsub_affiliations (node, jid, affiliation)
+            SELECT found.id, a.jid, a.affiliation FROM found, unnest($5::text[], $6::text[]) AS a (jid, affiliation)
+            ON CONFLICT (node, jid) DO UPDATE SET affiliation = EXCLUDED.affiliation),
+        unsubscribed AS (
+          DELETE FROM pubsub_subscriptions USING found WHERE node = found.id AND jid = ANY ($7)),
+        subscribed AS (
+          INSERT INTO pubsub_subscriptions (node, jid, bare, state, deliver)
+            SELECT found.id, s.jid, split_part(s.jid, '/', 1), s.state, s.deliver
+            FROM found, unnest($8::text[], $9::text[], $10::boolean[]) AS s (jid, state, deliver)
+            ON CONFLICT (node, jid) DO UPDATE SET state = EXCLUDED.state, deliver = EXCLUDED.deliver)
+        SELECT id FROM found`,
+      [
+        node,
+        config === undefined ? null : JSON.stringify(config),
+        expire ?? null,
+        affiliations.filter(([, affiliation]) => affiliation === undefined).map(([jid]) => jid),
+        given.map(([jid]) => jid),
+        given.map(([, affiliation]) => affiliation),
+        subscriptions.filter(([, subscription]) => subscription === undefined).map(([jid]) => jid),
+        kept.map(({ jid }) => jid),
+        kept.map(({ state }) => state),
+        kept.map(({ deliver }) => deliver),
+      ],
+      { repeatable: true },
+    )
+    return rows.length > 0
+  }
+
+  async remove(node: number): Promise<boolean> {
+    const sql = 'DELETE FROM pubsub_nodes WHERE id = $1 RETURNING id'
+    return (await this.#database.query('pubsub.remove', sql, [node])).length > 0
+  }
+
+  async publish(
+    node: number,
+    items: readonly ItemRecord[],
+    room: Room,
+  ): Promise<{ trimmed: readonly string[] } | 'items' | 'bytes' | 'gone'> {
+    const [row] = await this.#database.query<{
+      gone: boolean
+      excess: boolean
+      crowded: boolean
+      trimmed: string[] | null
+    }>(
+      'pubsub.publish',
+      // Every part sees the items as they were before: what is replaced counts neither for the room nor for the bytes.
+      `WITH given AS (
+          SELECT * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[])
+            WITH ORDINALITY AS g (id, publisher, at, payload, place)),
+        target AS (SELECT id, service FROM pubsub_nodes WHERE id = $1 FOR UPDATE),
+        others AS (SELECT id, serial FROM pubsub_items WHERE node = $1 AND id <> ALL ($2)),
+        verdict AS (
+          SELECT NOT EXISTS (SELECT FROM target) AS gone,
+            $8 AND (SELECT count(*) FROM others) + cardinality($2) > $6 AS crowded,
+            (SELECT coalesce(sum(octet_length(payload)), 0) FROM given) + coalesce((
+              SELECT sum(i.bytes) FROM target, pubsub_nodes n JOIN pubsub_items i ON i.node = n.id
+                WHERE n.service = target.service AND (n.id <> $1 OR i.id <> ALL ($2))), 0) > $7 AS excess),
+        stored AS (
+          INSERT INTO pubsub_items (node, id, publisher, at, bytes, payload)
+            SELECT target.id, given.id, given.publisher, to_timestamp(given.at::float8 / 1000),
+                octet_length(given.payload), given.payload
+              FROM given, target, verdict WHERE NOT excess AND NOT crowded ORDER BY place
+            ON CONFLICT (node, id) DO UPDATE SET serial = EXCLUDED.serial, publisher = EXCLUDED.publisher,
+              at = EXCLUDED.at, bytes = EXCLUDED.bytes, payload = EXCLUDED.payload),
+        trimmed AS (
+          DELETE FROM pubsub_items USING verdict WHERE node = $1 AND NOT excess AND NOT crowded AND id IN (
+            SELECT id FROM others ORDER BY serial DESC OFFSET greatest(0, $6 - cardinality($2))) RETURNING id, serial)
+        SELECT gone, excess, crowded, (SELECT array_agg(id ORDER BY serial) FROM trimmed) AS trimmed FROM verdict`,
+      [
+        node,
+        items.map(({ id }) => id),
+        items.map(({ publisher }) => publisher),
+        items.map(({ at }) => at),
+        items.map(({ payload }) => payload),
+        room.items,
+        room.bytes,
+        room.whenFull === 'refuse',
+      ],
+      { repeatable: true },
+    )
+    if (!row || row.gone) return 'gone'
+    if (row.crowded) return 'items'
+    if (row.excess) return 'bytes'
+    return { trimmed: row.trimmed ?? [] }
+  }
+
+  async retract(node: number, ids: readonly string[], publisher?: string): Promise<string[]> {
+    const rows = await this.#database.query<{ id: string }>(
+      'pubsub.retract',
+      `DELETE FROM pubsub_items WHERE node = $1 AND id = ANY ($2) AND ($3::text IS NULL OR publisher = $3) RETURNING id`,
+      [node, ids, publisher ?? null],
+    )
+    return rows.map(({ id }) => id)
+  }
+
+  async purge(node: number): Promise<void> {
+    const sql = 'DELETE FROM pubsub_items WHERE node = $1'
+    await this.#database.query('pubsub.purge', sql, [node], { repeatable: true })
+  }
+
+  async index(node: number, now: number): Promise<{ id: string; bytes: number }[]> {
+    return this.#database.query<{ id: string; bytes: number }>(
+      'pubsub.index',
+      `SELECT i.id, i.bytes FROM pubsub_items i JOIN pubsub_nodes n ON n.id = i.node
+        WHERE i.node = $1 AND ${alive('$2')} ORDER BY i.serial`,
+      [node, now],
+    )
+  }
+
+  async items(node: number, ids: readonly string[], now: number): Promise<ItemRecord[]> {
+    const rows = await this.#database.query<ItemRow>(
+      'pubsub.items',
+      `SELECT ${itemColumns} FROM pubsub_items i JOIN pubsub_nodes n ON n.id = i.node
+        WHERE i.node = $1 AND i.id = ANY ($2) AND ${alive('$3')} ORDER BY i.serial`,
+      [node, ids, now],
+    )
+    return rows.map(({ id, publisher, at, payload }) => ({ id, publisher, at, payload }))
+  }
+
+  async newest(nodes: readonly number[], now: number): Promise<(ItemRecord & { node: number })[]> {
+    return this.#database.query<ItemRow>(
+      'pubsub.newest',
+      `SELECT ${itemColumns} FROM unnest($1::bigint[]) AS wanted (node) CROSS JOIN LATERAL (
+          SELECT * FROM pubsub_items WHERE node = wanted.node ORDER BY serial DESC LIMIT 1) i
+        JOIN pubsub_nodes n ON n.id = i.node WHERE ${alive('$2')} ORDER BY i.node`,
+      [nodes, now],
+    )
+  }
+
+  async removeExpired(now: number): Promise<void> {
+    await this.#database.query(
+      'pubsub.remove-expired',
+      `DELETE FROM pubsub_items i USING pubsub_nodes n
+        WHERE n.id = i.node AND n.expire IS NOT NULL AND NOT ${alive('$1')}`,
+      [now],
+      { repeatable: true },
+    )
+  }
+}
