@@ -37,6 +37,9 @@ export const bounds = [
   'registration',
   'registered_accounts',
   'private_xml',
+  'caps_hashes',
+  'caps_resources',
+  'caps_size',
   'password_queue',
   'database_queue',
 ] as const

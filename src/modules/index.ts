@@ -1,4 +1,5 @@
 /** The modules that come with the server. A line here and the file it names are all there is to one. */
+import capabilities from './capabilities/index.js'
 import contactAddresses from './contact-addresses.js'
 import disco from './disco.js'
 import forgedMarks from './forged-marks.js'
@@ -17,6 +18,7 @@ import version from './version.js'
 import type { AnyModule } from '../host/module.js'
 
 export const modules: readonly AnyModule[] = [
+  capabilities,
   contactAddresses,
   disco,
   forgedMarks,

@@ -63,6 +63,11 @@ function allDiffer(texts: readonly string[]): boolean {
 
 /** The verification string of XEP-0115 §5.1, in Base64. */
 export function capsVersion(info: DiscoInfo, hash: 'sha-1' | 'sha-256' = 'sha-1'): string {
+  return createHash(hash.replace('-', '')).update(capsVersionInput(info)).digest('base64')
+}
+
+/** XEP-0115 §5.1: what is hashed. Each identity, feature and text of a form ends with the only `<` it can have. */
+export function capsVersionInput(info: DiscoInfo): string {
   let s = ''
   const identities = [...info.identities].sort(
     (a, b) =>
@@ -78,7 +83,7 @@ export function capsVersion(info: DiscoInfo, hash: 'sha-1' | 'sha-256' = 'sha-1'
     for (const [name, texts] of fields.sort(([a], [b]) => byOctets(a, b)))
       for (const text of [name, ...[...texts].sort(byOctets)]) s += `${literal(text)}<`
   }
-  return createHash(hash.replace('-', '')).update(s).digest('base64')
+  return s
 }
 
 /** XEP-0115 §5.1: an escaped `<` stays escaped, or a name could pretend to be features. */

@@ -43,6 +43,7 @@ const dropped = slow('past limits.write_queue it is dropped')
 const stuck = slow('limits.write_timeout: without progress')
 const queue: Proof = ['scenes/federation-queue', 'limits §1: a queue that is full in number or in size']
 const silent: Proof = ['scenes/federation-queue', 'A server that takes the connection and says nothing']
+const caps = (name: string): Proof => ['scenes/capabilities', name]
 const keptXml: Proof = ['unit/modules/kept', 'private XML over the quota is refused; making room is not']
 
 export const limits: readonly Limit[] = [
@@ -99,6 +100,10 @@ export const limits: readonly Limit[] = [
   limit('modules.registration.accounts', 'registered_accounts',
     ['unit/modules/registration', 'registration: closed when the domain has enough accounts']),
   limit('modules.private-xml.quota', 'private_xml', keptXml),
+  limit('modules.capabilities.hashes', 'caps_hashes', caps('modules.capabilities.hashes: so many are remembered')),
+  limit('modules.capabilities.resources', 'caps_resources', caps('modules.capabilities.resources: in all so many')),
+  limit('resources of one contact elsewhere', 'caps_resources', caps('of one contact so many resources are remembered')),
+  limit('features of a client', 'caps_size', caps('an answer of more than 32 KB or 500 features is not believed')),
   limit('passwords that wait to be hashed', 'password_queue',
     ['unit/sasl/password', 'no more derivations wait than may, the others are refused at once']),
   limit('callers that wait for a database connection', 'database_queue',

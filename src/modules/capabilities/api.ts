@@ -16,9 +16,9 @@ export interface Capabilities {
    */
   of(full: Jid): ReadonlySet<string> | undefined
   /**
-   * Available resources that are not ours (or whose presence was directed) and whose presence has reached the bare
-   * `account` and not been taken back; the owner of each is subscribed to the account. For the account's own sessions
-   * and for contacts of this host ask `host.sessions`.
+   * Available resources of its contacts elsewhere whose presence has reached the bare `account` and not been taken back,
+   * whichever of both is subscribed to the other; and those of this host that direct presence to it and broadcast none.
+   * For the account's own sessions and for other contacts of this host ask `host.sessions`.
    */
   heardBy(account: Jid): Iterable<Jid>
   /** Tells `listen` of what becomes known from now on; a crash of it is logged. Gives a function that ends it. */
