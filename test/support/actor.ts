@@ -301,14 +301,18 @@ export class Actor {
     this.#pipe?.readOn()
   }
 
-  /** The network fails. */
+  /** The network fails, and the server has noticed. */
   async vanishes(): Promise<void> {
     const { streams } = this.stage
+    const bound = this.stage.streamOf(this)
     this.#pipe?.cut()
     await this.isDisconnected()
+    const isThere = () => (bound ? bound.open : this.stage.streams >= streams)
     const end = Date.now() + PATIENCE
-    while (this.stage.streams >= streams && Date.now() < end)
+    while (isThere()) {
+      if (Date.now() > end) this.#fail(`${this.name} is still there for the server`, 'the end', '(nothing)')
       await new Promise((resolve) => setImmediate(resolve))
+    }
   }
 
   /** The attributes of its stream headers. */

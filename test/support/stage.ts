@@ -19,6 +19,7 @@ import type { Chosen } from '../../src/host/modules.js'
 import { modules } from '../../src/modules/index.js'
 import { Passwords } from '../../src/sasl/password.js'
 import { Server } from '../../src/server.js'
+import { Jid } from '../../src/stanza/jid.js'
 import type { OfflineLimits } from '../../src/storage/offline.js'
 import type { Stores } from '../../src/storage/stores.js'
 
@@ -172,6 +173,11 @@ export class Stage {
   /** Streams of clients that the server has not seen the end of. */
   get streams(): number {
     return this.metrics.valueOf('c2s_streams') ?? 0
+  }
+
+  /** The server's end of the stream on which this actor has bound its resource. */
+  streamOf({ full, domain }: Actor): { readonly open: boolean } | undefined {
+    return this.server.hosts.get(domain)?.sessions.get(Jid.parse(full))?.stream
   }
 
   async account(local: string, domain: string, password: string): Promise<void> {
