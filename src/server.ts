@@ -8,6 +8,7 @@ import type { Random } from './base/random.js'
 import { Throttle, type ThrottleLimits } from './base/rate.js'
 import { C2s, type C2sSettings } from './c2s/c2s.js'
 import type { ServerConfig } from './config/server.js'
+import type { Desk } from './host/desk.js'
 import { Host } from './host/host.js'
 import { Modules, type Chosen, type Prepared } from './host/modules.js'
 import { modules } from './modules/index.js'
@@ -69,6 +70,8 @@ export class Server {
   readonly #components: Components
   readonly #modules = new Map<string, Modules>()
   readonly #arrange: NonNullable<ServerParts['arrange']>
+  readonly #openDesks = new Map<string, Desk>()
+  #desks: ((domain: string) => Desk) | undefined = undefined
   #config: ServerConfig
   #settings: C2sSettings
   #s2sSettings: S2sSettings
@@ -98,6 +101,7 @@ export class Server {
         sessionsPerAccount: () => this.#config.limits.sessionsPerAccount,
         deriveKeys: (password) => keysFor(password, this.passwords),
         neighbours: () => neighboursOf(domain, config.domains, this.#components.connected),
+        desk: () => this.#desk(domain),
       })
       hosts.set(domain, host)
       this.#modules.set(domain, new Modules(host))
@@ -183,6 +187,16 @@ export class Server {
   /** Takes stanzas for domains that are not ours; without one they bounce. */
   set elsewhere(elsewhere: Elsewhere | undefined) {
     this.#router.elsewhere = elsewhere
+  }
+
+  /** Makes the desks where admins ask for commands over XMPP; without them there are none. */
+  set desks(open: (domain: string) => Desk) {
+    this.#desks = open
+  }
+
+  #desk(domain: string): Desk | undefined {
+    if (!this.#openDesks.has(domain) && this.#desks) this.#openDesks.set(domain, this.#desks(domain))
+    return this.#openDesks.get(domain)
   }
 
   /** A client's connection, from a listener or from a test. */

@@ -4,7 +4,8 @@ import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { getHeapStatistics } from 'node:v8'
 import { banner } from './admin/banner.js'
-import type { AdminServices, CertificateState, SessionFacts } from './admin/commands.js'
+import type { CertificateState } from './admin/commands.js'
+import { openDesk } from './admin/desk.js'
 import { serveCommands } from './admin/socket.js'
 import { commandTable } from './admin/table.js'
 import type { Clock } from './base/clock.js'
@@ -21,15 +22,13 @@ import { certifyBy } from './s2s/certify.js'
 import { reachBy } from './s2s/reach.js'
 import { CommandError } from './host/command.js'
 import { Server, type Peers } from './server.js'
-import type { Session } from './session/session.js'
-import type { Jid } from './stanza/jid.js'
+import { adminServices } from './services.js'
 import { Database, withPassword } from './storage/database.js'
 import { startEmbedded } from './storage/embedded.js'
 import { migrate, readMigrations } from './storage/migrate.js'
 import type { OfflineLimits } from './storage/offline.js'
 import { openPostgresStores } from './storage/postgres.js'
 import type { Stores } from './storage/stores.js'
-import { StreamError } from './stream/errors.js'
 import { Admission } from './tls/admission.js'
 import { Certificates } from './tls/certificates.js'
 import { TlsClient } from './tls/client.js'
@@ -341,58 +340,18 @@ async function serveAdmin(
   closings: Closing[],
 ): Promise<void> {
   const { config, clock, log, version } = settings
-  const { server, stores, readiness, isOverridden, certificates } = parts
-  const services: AdminServices = {
+  const services = adminServices({
+    ...parts,
     version,
     clock,
-    startedAt: clock.now(),
     domains: config.domains,
-    accounts: stores.accounts,
-    sessions: {
-      list: (account) => sessionsOf(server, account).map(factsOf),
-      end: (jid, reason) => endSessions(server, jid, reason),
-    },
-    keeper: (domain) => server.hosts.get(domain)!,
-    moduleCommands: (domain) => server.hosts.get(domain)!.tables.commands,
-    blocks: server.blocks,
-    federation: server.federation!,
-    components: () => server.components,
-    isOverridden,
     log,
-    ping: (local, remote, ms) => server.ping(local, remote, ms),
     reload: () => settings.reload(),
-    certificates,
-    readiness,
-  }
+  })
+  parts.server.desks = (domain) => openDesk(domain, () => services, log)
   const path = config.listen.adminSocket ?? join(config.dataDir, 'parley.sock')
   const socket = await serveCommands({ path, commands: commandTable(() => services), log, clock })
   closings.push(() => socket.close())
-}
-
-function sessionsOf(server: Server, account: Jid | undefined): Session[] {
-  const hosts = account ? [server.hosts.get(account.domain)] : [...server.hosts.values()]
-  return hosts.flatMap((host) =>
-    host ? [...(account ? host.sessions.of(account) : host.sessions.all())] : [],
-  )
-}
-
-function endSessions(server: Server, jid: Jid, reason: string): number {
-  const sessions = sessionsOf(server, jid.bare).filter((session) => jid.isBare || session.jid.equals(jid))
-  // RFC 6120 §4.9.3.12: the stream is not authorized any more.
-  for (const session of sessions) session.close(new StreamError('not-authorized', reason))
-  return sessions.length
-}
-
-function factsOf(session: Session): SessionFacts {
-  const { transport } = session.stream
-  return {
-    jid: session.jid.toString(),
-    ip: transport.remote,
-    tls: transport.tls?.protocol,
-    mechanism: session.mechanism,
-    since: session.since,
-    priority: session.presence ? session.priority : undefined,
-  }
 }
 
 function readinessOf(database: Database): Readiness {

@@ -2,52 +2,32 @@
 import type { Log } from '../base/log.js'
 import { Misfit } from '../base/schema.js'
 import { ConfigError } from '../config/problems.js'
-import { CommandError } from '../host/command.js'
-import type { AnyCommand, CommandResult, Role } from '../host/command.js'
+import { argumentsOf, CommandError } from '../host/command.js'
+import type { AnyCommand } from '../host/command.js'
+import { mayRun } from '../host/desk.js'
+import type { Caller, CommandAnswer, CommandRequest } from '../host/desk.js'
 import { StorageUnavailable } from '../storage/errors.js'
-import { argumentsOf } from './arguments.js'
-
-export interface Request {
-  readonly command: string
-  /** By snake_case key: values, or the text that stands for them. */
-  readonly args: Readonly<Record<string, unknown>>
-  /** The person has been asked whether what will be lost may be. */
-  readonly confirmed?: boolean
-}
-
-export type Answer =
-  | ({ readonly ok: true } & CommandResult)
-  | {
-      readonly ok: false
-      /** `usage`: the request is wrong; `confirm`: `message` says what would be lost, ask again with `confirmed`. */
-      readonly kind: 'problem' | 'usage' | 'confirm'
-      readonly message: string
-      readonly hint?: string
-    }
-
-/** Who asks. */
-export interface Caller {
-  /** For the log: `local socket`. */
-  readonly by: string
-  readonly role: Role
-}
 
 /** Never rejects. */
 export async function answerTo(
-  { command: name, args: raw = {}, confirmed }: Partial<Request>,
-  { by, role }: Caller,
+  { command: name, args: raw = {}, confirmed }: Partial<CommandRequest>,
+  caller: Caller,
   commands: readonly AnyCommand[],
   log: Log,
-): Promise<Answer> {
+): Promise<CommandAnswer> {
+  const { by, domain } = caller
   const command = commands.find((each) => each.name === name)
   if (!command) return problem('usage', `the server knows no command "${String(name)}"`)
-  if (command.role === 'admin' && role !== 'admin')
-    return problem('problem', `${command.name} is for admins only`)
+  if (!mayRun(caller, command)) {
+    const needed = command.about === 'server' ? 'admins of the whole server' : 'admins'
+    log.warn('admin.refused', { command: command.name, by, needed })
+    return problem('refused', `${command.name} is for ${needed} only`)
+  }
   try {
     const args: unknown = command.args.parse(fromText(raw, command))
     const loss = confirmed === true ? undefined : command.destroys?.(args)
     if (loss !== undefined) return problem('confirm', loss)
-    const result = await command.run(args, { by })
+    const result = await command.run(args, { by, domain })
     if (!command.reads) log.info('admin.command', { command: command.name, args: openArgs(command, raw), by })
     return { ok: true, ...result }
   } catch (error) {
@@ -61,7 +41,11 @@ export async function answerTo(
   }
 }
 
-function problem(kind: 'problem' | 'usage' | 'confirm', message: string, hint?: string): Answer {
+function problem(
+  kind: 'problem' | 'usage' | 'refused' | 'confirm',
+  message: string,
+  hint?: string,
+): CommandAnswer {
   return { ok: false, kind, message, ...(hint ? { hint } : {}) }
 }
 
@@ -75,8 +59,9 @@ function fromText(raw: Readonly<Record<string, unknown>>, command: AnyCommand): 
   return values
 }
 
-/** What was asked, without the secrets. */
+/** What was asked, without the secrets and what people write. */
 function openArgs(command: AnyCommand, raw: object): Record<string, unknown> {
   const secrets = argumentsOf(command).flatMap(({ key, option }) => (option.kind === 'secret' ? [key] : []))
+  secrets.push(...(command.unlogged ?? []))
   return Object.fromEntries(Object.entries(raw).filter(([key]) => !secrets.includes(key)))
 }

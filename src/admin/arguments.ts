@@ -1,7 +1,6 @@
 /** The words of a command line, checked against the schemas of options. */
 import { nearest } from '../base/nearest.js'
-import { required, written } from '../base/schema.js'
-import type { Node, Option, Schema } from '../base/schema.js'
+import { argumentsOf } from '../host/command.js'
 import type { AnyCommand } from '../host/command.js'
 
 /** The command line cannot be understood: exit code 2. */
@@ -73,34 +72,6 @@ export function parseWords(words: readonly string[], command: Typed, around: Aro
   if (missing) throw new UsageError(`${missing.placeholder} is missing: ${missing.option.doc}`)
   return { args, flags, values }
 }
-
-export interface Argument {
-  readonly key: string
-  /** Without the hyphens. */
-  readonly flag: string
-  readonly required: boolean
-  /** May stand without its name. */
-  readonly positional: boolean
-  /** `ACCOUNT` */
-  readonly placeholder: string
-  readonly option: Option<unknown>
-}
-
-/** The arguments of a command, in order. */
-export function argumentsOf({ args, places = [] }: Typed): Argument[] {
-  return Object.entries((args as Schema<unknown>).fields)
-    .filter((field): field is [string, Option<unknown>] => isOption(field[1]))
-    .map(([name, option]) => ({
-      key: written(name),
-      flag: written(name).replaceAll('_', '-'),
-      required: option.fallback === required,
-      positional: option.fallback === required || places.includes(written(name)),
-      placeholder: written(name).toUpperCase(),
-      option,
-    }))
-}
-
-const isOption = (node: Node<unknown>) => node.shape === 'option'
 
 function splitFlag(word: string): [string, string | undefined] {
   const text = word.replace(/^--?/, '')

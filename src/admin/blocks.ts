@@ -14,6 +14,7 @@ export function blockCommands(server: () => AdminServices): AnyCommand[] {
     declare({
       name: 'block add',
       role: 'admin',
+      about: 'server',
       summary: 'Exchange nothing with a domain any more',
       args: options({
         domain,
@@ -43,6 +44,7 @@ export function blockCommands(server: () => AdminServices): AnyCommand[] {
     declare({
       name: 'block list',
       role: 'operator',
+      about: 'server',
       summary: 'The blocked domains',
       reads: true,
       args: options({}),
@@ -61,6 +63,7 @@ export function blockCommands(server: () => AdminServices): AnyCommand[] {
     declare({
       name: 'block remove',
       role: 'admin',
+      about: 'server',
       summary: 'Let a domain in again',
       args: options({ domain }),
       async run({ domain }) {

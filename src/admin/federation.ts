@@ -13,6 +13,7 @@ export function federationCommands(server: () => AdminServices): AnyCommand[] {
     declare({
       name: 's2s list',
       role: 'operator',
+      about: 'server',
       summary: 'The links to other servers',
       reads: true,
       args: options({
@@ -26,6 +27,7 @@ export function federationCommands(server: () => AdminServices): AnyCommand[] {
     declare({
       name: 's2s retry',
       role: 'admin',
+      about: 'server',
       summary: 'Try to reach a domain again at once',
       args: options({
         domain: text(undefined, 'One that stanzas wait for', { max: 255 }),
@@ -37,6 +39,7 @@ export function federationCommands(server: () => AdminServices): AnyCommand[] {
     declare({
       name: 's2s test',
       role: 'operator',
+      about: 'server',
       summary: 'Walk the whole way to another server, and say what is wrong',
       reads: true,
       slow: true,
@@ -58,6 +61,7 @@ export function federationCommands(server: () => AdminServices): AnyCommand[] {
     declare({
       name: 'component list',
       role: 'operator',
+      about: 'server',
       summary: 'The external components, and whether they are connected',
       reads: true,
       args: options({}),

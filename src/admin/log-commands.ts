@@ -15,6 +15,7 @@ export function logCommands(server: () => LogServices): readonly AnyCommand[] {
     declare({
       name: 'log',
       role: 'admin',
+      about: 'server',
       summary: 'Log one component in more or less detail for a while',
       args: options({
         level: choice(levels, required, 'The least important lines written'),
@@ -30,6 +31,7 @@ export function logCommands(server: () => LogServices): readonly AnyCommand[] {
     declare({
       name: 'log show',
       role: 'operator',
+      about: 'server',
       summary: 'The levels that hold now',
       reads: true,
       args: options({}),
@@ -38,6 +40,7 @@ export function logCommands(server: () => LogServices): readonly AnyCommand[] {
     declare({
       name: 'log reset',
       role: 'admin',
+      about: 'server',
       summary: 'Log everything as configured again',
       args: options({}),
       async run() {
@@ -49,6 +52,7 @@ export function logCommands(server: () => LogServices): readonly AnyCommand[] {
     declare({
       name: 'log who',
       role: 'operator',
+      about: 'server',
       summary: 'How the log names an account when log.users is "hashed"',
       reads: true,
       args: options({ account: text(required, 'NAME or NAME@DOMAIN', { max: 3071 }) }),

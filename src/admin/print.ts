@@ -1,6 +1,6 @@
 /** Results of commands for people: tables with columns as wide as they need, and the words of help. */
+import { argumentsOf } from '../host/command.js'
 import type { AnyCommand, CommandResult } from '../host/command.js'
-import { argumentsOf } from './arguments.js'
 
 /** Lines for a result; empty when there is nothing to say. */
 export function printResult({ table, text }: CommandResult): string {

@@ -6,8 +6,8 @@ import { dirname, basename, relative } from 'node:path'
 import type { Clock } from '../base/clock.js'
 import type { Log } from '../base/log.js'
 import type { AnyCommand } from '../host/command.js'
+import type { CommandAnswer, CommandRequest } from '../host/desk.js'
 import { answerTo } from './answer.js'
-import type { Answer, Request } from './answer.js'
 
 /** A socket that cannot be listened on; one line and its fix. */
 export class SocketError extends Error {
@@ -71,12 +71,12 @@ export async function serveCommands(settings: {
 /** Sends one request and waits for its answer. Rejects with `NotRunning` when nobody listens or the answer never comes. */
 export async function askServer(
   path: string,
-  request: Request,
+  request: CommandRequest,
   patience: { clock: Clock; ms: number },
-): Promise<Answer> {
+): Promise<CommandAnswer> {
   const short = shortened(path)
   try {
-    return await new Promise<Answer>((answered, failed) => {
+    return await new Promise<CommandAnswer>((answered, failed) => {
       const socket = connect(short.path)
       const timer = patience.clock.after(patience.ms, () => {
         socket.destroy()
@@ -92,7 +92,7 @@ export async function askServer(
         const [line = '', rest] = text.split('\n')
         if (rest === undefined)
           failed(new NotRunning(`the server closed the connection without an answer (${path})`))
-        else answered(JSON.parse(line) as Answer)
+        else answered(JSON.parse(line) as CommandAnswer)
       })
     })
   } finally {
@@ -133,10 +133,10 @@ function converse(
   })
 }
 
-async function answerLine(line: string, commands: readonly AnyCommand[], log: Log): Promise<Answer> {
-  let request: Partial<Request> | null
+async function answerLine(line: string, commands: readonly AnyCommand[], log: Log): Promise<CommandAnswer> {
+  let request: Partial<CommandRequest> | null
   try {
-    request = JSON.parse(line) as Partial<Request> | null
+    request = JSON.parse(line) as Partial<CommandRequest> | null
   } catch {
     return { ok: false, kind: 'usage', message: 'the request is not JSON' }
   }

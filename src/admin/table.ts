@@ -1,10 +1,9 @@
 /** The one table of commands of a running server: its own, those of its modules, and `help`, which describes them all. */
 import { domain, Misfit, option, options, required } from '../base/schema.js'
 import type { Node, Option, Schema } from '../base/schema.js'
-import { CommandError } from '../host/command.js'
+import { argumentsOf, CommandError } from '../host/command.js'
 import type { AnyCommand, Role } from '../host/command.js'
 import type { Jid } from '../stanza/jid.js'
-import { argumentsOf } from './arguments.js'
 import { adminCommands } from './commands.js'
 import type { AdminServices } from './commands.js'
 

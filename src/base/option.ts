@@ -33,13 +33,15 @@ export interface Node<T> {
 /** One setting. */
 export interface Option<T> extends Node<T> {
   readonly shape: 'option'
-  /** `flag`, `text`, `number`, `duration`, `size`, `rate`, `choice`, `list`, `address`, `jid`, `domain`, `file`, `secret`. */
+  /** `flag`, `text`, `lines`, `number`, `duration`, `size`, `rate`, `choice`, `list`, `address`, `jid`, `domain`, `file`, `secret`. */
   readonly kind: string
   /** As the admin would write it; undefined: no value; `required`: must be given. */
   readonly fallback: unknown
   readonly reload: Reload
   /** What is accepted, to follow "write": `a duration such as "30d" or "12h"`. */
   readonly expects: string
+  /** All values there are, of a `choice`. */
+  readonly choices?: readonly string[]
   /** Throws `Misfit`. */
   parse(raw: unknown): T
   /** The raw value that a text from the environment or the command line stands for. */
@@ -123,6 +125,7 @@ export function option<T>(
     parse: (raw: unknown) => unknown
     fromText?: (text: string) => unknown
     show?: (raw: unknown) => string
+    choices?: readonly string[]
     /** What a parsed value becomes where it stands; file names need this. */
     place?: (value: unknown, path: Path, reading: Reading) => unknown
   },

@@ -25,6 +25,27 @@ export function flag(fallback: boolean, doc: string, more: More = {}): Option<bo
   })
 }
 
+/** Text of several lines, of at most `max` characters. */
+export function lines<const F extends string | undefined | Needed>(
+  fallback: F,
+  doc: string,
+  more: More & { max?: number } = {},
+): Option<Given<F, string>> {
+  const { max = 10_000 } = more
+  return option({
+    ...base('lines', fallback, doc, more),
+    expects: 'text in quotes',
+    parse(raw) {
+      const all = asText(raw)
+      if (all.length > max) throw new Misfit(`is longer than ${max} characters`)
+      // XML 1.0 §2.2: what no stanza can hold.
+      if (/[\0-\x08\x0b\x0c\x0e-\x1f\p{Surrogate}\ufffe\uffff]/u.test(all))
+        throw new Misfit('has characters that cannot be sent')
+      return all
+    },
+  })
+}
+
 /** A line of text of at most `max` characters (default 1,000); with `pattern` it must match, `expects` says so in words. */
 export function text<const F extends string | undefined | Needed>(
   fallback: F,
@@ -110,6 +131,7 @@ export function choice<const W extends string>(
   return option<W>({
     ...base('choice', fallback, doc, more),
     expects,
+    choices: words,
     parse(raw) {
       const word = words.find((known) => known === raw)
       if (word) return word

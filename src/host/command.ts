@@ -1,6 +1,6 @@
-/** A declared command: from one declaration come the command line, later the ad-hoc form and the HTTP route. */
-import { Misfit, option, required } from '../base/schema.js'
-import type { Option, Schema } from '../base/schema.js'
+/** A declared command: from one declaration come the command line and the ad-hoc form, later the HTTP route. */
+import { Misfit, option, required, written } from '../base/schema.js'
+import type { Node, Option, Schema } from '../base/schema.js'
 import { Jid, JidError } from '../stanza/jid.js'
 
 /** Who may run it: an operator reads, an admin changes. */
@@ -18,6 +18,10 @@ export interface Command<A> {
   readonly places?: readonly string[]
   /** It changes nothing; it also answers in JSON. */
   readonly reads?: boolean
+  /** It concerns all domains at once: not for who may care for one only. Default: the domain of an account, or one named. */
+  readonly about?: 'server'
+  /** Arguments, by key, that the log of changes leaves out: what people write. */
+  readonly unlogged?: readonly string[]
   /** It may take minutes. */
   readonly slow?: boolean
   /** What will be lost; asked before it is run. */
@@ -29,6 +33,36 @@ export interface Command<A> {
 // Commands of all argument types stand in one table: each checks its own before `run` sees them.
 // oxlint-disable-next-line typescript/no-explicit-any
 export type AnyCommand = Command<any>
+
+/** One argument, in the ways it is named. */
+export interface Argument {
+  /** In snake_case. */
+  readonly key: string
+  /** Without the hyphens. */
+  readonly flag: string
+  readonly required: boolean
+  /** May stand without its name. */
+  readonly positional: boolean
+  /** `ACCOUNT` */
+  readonly placeholder: string
+  readonly option: Option<unknown>
+}
+
+/** The arguments of a command, in order. */
+export function argumentsOf({ args, places = [] }: Pick<AnyCommand, 'args' | 'places'>): Argument[] {
+  return Object.entries((args as Schema<unknown>).fields)
+    .filter((field): field is [string, Option<unknown>] => isOption(field[1]))
+    .map(([name, option]) => ({
+      key: written(name),
+      flag: written(name).replaceAll('_', '-'),
+      required: option.fallback === required,
+      positional: option.fallback === required || places.includes(written(name)),
+      placeholder: written(name).toUpperCase(),
+      option,
+    }))
+}
+
+const isOption = (node: Node<unknown>) => node.shape === 'option'
 
 /** Ties the types of a command's arguments and its `run` together. */
 export function declare<A>(command: Command<A>): Command<A> {
@@ -82,8 +116,10 @@ export function accountArg(doc: string): Option<Jid> {
 }
 
 export interface CommandContext {
-  /** Who asks, for the log: `local socket`, later an address. */
+  /** Who asks, for the log: `local socket`, or an address. */
   readonly by: string
+  /** The only domain that they may look after; undefined: all. */
+  readonly domain?: string | undefined
 }
 
 export interface CommandResult {

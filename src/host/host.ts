@@ -1,5 +1,6 @@
 /** A served domain: its sessions, stores, tables, and all that a module is given. */
 import type { AnyCommand } from './command.js'
+import type { Desk } from './desk.js'
 import { compile, type Crash, type GateTable, type OwnedHook } from './hooks.js'
 import { IqTable } from './iq-table.js'
 import type {
@@ -68,6 +69,8 @@ export interface HostParts {
   readonly deriveKeys: (password: string) => Promise<AccountKeys>
   /** External components that are connected now and belong to this domain. */
   readonly neighbours?: () => readonly string[]
+  /** Where admins of this domain ask for commands. */
+  readonly desk?: () => Desk | undefined
 }
 
 /** How an account came to be: by a client (XEP-0077), or by the admin. */
@@ -97,6 +100,7 @@ export class Host {
   /** Counts a limit that was met. */
   readonly hits: LimitHits
   tables: Tables
+  readonly #desk: () => Desk | undefined
   readonly #metrics: Metrics
   readonly #route: (stanza: Stanza) => void | Promise<void>
   readonly #asking = new Map<string, Waiting>()
@@ -118,6 +122,7 @@ export class Host {
     this.#route = parts.route
     this.sessionsPerAccount = parts.sessionsPerAccount
     this.neighbours = parts.neighbours ?? (() => [])
+    this.#desk = parts.desk ?? (() => undefined)
     this.#deriveKeys = parts.deriveKeys
     const counted = parts.metrics.counters('stanzas_total', 'Stanzas taken in, made here, and sent out', [
       'dir',
@@ -133,6 +138,11 @@ export class Host {
     this.tables = tablesOf([], () => undefined)
     this.roster = parts.roster(this)
     this.#outbound = (stanza, session) => this.#leaving(stanza, session)
+  }
+
+  /** Where admins ask for commands; undefined while there is none. */
+  get desk(): Desk | undefined {
+    return this.#desk()
   }
 
   get accounts(): Accounts {

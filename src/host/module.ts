@@ -95,6 +95,9 @@ export interface Service<T = unknown> {
 /** When an account without a session had its last one, in milliseconds since 1970. */
 export const lastSeen = serviceKey<(account: Jid) => Promise<number | undefined>>('last-seen')
 
+/** When an account last logged in, in milliseconds since 1970. */
+export const lastLogin = serviceKey<(account: Jid) => Promise<number | undefined>>('last-login')
+
 export interface DiscoItem {
   readonly jid: string
   readonly node?: string | undefined

@@ -4,7 +4,7 @@ import { flag, options } from '../base/schema.js'
 import { accountArg, command } from '../host/command.js'
 import { hook } from '../host/hooks.js'
 import { iq, type IqRequest } from '../host/iq-table.js'
-import { defineModule, lastSeen as lastSeenKey } from '../host/module.js'
+import { defineModule, lastLogin as lastLoginKey, lastSeen as lastSeenKey } from '../host/module.js'
 import type { Session } from '../session/session.js'
 import { StanzaError } from '../stanza/errors.js'
 import type { Jid } from '../stanza/jid.js'
@@ -17,6 +17,8 @@ interface Departure {
   /** Milliseconds since 1970. */
   readonly at: number
   readonly status: string
+  /** When the session that left had begun; not in what was written before it was kept. */
+  readonly login?: number
 }
 
 /** Characters of a status that are kept. */
@@ -70,6 +72,12 @@ export default defineModule({
       return left ? new Date(left.at).toISOString() : 'never seen'
     }
 
+    async function loginOf(account: Jid): Promise<number | undefined> {
+      const present = host.sessions.of(account)
+      if (present.length > 0) return Math.max(...present.map(({ since }) => since))
+      return (await departureOf(account))?.login
+    }
+
     function noteStatus(stanza: Stanza, { session }: { session: Session }) {
       if (stanza.to) return
       const status = stanza.type === 'unavailable' ? (stanza.child('status')?.text ?? '') : ''
@@ -80,7 +88,9 @@ export default defineModule({
       // Guests have no account that could be asked about.
       if (session.account === 0) return
       const { status } = session.state(goodbye)
-      leaving.set(session.jid.local, { at: host.clock.now(), status })
+      const others = host.sessions.of(session.jid).map(({ since }) => since)
+      const login = Math.max(session.since, ...others)
+      leaving.set(session.jid.local, { at: host.clock.now(), status, login })
       if (stopping) return write()
       timer ??= host.clock.after(writeEvery, () => void write())
     }
@@ -98,7 +108,10 @@ export default defineModule({
     }
 
     return {
-      provides: [{ key: lastSeenKey, value: async (account: Jid) => (await departureOf(account))?.at }],
+      provides: [
+        { key: lastSeenKey, value: async (account: Jid) => (await departureOf(account))?.at },
+        { key: lastLoginKey, value: loginOf },
+      ],
       features: [NS.lastActivity],
       accountFeatures: [NS.lastActivity],
       iq: [

@@ -1,6 +1,6 @@
 /** Remembers accounts in front of the database, so that a login or a delivery seldom waits for it. */
 import { Lru } from '../base/lru.js'
-import type { Account, AccountKeys, Accounts } from './accounts.js'
+import type { Account, AccountKeys, AccountKind, AccountPage, AccountRole, Accounts } from './accounts.js'
 
 /** The store behind: `get` always asks, and what removes or changes an account says which one it was. */
 export interface AccountTable {
@@ -9,9 +9,10 @@ export interface AccountTable {
   setKeys(id: number, keys: AccountKeys): Promise<AccountName | undefined>
   disable(id: number, reason: string, at: number): Promise<AccountName | undefined>
   enable(id: number): Promise<AccountName | undefined>
+  setRole(id: number, role: AccountRole | undefined): Promise<AccountName | undefined>
   remove(id: number): Promise<AccountName | undefined>
-  list(domain: string, page: { after?: string; limit: number }): Promise<Account[]>
-  count(domain: string): Promise<number>
+  list(domain: string, page: AccountPage): Promise<Account[]>
+  count(domain: string, which?: AccountKind): Promise<number>
 }
 
 export interface AccountName {
@@ -69,16 +70,20 @@ export class CachedAccounts implements Accounts {
     await this.#change(() => this.#table.enable(id))
   }
 
+  async setRole(id: number, role: AccountRole | undefined): Promise<void> {
+    await this.#change(() => this.#table.setRole(id, role))
+  }
+
   async remove(id: number): Promise<void> {
     await this.#change(() => this.#table.remove(id))
   }
 
-  list(domain: string, page: { after?: string; limit: number }): Promise<Account[]> {
+  list(domain: string, page: AccountPage): Promise<Account[]> {
     return this.#table.list(domain, page)
   }
 
-  count(domain: string): Promise<number> {
-    return this.#table.count(domain)
+  count(domain: string, which?: AccountKind): Promise<number> {
+    return this.#table.count(domain, which)
   }
 
   async #ask(name: string, domain: string, local: string): Promise<Account | undefined> {

@@ -11,6 +11,9 @@ export interface ScramKeys {
 export type ScramHash = 'SHA-1' | 'SHA-256' | 'SHA-512'
 export type AccountKeys = Readonly<Partial<Record<ScramHash, ScramKeys>>>
 
+/** `admin`: of the whole server; `domain-admin`: of the domain of the account; `operator`: sees it, changes nothing. */
+export type AccountRole = 'admin' | 'domain-admin' | 'operator'
+
 export interface Account {
   /** Never used again for another account, not even after removal. */
   readonly id: number
@@ -19,6 +22,7 @@ export interface Account {
   readonly keys: AccountKeys
   /** Set while the account may not log in; `at` in milliseconds since 1970. */
   readonly disabled: { readonly reason: string; readonly at: number } | undefined
+  readonly role: AccountRole | undefined
   /** Milliseconds since 1970. */
   readonly createdAt: number
 }
@@ -29,13 +33,24 @@ export interface Accounts {
   get(domain: string, local: string): Account | undefined | Promise<Account | undefined>
   /** Also forgets small values that an earlier account of this name left behind. */
   create(domain: string, local: string, keys: AccountKeys, at: number): Promise<Account | 'exists'>
-  /** Replaces all keys. Nothing happens when there is no such account, as with the three that follow. */
+  /** Replaces all keys. Nothing happens when there is no such account, as with the four that follow. */
   setKeys(id: number, keys: AccountKeys): Promise<void>
   disable(id: number, reason: string, at: number): Promise<void>
   enable(id: number): Promise<void>
+  setRole(id: number, role: AccountRole | undefined): Promise<void>
   /** Removes the account with its roster, offline messages and small values, all or nothing. */
   remove(id: number): Promise<void>
   /** By localpart in the order of code points, starting behind `after`. */
-  list(domain: string, page: { after?: string; limit: number }): Promise<Account[]>
-  count(domain: string): Promise<number>
+  list(domain: string, page: AccountPage): Promise<Account[]>
+  count(domain: string, which?: AccountKind): Promise<number>
+}
+
+/** All, those that may not log in, or those that have a role. */
+export type AccountKind = 'all' | 'disabled' | 'with-role'
+
+export interface AccountPage {
+  readonly after?: string
+  readonly limit: number
+  /** Default: all. */
+  readonly which?: AccountKind
 }

@@ -1,5 +1,5 @@
 /** The stores in memory, for tests: the same contracts, gone with the process. */
-import type { Account, AccountKeys, Accounts } from './accounts.js'
+import type { Account, AccountKeys, AccountKind, AccountPage, AccountRole, Accounts } from './accounts.js'
 import { MemoryPubsub } from './memory-pubsub.js'
 import type { Block, BlockStore } from './blocks.js'
 import type { MapStore } from './map.js'
@@ -59,7 +59,15 @@ class MemoryAccounts implements Accounts {
     if (this.#ids.has(`${local}@${domain}`)) return 'exists'
     this.#maps.forget(domain, local)
     const id = ++this.#lastId
-    const account: Account = { id, domain, local, keys: { ...keys }, disabled: undefined, createdAt: at }
+    const account: Account = {
+      id,
+      domain,
+      local,
+      keys: { ...keys },
+      disabled: undefined,
+      role: undefined,
+      createdAt: at,
+    }
     this.#ids.set(`${local}@${domain}`, id)
     this.#shelves.set(id, { account, rosterVersion: 0, roster: new Map(), offline: [], arrivals: new Map() })
     return account
@@ -77,6 +85,10 @@ class MemoryAccounts implements Accounts {
     this.#change(id, { disabled: undefined })
   }
 
+  async setRole(id: number, role: AccountRole | undefined): Promise<void> {
+    this.#change(id, { role })
+  }
+
   async remove(id: number): Promise<void> {
     const shelf = this.#shelves.get(id)
     if (!shelf) return
@@ -87,19 +99,24 @@ class MemoryAccounts implements Accounts {
     this.#maps.forget(domain, local)
   }
 
-  async list(domain: string, { after, limit }: { after?: string; limit: number }): Promise<Account[]> {
-    return this.#of(domain)
+  async list(domain: string, { after, limit, which }: AccountPage): Promise<Account[]> {
+    return this.#of(domain, which)
       .filter(({ local }) => after === undefined || byCodePoint(local, after) > 0)
       .sort((a, b) => byCodePoint(a.local, b.local))
       .slice(0, limit)
   }
 
-  async count(domain: string): Promise<number> {
-    return this.#of(domain).length
+  async count(domain: string, which?: AccountKind): Promise<number> {
+    return this.#of(domain, which).length
   }
 
-  #of(domain: string): Account[] {
-    return [...this.#shelves.values()].map(({ account }) => account).filter((a) => a.domain === domain)
+  #of(domain: string, which: AccountKind = 'all'): Account[] {
+    return [...this.#shelves.values()]
+      .map(({ account }) => account)
+      .filter((account) => account.domain === domain)
+      .filter(
+        ({ disabled, role }) => which === 'all' || (which === 'disabled' ? disabled : role) !== undefined,
+      )
   }
 
   #change(id: number, change: Partial<Account>): void {

@@ -1,6 +1,14 @@
 /** Accounts and their keys in PostgreSQL. */
 import type { AccountName, AccountTable } from './account-cache.js'
-import type { Account, AccountKeys, ScramHash, ScramKeys } from './accounts.js'
+import type {
+  Account,
+  AccountKeys,
+  AccountKind,
+  AccountPage,
+  AccountRole,
+  ScramHash,
+  ScramKeys,
+} from './accounts.js'
 import type { Database, Transaction } from './database.js'
 
 interface AccountRow extends Record<string, unknown> {
@@ -10,6 +18,7 @@ interface AccountRow extends Record<string, unknown> {
   created: number
   disabled: number | null
   reason: string | null
+  role: AccountRole | null
   /** Null in the one row of an account without keys. */
   hash: ScramHash | null
   salt: Buffer
@@ -20,7 +29,7 @@ interface AccountRow extends Record<string, unknown> {
 
 const accountColumns = `a.id, a.domain, a.local,
   (extract(epoch FROM a.created_at) * 1000)::bigint AS created,
-  (extract(epoch FROM a.disabled_at) * 1000)::bigint AS disabled, a.disabled_reason AS reason,
+  (extract(epoch FROM a.disabled_at) * 1000)::bigint AS disabled, a.disabled_reason AS reason, a.role,
   k.hash, k.salt, k.iterations, k.stored_key AS "storedKey", k.server_key AS "serverKey"`
 
 export class PostgresAccounts implements AccountTable {
@@ -51,7 +60,15 @@ export class PostgresAccounts implements AccountTable {
       if (!row) return 'exists'
       await insertKeys(transaction, row.id, keys)
       await deleteValues(transaction, { domain, local })
-      return { id: row.id, domain, local, keys: { ...keys }, disabled: undefined, createdAt: at }
+      return {
+        id: row.id,
+        domain,
+        local,
+        keys: { ...keys },
+        disabled: undefined,
+        role: undefined,
+        createdAt: at,
+      }
     })
   }
 
@@ -91,6 +108,16 @@ export class PostgresAccounts implements AccountTable {
     return name
   }
 
+  async setRole(id: number, role: AccountRole | undefined): Promise<AccountName | undefined> {
+    const [name] = await this.#database.query<{ domain: string; local: string }>(
+      'accounts.set-role',
+      'UPDATE accounts SET role = $2 WHERE id = $1 RETURNING domain, local',
+      [id, role ?? null],
+      { repeatable: true },
+    )
+    return name
+  }
+
   async remove(id: number): Promise<AccountName | undefined> {
     return this.#database.transaction(async (transaction) => {
       // Keys and roster go with the row; whoever appends an offline message holds a lock on it.
@@ -106,22 +133,29 @@ export class PostgresAccounts implements AccountTable {
     })
   }
 
-  async list(domain: string, { after, limit }: { after?: string; limit: number }): Promise<Account[]> {
+  async list(domain: string, { after, limit, which = 'all' }: AccountPage): Promise<Account[]> {
     const rows = await this.#database.query<AccountRow>(
-      'accounts.list',
+      `accounts.list-${which}`,
       `SELECT ${accountColumns} FROM
-        (SELECT * FROM accounts WHERE domain = $1 AND ($2::text IS NULL OR local > $2) ORDER BY local LIMIT $3) a
+        (SELECT * FROM accounts WHERE domain = $1 AND ($2::text IS NULL OR local > $2) ${kinds[which]}
+          ORDER BY local LIMIT $3) a
         LEFT JOIN account_keys k ON k.account = a.id ORDER BY a.local`,
       [domain, after ?? null, limit],
     )
     return accountsFrom(rows)
   }
 
-  async count(domain: string): Promise<number> {
-    const sql = 'SELECT count(*) AS count FROM accounts WHERE domain = $1'
-    const [row] = await this.#database.query<{ count: number }>('accounts.count', sql, [domain])
+  async count(domain: string, which: AccountKind = 'all'): Promise<number> {
+    const sql = `SELECT count(*) AS count FROM accounts WHERE domain = $1 ${kinds[which]}`
+    const [row] = await this.#database.query<{ count: number }>(`accounts.count-${which}`, sql, [domain])
     return row?.count ?? 0
   }
+}
+
+const kinds: Readonly<Record<AccountKind, string>> = {
+  all: '',
+  disabled: 'AND disabled_at IS NOT NULL',
+  'with-role': 'AND role IS NOT NULL',
 }
 
 async function insertKeys(transaction: Transaction, id: number, keys: AccountKeys): Promise<void> {
@@ -145,11 +179,11 @@ function accountsFrom(rows: readonly AccountRow[]): Account[] {
   const accounts: Account[] = []
   let keys: Partial<Record<ScramHash, ScramKeys>> = {}
   for (const row of rows) {
-    const { id, domain, local, created, disabled, reason, hash, salt, iterations } = row
+    const { id, domain, local, created, disabled, reason, role, hash, salt, iterations } = row
     if (accounts.at(-1)?.id !== id) {
       keys = {}
       const lock = disabled === null ? undefined : { reason: reason ?? '', at: disabled }
-      accounts.push({ id, domain, local, keys, disabled: lock, createdAt: created })
+      accounts.push({ id, domain, local, keys, disabled: lock, role: role ?? undefined, createdAt: created })
     }
     if (hash) keys[hash] = { salt, iterations, storedKey: row.storedKey, serverKey: row.serverKey }
   }

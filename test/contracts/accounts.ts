@@ -24,7 +24,14 @@ export function accountsContract(open: () => Stores, domainOf: () => string): vo
     assert.equal(await accounts.get(domain, 'romeo'), undefined)
     const created = await accounts.create(domain, 'romeo', keysOf('r'), at)
     assert.notEqual(created, 'exists')
-    const expected = { domain, local: 'romeo', keys: keysOf('r'), disabled: undefined, createdAt: at }
+    const expected = {
+      domain,
+      local: 'romeo',
+      keys: keysOf('r'),
+      disabled: undefined,
+      role: undefined,
+      createdAt: at,
+    }
     for (const found of [
       created,
       await accounts.get(domain, 'romeo'),
@@ -80,12 +87,40 @@ export function accountsContract(open: () => Stores, domainOf: () => string): vo
     assert.equal((await accounts.get(domain, 'romeo'))?.disabled, undefined)
   })
 
+  test('a role is given, seen, listed and taken away', async () => {
+    const { accounts } = open()
+    const domain = domainOf()
+    const names = async (which: 'all' | 'disabled' | 'with-role', limit = 10) =>
+      (await accounts.list(domain, { limit, which })).map(({ local }) => local)
+    const romeo = await created(open(), domain, 'romeo')
+    const juliet = await created(open(), domain, 'juliet')
+    await created(open(), domain, 'nurse')
+    await accounts.get(domain, 'romeo')
+    await accounts.setRole(romeo, 'admin')
+    assert.equal((await accounts.get(domain, 'romeo'))?.role, 'admin')
+    await accounts.setRole(juliet, 'operator')
+    await accounts.disable(juliet, '', at)
+    assert.deepEqual(await names('with-role'), ['juliet', 'romeo'])
+    assert.deepEqual(await names('with-role', 1), ['juliet'])
+    assert.deepEqual(await names('disabled'), ['juliet'])
+    assert.deepEqual(await names('all'), ['juliet', 'nurse', 'romeo'])
+    assert.equal(await accounts.count(domain, 'with-role'), 2)
+    assert.equal(await accounts.count(domain, 'disabled'), 1)
+    assert.equal(await accounts.count(domain), 3)
+    await accounts.setRole(romeo, undefined)
+    assert.equal((await accounts.get(domain, 'romeo'))?.role, undefined)
+    await accounts.remove(juliet)
+    await created(open(), domain, 'juliet')
+    assert.deepEqual(await names('with-role'), [])
+  })
+
   test('changes to an account that does not exist change nothing', async () => {
     const { accounts } = open()
     const gone = 2 ** 40
     await accounts.setKeys(gone, keysOf('x'))
     await accounts.disable(gone, 'x', at)
     await accounts.enable(gone)
+    await accounts.setRole(gone, 'admin')
     await accounts.remove(gone)
   })
 

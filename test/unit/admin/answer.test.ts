@@ -56,8 +56,11 @@ test('operators read, admins change', async () => {
   const operator = { by: 'a test', role: 'operator' } as const
   assert.equal((await answerTo({ command: 'look' }, operator, commands, log)).ok, true)
   const refused = await answerTo({ command: 'say', args: { name: 'x' } }, operator, commands, log)
-  assert.deepEqual(refused, { ok: false, kind: 'problem', message: 'say is for admins only' })
-  assert.deepEqual(lines, [])
+  assert.deepEqual(refused, { ok: false, kind: 'refused', message: 'say is for admins only' })
+  assert.deepEqual(
+    lines.map((line) => (JSON.parse(line) as { event: string; needed: string }).needed),
+    ['admins'],
+  )
 })
 
 test('nothing is destroyed that was not confirmed', async () => {

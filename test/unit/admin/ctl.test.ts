@@ -20,7 +20,7 @@ test('version, help, and nothing at all', async () => {
   assert.equal((await parley('help')).code, 0)
   const help = await parley('user add --help')
   assert.equal(help.code, 0)
-  assert.match(help.out, /^parley user add ACCOUNT \[--password-file FILE \| --generate\]\n/)
+  assert.match(help.out, /^parley user add ACCOUNT \[--password-file FILE \| --generate\] \[--admin\]\n/)
   assert.equal((await parley('help user add')).out, help.out)
 })
 
@@ -164,13 +164,19 @@ test('disable, show, enable: sessions end, nothing is lost', async () => {
   assert.deepEqual(ended, ['ana@example.org: The account was disabled'])
   assert.equal(
     (await parley('user show ana')).out,
-    `account   ana@example.org
-state     disabled 2030-01-01T00:00:00Z: holiday
-created   2030-01-01T00:00:00Z
-keys      SCRAM-SHA-256
-sessions  none`,
+    `account     ana@example.org
+state       disabled 2030-01-01T00:00:00Z: holiday
+created     2030-01-01T00:00:00Z
+last login  not known
+last seen   not known
+keys        SCRAM-SHA-256
+contacts    0
+sessions    none`,
   )
-  assert.match((await parley('user list')).out, /^ACCOUNT +STATE +CREATED\nana@example\.org +disabled +2030/)
+  assert.match(
+    (await parley('user list')).out,
+    /^ACCOUNT +STATE +ROLE +CREATED\nana@example\.org +disabled +2030/,
+  )
   await parley('user enable ana')
   const shown = JSON.parse((await parley('user show ana --json')).out) as { disabled: unknown }
   assert.equal(shown.disabled, null)

@@ -123,6 +123,9 @@ export async function fakeServices(change: Partial<AdminServices> = {}) {
     return keysFor(password)
   }
   const keeper = (domain: string): AccountKeeper => ({
+    contacts: async () => [],
+    lastLogin: async () => undefined,
+    lastSeen: async () => undefined,
     createAccount: async (local, password) => accounts.create(domain, local, derive(password), clock.now()),
     setPassword: async ({ id }, password) => accounts.setKeys(id, derive(password)),
     async removeAccount({ id, local }, beforeEnding) {

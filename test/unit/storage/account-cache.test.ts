@@ -31,9 +31,10 @@ function stage(bounds?: { known: number; absent: number }) {
     setKeys: (id, keys) => named(id, accounts.setKeys(id, keys)),
     disable: (id, reason, at) => named(id, accounts.disable(id, reason, at)),
     enable: (id) => named(id, accounts.enable(id)),
+    setRole: (id, role) => named(id, accounts.setRole(id, role)),
     remove: (id) => named(id, accounts.remove(id)),
     list: (domain, page) => accounts.list(domain, page),
-    count: (domain) => accounts.count(domain),
+    count: (domain, which) => accounts.count(domain, which),
   }
   const cached = new CachedAccounts(table, bounds)
   const create = async (local: string) => {
