@@ -304,7 +304,7 @@ export class Actor {
   /** The network fails, and the server has noticed. */
   async vanishes(): Promise<void> {
     const { streams } = this.stage
-    const bound = this.stage.streamOf(this)
+    const bound = this.isConnected ? this.stage.streamOf(this) : undefined
     this.#pipe?.cut()
     await this.isDisconnected()
     const isThere = () => (bound ? bound.open : this.stage.streams >= streams)
