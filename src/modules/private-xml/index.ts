@@ -1,12 +1,14 @@
 /** XEP-0049: Private XML Storage. What a client wants to find again from everywhere, and nobody else. */
-import { options, size } from '../base/schema.js'
-import { Turns } from '../base/turns.js'
-import { iq, type IqRequest } from '../host/iq-table.js'
-import { defineModule } from '../host/module.js'
-import { StanzaError } from '../stanza/errors.js'
-import { el, type Element } from '../xml/element.js'
-import { NS } from '../xml/namespaces.js'
-import { parseElement } from '../xml/parser.js'
+import { privateXmlKey, type PrivateKeeper, type PrivateXml } from './api.js'
+import { options, size } from '../../base/schema.js'
+import { Turns } from '../../base/turns.js'
+import { iq, type IqRequest } from '../../host/iq-table.js'
+import { defineModule } from '../../host/module.js'
+import { StanzaError } from '../../stanza/errors.js'
+import type { Jid } from '../../stanza/jid.js'
+import { el, type Element } from '../../xml/element.js'
+import { NS } from '../../xml/namespaces.js'
+import { parseElement } from '../../xml/parser.js'
 
 /** Elements as XML text, by `{namespace}name`. */
 type Stored = Readonly<Record<string, string>>
@@ -22,14 +24,22 @@ export default defineModule({
   setup(host, { quota }) {
     const stored = host.map<Stored>('private-xml')
     const turns = new Turns()
+    const keepers = new Map<string, PrivateKeeper>()
+
+    async function keptAt(account: Jid, key: string) {
+      const text = (await stored.get(account.local))?.[key]
+      return text === undefined ? undefined : parseElement(text)
+    }
 
     async function get({ from, query }: IqRequest) {
       const [asked, ...more] = elementsOf(query)
       if (!asked || more.length > 0) throw new StanzaError('bad-request', 'Ask for exactly one element.')
-      const text = (await stored.get(from.local))?.[keyOf(asked)]
+      const key = keyOf(asked)
+      const kept = await keptAt(from, key)
+      const keeper = keepers.get(key)
+      const shown = keeper ? await keeper.show(kept, from.bare) : kept
       // What is not there is returned empty, as if it had been kept so.
-      const kept = text === undefined ? el(asked.local, asked.ns) : parseElement(text)
-      return el('query', NS.privateXml, undefined, kept)
+      return el('query', NS.privateXml, undefined, shown ?? el(asked.local, asked.ns))
     }
 
     async function set({ from, query, session }: IqRequest) {
@@ -40,18 +50,42 @@ export default defineModule({
       // One account's changes wait for each other, or the second would undo the first.
       await turns.take(from.local, async () => {
         const before = await stored.get(from.local)
-        const after = { ...before, ...Object.fromEntries(given.map((one) => [keyOf(one), one.toString()])) }
+        const after: Record<string, string> = {
+          ...before,
+          ...Object.fromEntries(given.map((one) => [keyOf(one), one.toString()])),
+        }
         if (bytesOf(after) > quota && bytesOf(after) > bytesOf(before ?? {})) {
           host.hits.add('private_xml')
           throw new StanzaError('resource-constraint', 'The private storage of this account is full.')
+        }
+        for (const one of given) {
+          const keeper = keepers.get(keyOf(one))
+          if (keeper) after[keyOf(one)] = (await keeper.take(one, from.bare, from)).toString()
         }
         await stored.set(from.local, after)
       })
     }
 
+    const provided: PrivateXml = {
+      kept: (account, name, ns) => keptAt(account, `{${ns}}${name}`),
+      keep: (account, element) =>
+        turns.take(account.local, async () => {
+          const before = await stored.get(account.local)
+          await stored.set(account.local, { ...before, [keyOf(element)]: element.toString() })
+        }),
+      entrust(name, ns, keeper) {
+        const key = `{${ns}}${name}`
+        keepers.set(key, keeper)
+        return () => {
+          if (keepers.get(key) === keeper) keepers.delete(key)
+        }
+      },
+    }
+
     // Requests about other accounts find no handler: *service-unavailable* tells less than the *forbidden* of §3.
     return {
       features: [NS.privateXml],
+      provides: [{ key: privateXmlKey, value: provided }],
       iq: [iq('get', 'self', 'query', NS.privateXml, get), iq('set', 'self', 'query', NS.privateXml, set)],
     }
   },
