@@ -40,6 +40,8 @@ export const bounds = [
   'caps_hashes',
   'caps_resources',
   'caps_size',
+  'block_list',
+  'reports',
   'password_queue',
   'database_queue',
 ] as const

@@ -25,9 +25,16 @@ export const handled: unique symbol = Symbol('handled')
 /** A hook's word for: stop, it has served its purpose and is not kept. */
 export const unkept: unique symbol = Symbol('unkept')
 
-/** Nothing: go on. A stanza: go on with this one. An error: bounce. handled: stop, I took it. unkept: stop, it goes no further. */
+/** A hook's word for: stop, and its sender hears nothing of that. */
+export const silenced: unique symbol = Symbol('silenced')
+
+/**
+ * Nothing: go on. A stanza: go on with this one. An error: bounce. handled: stop, I took it. unkept, silenced: stop, it
+ * goes no further.
+ */
 export type Verdict = void | undefined | Outcome
-export type Outcome = Stanza | StanzaError | typeof handled | typeof unkept
+export type Outcome = Stanza | Stop
+type Stop = StanzaError | typeof handled | typeof unkept | typeof silenced
 export type Run<At> = (stanza: Stanza, at: At) => Verdict | Promise<Verdict>
 
 export interface Hook<G extends keyof Gates = keyof Gates> {
@@ -61,7 +68,7 @@ export function pass<At>(
     if (verdict === undefined) continue
     if (verdict instanceof Promise)
       return verdict.then((settled) => settle(hooks, settled, stanza, at, i + 1))
-    if (verdict === handled || verdict === unkept || verdict instanceof StanzaError) return verdict
+    if (isStop(verdict)) return verdict
     stanza = verdict
   }
   return stanza
@@ -75,8 +82,12 @@ function settle<At>(
   next: number,
 ): Outcome | Promise<Outcome> {
   if (verdict === undefined) return pass(hooks, stanza, at, next)
-  if (verdict === handled || verdict === unkept || verdict instanceof StanzaError) return verdict
+  if (isStop(verdict)) return verdict
   return pass(hooks, verdict, at, next)
+}
+
+function isStop(outcome: Outcome): outcome is Stop {
+  return typeof outcome === 'symbol' || outcome instanceof StanzaError
 }
 
 export type GateTable = { readonly [G in keyof Gates]: Readonly<Record<Kind, readonly Run<Gates[G]>[]>> }

@@ -13,6 +13,7 @@ import type {
   ServiceKey,
   StreamFeature,
 } from './module.js'
+import { hidesFrom } from './module.js'
 import type { Clock } from '../base/clock.js'
 import type { Log } from '../base/log.js'
 import { LimitHits } from '../base/limit-hits.js'
@@ -210,6 +211,7 @@ export class Host {
 
   /** Sends from this host or one of its accounts. Not waited for: a failure is logged by the road. */
   send(stanza: Stanza): void {
+    if (this.#isHidden(stanza)) return
     const pending = this.#route(stanza)
     pending?.catch((error: unknown) => this.log.error('route.crashed', { error }))
   }
@@ -235,6 +237,13 @@ export class Host {
       this.#asking.set(id, { from: to.toString(), answered })
       this.send(stanza)
     })
+  }
+
+  /** What an account does not want its addressee to know; that a subscription has ended is no news of the account. */
+  #isHidden({ kind, type, from, to }: Stanza): boolean {
+    if (kind === 'iq' || !to || from.local === '' || from.domain !== this.domain) return false
+    if (type === 'unsubscribe' || type === 'unsubscribed') return false
+    return this.provided(hidesFrom)?.(from, to) ?? false
   }
 
   /** Whether a result or error was waited for; only the address that was asked may answer (RFC 6120 §8.2.3). */

@@ -67,7 +67,7 @@ export interface BindFeature {
 
 /** Told afterwards, cannot veto. A crash is logged. A returned promise is waited for where order matters. */
 export interface Events {
-  sessionBound(session: Session): void
+  sessionBound(session: Session): void | Promise<void>
   /** `before` is the last presence, `now` undefined when it became unavailable. */
   presenceChanged(change: {
     session: Session
@@ -91,6 +91,12 @@ export interface Service<T = unknown> {
   readonly key: ServiceKey<T>
   readonly value: T
 }
+
+/**
+ * Whether an account of this host wants an address to know nothing of it (XEP-0191 §3.3): what the host says in its name
+ * does not go there. Known while the account has a session.
+ */
+export const hidesFrom = serviceKey<(account: Jid, other: Jid) => boolean>('hides-from')
 
 /** When an account without a session had its last one, in milliseconds since 1970. */
 export const lastSeen = serviceKey<(account: Jid) => Promise<number | undefined>>('last-seen')

@@ -1,4 +1,5 @@
 /** The modules that come with the server. A line here and the file it names are all there is to one. */
+import blocking from './blocking/index.js'
 import capabilities from './capabilities/index.js'
 import contactAddresses from './contact-addresses.js'
 import disco from './disco.js'
@@ -18,6 +19,7 @@ import version from './version.js'
 import type { AnyModule } from '../host/module.js'
 
 export const modules: readonly AnyModule[] = [
+  blocking,
   capabilities,
   contactAddresses,
   disco,

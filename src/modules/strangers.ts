@@ -17,7 +17,7 @@ export default defineModule({
       const session = sessions.get(to!)
       if (!session || (await roster.sharesPresence(to!, from))) return undefined
       // Whoever was told of this resource may ask it: a room, for its occupants too.
-      for (const met of session.directed?.values() ?? []) if (met.bare.equals(from.bare)) return undefined
+      if (session.hasMet(from)) return undefined
       // As if there were no such resource (§8.5.3.2.3).
       return new StanzaError('service-unavailable')
     }

@@ -14,6 +14,8 @@ const DROPS = [
   'no_resource',
   /** XEP-0160 §3, XEP-0334 §4: a message that is worth nothing later, or asks not to be stored. */
   'not_kept',
+  /** XEP-0191 §3.3: its sender is blocked, and gets no answer. */
+  'silenced',
   /** RFC 6120 §8.3.1: it cannot go on, and nobody may be told. */
   'unanswerable',
   /** An answer that nobody waits for. */

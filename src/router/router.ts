@@ -4,7 +4,7 @@ import { choose } from './delivery.js'
 import { Endings, type Ending, type Fate } from './endings.js'
 import type { Log } from '../base/log.js'
 import type { Counter, Histogram, Metrics } from '../base/metrics.js'
-import { handled, pass, unkept, type Outcome } from '../host/hooks.js'
+import { handled, pass, silenced, unkept, type Outcome } from '../host/hooks.js'
 import type { Host } from '../host/host.js'
 import type { IqRequest } from '../host/iq-table.js'
 import type { Session } from '../session/session.js'
@@ -172,7 +172,8 @@ export class Router {
   #sent(outcome: Outcome, stanza: Stanza, session: Session, host: Host): void | Promise<void> {
     if (outcome === handled) return this.#end('kept')
     if (outcome === unkept) return this.#end('not_kept')
-    if (outcome instanceof StanzaError) return this.#bounce(stanza, outcome)
+    if (outcome === silenced) return this.#end('silenced')
+    if (outcome instanceof StanzaError) return this.#refuse(stanza, outcome, session)
     if (outcome.kind === 'presence')
       return this.#ends(this.#presence.get(host.domain)!.sent(outcome, session))
     if (outcome.kind === 'iq' && !outcome.to) {
@@ -263,6 +264,7 @@ export class Router {
   ): void | Promise<void> {
     if (outcome === handled) return this.#end('kept')
     if (outcome === unkept) return this.#end('not_kept')
+    if (outcome === silenced) return this.#end('silenced')
     if (outcome instanceof StanzaError) return this.#bounce(before, outcome)
     if (outcome.kind === 'presence') return this.#ends(this.#presence.get(host.domain)!.arrived(outcome))
     if (outcome.kind === 'iq' && to.isBare) return this.#request(outcome, to, host, session)
@@ -291,6 +293,7 @@ export class Router {
 
   #neverDelivered(outcome: Outcome, stanza: Stanza): void | Promise<void> {
     if (outcome === unkept) return this.#end('not_kept')
+    if (outcome === silenced) return this.#end('silenced')
     if (outcome === handled) {
       this.#endings.went(stanza.kind, 'offline')
       return this.#end('kept')

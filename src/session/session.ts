@@ -82,6 +82,12 @@ export class Session {
     return this.presence !== undefined && this.priority >= 0
   }
 
+  /** Whether directed presence went to an address of this account, room or host, and has not ended (RFC 6121 §4.6). */
+  hasMet(other: Jid): boolean {
+    for (const met of this.directed?.values() ?? []) if (met.bare.equals(other.bare)) return true
+    return false
+  }
+
   state<T>(slot: Slot<T>): T {
     const slots = (this.#slots ??= new Map())
     if (!slots.has(slot)) slots.set(slot, slot.make())

@@ -53,6 +53,7 @@ export const NS = {
   bytestreams: 'http://jabber.org/protocol/bytestreams', // 0065
   blocking: 'urn:xmpp:blocking', // 0191
   blockingErrors: 'urn:xmpp:blocking:errors', // 0191
+  reporting: 'urn:xmpp:reporting:1', // 0377
   streamManagement: 'urn:xmpp:sm:3', // 0198
   ping: 'urn:xmpp:ping', // 0199
   time: 'urn:xmpp:time', // 0202

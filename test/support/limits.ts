@@ -45,6 +45,7 @@ const queue: Proof = ['scenes/federation-queue', 'limits §1: a queue that is fu
 const silent: Proof = ['scenes/federation-queue', 'A server that takes the connection and says nothing']
 const caps = (name: string): Proof => ['scenes/capabilities', name]
 const keptXml: Proof = ['unit/modules/kept', 'private XML over the quota is refused; making room is not']
+const reports: Proof = ['scenes/blocking', 'modules.blocking.reports, report_rate: the oldest goes']
 
 export const limits: readonly Limit[] = [
   limit('limits.c2s_stanza_size', 'c2s_stanza_size', stanzaSize, stanzaSize,
@@ -104,6 +105,9 @@ export const limits: readonly Limit[] = [
   limit('modules.capabilities.resources', 'caps_resources', caps('modules.capabilities.resources: in all so many')),
   limit('resources of one contact elsewhere', 'caps_resources', caps('of one contact so many resources are remembered')),
   limit('features of a client', 'caps_size', caps('an answer of more than 32 KB or 500 features is not believed')),
+  limit('modules.blocking.list', 'block_list', ['scenes/blocking', 'modules.blocking.list: what is over is refused']),
+  limit('modules.blocking.reports', 'reports', reports),
+  limit('modules.blocking.report_rate', 'reports', reports),
   limit('passwords that wait to be hashed', 'password_queue',
     ['unit/sasl/password', 'no more derivations wait than may, the others are refused at once']),
   limit('callers that wait for a database connection', 'database_queue',
