@@ -18,6 +18,8 @@ export interface BatchOptions<Row, Result> {
   /** Rows and bytes that wait or are being written, default 10,000 and 64 MiB; above them `add` says 'full'. */
   readonly queueRows?: number
   readonly queueBytes?: number
+  /** Batches written at the same time, default 2: the second fills while the database commits the first. */
+  readonly inFlight?: number
 }
 
 interface Waiting<Row, Result> {
@@ -27,9 +29,6 @@ interface Waiting<Row, Result> {
   readonly resolve: (result: Result) => void
   readonly reject: (error: unknown) => void
 }
-
-/** Batches written at the same time: the second fills while the database commits the first. */
-const inFlightAtMost = 2
 
 export class Batcher<Row, Result> {
   readonly #options: Required<BatchOptions<Row, Result>>
@@ -44,8 +43,8 @@ export class Batcher<Row, Result> {
   #drained: (() => void)[] = []
 
   constructor(options: BatchOptions<Row, Result>) {
-    const defaults = { delay: 3, rows: 200, bytes: 4 << 20, queueRows: 10_000, queueBytes: 64 << 20 }
-    this.#options = { ...defaults, ...options }
+    const batch = { delay: 3, rows: 200, bytes: 4 << 20, inFlight: 2 }
+    this.#options = { ...batch, queueRows: 10_000, queueBytes: 64 << 20, ...options }
   }
 
   /** Rows that wait or are being written, and their bytes. */
@@ -83,7 +82,7 @@ export class Batcher<Row, Result> {
   }
 
   #flush(): void {
-    while (this.#inFlight < inFlightAtMost && this.#waiting.length > 0) {
+    while (this.#inFlight < this.#options.inFlight && this.#waiting.length > 0) {
       const batch = this.#take()
       if (batch.length === 0) return
       this.#inFlight++

@@ -1,7 +1,9 @@
 /** The stores in memory, for tests: the same contracts, gone with the process. */
+import { realClock, type Clock } from '../base/clock.js'
 import type { Account, AccountKeys, AccountKind, AccountPage, AccountRole, Accounts } from './accounts.js'
 import { MemoryPubsub } from './memory-pubsub.js'
 import type { Block, BlockStore } from './blocks.js'
+import { MemoryArchive } from './memory-archive.js'
 import type { MapStore } from './map.js'
 import { splitKey } from './map.js'
 import type { OfflineLimits, OfflineMessage, OfflineStore } from './offline.js'
@@ -20,17 +22,19 @@ interface Shelf {
   readonly arrivals: Map<string, number>
 }
 
-export function memoryStores(options: { offline?: OfflineLimits } = {}): Stores {
+export function memoryStores(options: { offline?: OfflineLimits; clock?: Clock } = {}): Stores {
   const shelves = new Map<number, Shelf>()
   const maps = new MemoryMaps()
   const pubsub = new MemoryPubsub((account) => shelves.has(account))
+  const archive = new MemoryArchive(options.clock ?? realClock)
   return {
-    accounts: new MemoryAccounts(shelves, maps, pubsub),
+    accounts: new MemoryAccounts(shelves, maps, pubsub, archive),
     pubsub,
     rosters: new MemoryRosters(shelves),
     offline: new MemoryOffline(shelves, options.offline ?? offlineLimits),
     blocks: new MemoryBlocks(),
     outbound: new MemoryOutbound(),
+    archive,
     map: <T>(domain: string, name: string) => maps.map<T>(domain, name),
     cached: {},
     close: async () => {},
@@ -41,13 +45,15 @@ class MemoryAccounts implements Accounts {
   readonly #shelves: Map<number, Shelf>
   readonly #maps: MemoryMaps
   readonly #pubsub: MemoryPubsub
+  readonly #archive: MemoryArchive
   readonly #ids = new Map<string, number>()
   #lastId = 0
 
-  constructor(shelves: Map<number, Shelf>, maps: MemoryMaps, pubsub: MemoryPubsub) {
+  constructor(shelves: Map<number, Shelf>, maps: MemoryMaps, pubsub: MemoryPubsub, archive: MemoryArchive) {
     this.#shelves = shelves
     this.#maps = maps
     this.#pubsub = pubsub
+    this.#archive = archive
   }
 
   get(domain: string, local: string): Account | undefined {
@@ -97,6 +103,7 @@ class MemoryAccounts implements Accounts {
     this.#pubsub.forget(id)
     this.#ids.delete(`${local}@${domain}`)
     this.#maps.forget(domain, local)
+    await this.#archive.remove(id)
   }
 
   async list(domain: string, { after, limit, which }: AccountPage): Promise<Account[]> {

@@ -34,9 +34,12 @@ const accountColumns = `a.id, a.domain, a.local,
 
 export class PostgresAccounts implements AccountTable {
   readonly #database: Database
+  readonly #removed: () => void
 
-  constructor(database: Database) {
+  /** `removed` is told when an account has left what is to be removed afterwards. */
+  constructor(database: Database, removed: () => void) {
     this.#database = database
+    this.#removed = removed
   }
 
   async get(domain: string, local: string): Promise<Account | undefined> {
@@ -119,7 +122,7 @@ export class PostgresAccounts implements AccountTable {
   }
 
   async remove(id: number): Promise<AccountName | undefined> {
-    return this.#database.transaction(async (transaction) => {
+    const removed = await this.#database.transaction(async (transaction) => {
       // Keys and roster go with the row; whoever appends an offline message holds a lock on it.
       const [name] = await transaction.query<{ domain: string; local: string }>(
         'accounts.remove',
@@ -128,9 +131,14 @@ export class PostgresAccounts implements AccountTable {
       )
       if (!name) return undefined
       await transaction.query('accounts.remove-offline', 'DELETE FROM offline WHERE account = $1', [id])
+      // Its archive can be large, and goes in small steps afterwards.
+      const leave = 'INSERT INTO archive_removals (owner) VALUES ($1)'
+      await transaction.query('accounts.remove-archive', leave, [id])
       await deleteValues(transaction, name)
       return name
     })
+    if (removed) this.#removed()
+    return removed
   }
 
   async list(domain: string, { after, limit, which = 'all' }: AccountPage): Promise<Account[]> {

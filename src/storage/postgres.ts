@@ -8,6 +8,7 @@ import type { Database } from './database.js'
 import type { OfflineLimits } from './offline.js'
 import { offlineLimits } from './offline.js'
 import { PostgresAccounts } from './postgres-accounts.js'
+import { PostgresArchive } from './postgres-archive.js'
 import { PostgresBlocks } from './postgres-blocks.js'
 import { PostgresMap } from './postgres-map.js'
 import { PostgresOffline } from './postgres-offline.js'
@@ -27,21 +28,28 @@ export function openPostgresStores(database: Database, options: PostgresStoresOp
   const { clock = realClock, random = systemRandom, offline: limits = offlineLimits } = options
   const offline = new PostgresOffline(database, { clock, random, limits })
   const outbound = new PostgresOutbound(database, { clock, random })
-  const accounts = new CachedAccounts(new PostgresAccounts(database))
+  const archive = new PostgresArchive(database, { clock, random })
+  const accounts = new CachedAccounts(new PostgresAccounts(database, () => void archive.tend()))
   return {
     accounts,
     rosters: new PostgresRosters(database),
     offline,
     outbound,
+    archive,
     blocks: new PostgresBlocks(database),
     pubsub: new PostgresPubsub(database),
     map: <T>(domain: string, name: string) => new PostgresMap<T>(database, domain, name),
     get cached() {
       const { known, absent } = accounts.sizes
-      return { accounts: known, absent_accounts: absent, offline_usage: offline.remembered }
+      return {
+        accounts: known,
+        absent_accounts: absent,
+        offline_usage: offline.remembered,
+        archive_origins: archive.remembered,
+      }
     },
     close: async () => {
-      await Promise.all([offline.close(), outbound.close()])
+      await Promise.all([offline.close(), outbound.close(), archive.close()])
     },
   }
 }

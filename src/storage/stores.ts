@@ -1,5 +1,6 @@
 /** All stores of a server behind one door: on PostgreSQL (`openPostgresStores`) or in memory for tests (`memoryStores`). */
 import type { Accounts } from './accounts.js'
+import type { ArchiveStore } from './archive.js'
 import type { BlockStore } from './blocks.js'
 import type { MapStore } from './map.js'
 import type { OfflineStore } from './offline.js'
@@ -14,6 +15,7 @@ export interface Stores {
   readonly rosters: RosterStore
   readonly offline: OfflineStore
   readonly outbound: OutboundStore
+  readonly archive: ArchiveStore
   readonly blocks: BlockStore
   readonly pubsub: PubsubStore
   /** Small values of the accounts of `domain`; `name` is the module's. */

@@ -7,6 +7,7 @@ import { memoryStores } from '../../src/storage/memory.js'
 import { migrate, readMigrations } from '../../src/storage/migrate.js'
 import { openPostgresStores } from '../../src/storage/postgres.js'
 import type { Stores } from '../../src/storage/stores.js'
+import { archiveContract } from './archive.js'
 import { accountsContract } from './accounts.js'
 import { blocksContract } from './blocks.js'
 import type { TestDatabase } from './database.js'
@@ -25,6 +26,7 @@ function contracts(open: () => Stores): void {
   suite('offline', () => offlineContract(open, domainOf))
   suite('outbound', () => outboundContract(open, domainOf))
   suite('pubsub', () => pubsubContract(open, domainOf))
+  suite('archive', () => archiveContract(open, domainOf))
   suite('blocks', () => blocksContract(open, domainOf))
   suite('maps', () => mapsContract(open, domainOf))
 }

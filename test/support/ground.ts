@@ -7,7 +7,7 @@ import { after } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import { PipeTransport, type ClientEnd, type PipeOptions } from './pipe.js'
 import { embeddedDatabase, freshDatabase, temporaryFolder } from '../contracts/database.js'
-import { realClock } from '../../src/base/clock.js'
+import { realClock, type Clock } from '../../src/base/clock.js'
 import { silentLog } from '../../src/base/log.js'
 import { Metrics } from '../../src/base/metrics.js'
 import { systemRandom } from '../../src/base/random.js'
@@ -34,8 +34,8 @@ const onPostgres = process.env['PARLEY_TEST_STORES'] === 'postgres'
 const usual: WireKind = process.env['PARLEY_TEST_TRANSPORT'] === 'tls' ? 'tls' : 'pipe'
 
 /** Empty stores. */
-export async function openStores(offline: OfflineLimits): Promise<Stores> {
-  if (!onPostgres) return memoryStores({ offline })
+export async function openStores(offline: OfflineLimits, clock: Clock): Promise<Stores> {
+  if (!onPostgres) return memoryStores({ offline, clock })
   const database = await emptyDatabase()
   return openPostgresStores(database, { clock: realClock, offline })
 }

@@ -131,7 +131,7 @@ export class Stage {
       ],
     })
     const { offlineMessages: messages, offlineSize: bytes } = config.limits
-    const opened = stores ? stores({ messages, bytes }) : await openStores({ messages, bytes })
+    const opened = stores ? stores({ messages, bytes }) : await openStores({ messages, bytes }, clock)
     const metrics = new Metrics()
     const seed = Number(process.env['SCENE_SEED'] ?? randomInt(1_000_000))
     const server = await Server.create({
