@@ -42,6 +42,8 @@ export const bounds = [
   'caps_size',
   'block_list',
   'reports',
+  'push_registrations',
+  'push_devices',
   'password_queue',
   'database_queue',
 ] as const

@@ -53,7 +53,7 @@ export interface LogSettings {
 /** The first words of events: what a level can be set for. */
 export const components = [
   'account', 'admin', 'c2s', 'component', 'config', 'connection', 'data-dir', 'database', 'last-activity', 'listen', 'module',
-  'offline', 'presence', 'process', 'report', 'request', 'roster', 'route', 's2s', 'server', 'session', 'stanza', 'start',
+  'offline', 'presence', 'process', 'push', 'report', 'request', 'roster', 'route', 's2s', 'server', 'session', 'stanza', 'start',
   'stream', 'tls',
 ] as const // prettier-ignore
 

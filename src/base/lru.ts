@@ -58,6 +58,11 @@ export class Lru<K, V> {
     return this.#entries.delete(key)
   }
 
+  /** All values, without counting them as used. */
+  *values(): Generator<V> {
+    for (const { value } of this.#entries.values()) yield value
+  }
+
   clear(): void {
     this.#entries.clear()
     this.#seam.before = this.#seam

@@ -17,7 +17,7 @@ import { hidesFrom } from './module.js'
 import type { Clock } from '../base/clock.js'
 import type { Log } from '../base/log.js'
 import { LimitHits } from '../base/limit-hits.js'
-import type { Counter, Metrics } from '../base/metrics.js'
+import type { Counter, Counters, Metrics } from '../base/metrics.js'
 import type { Random } from '../base/random.js'
 import type { Roster } from '../session/roster.js'
 import { Session, type OutboundGate } from '../session/session.js'
@@ -196,6 +196,10 @@ export class Host {
 
   counter(name: string, help: string): Counter {
     return this.#metrics.counter(name, help)
+  }
+
+  counters(name: string, help: string, labels: readonly string[]): Counters {
+    return this.#metrics.counters(name, help, labels)
   }
 
   /** What a module provides, if one does. */

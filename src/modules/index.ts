@@ -8,6 +8,7 @@ import lastActivity from './last-activity.js'
 import offline from './offline.js'
 import ping from './ping.js'
 import privateXml from './private-xml/index.js'
+import push from './push/index.js'
 import registration from './registration.js'
 import roster from './roster.js'
 import session from './session.js'
@@ -28,6 +29,7 @@ export const modules: readonly AnyModule[] = [
   offline,
   ping,
   privateXml,
+  push,
   registration,
   roster,
   session,

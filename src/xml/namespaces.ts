@@ -40,6 +40,7 @@ export const NS = {
   pubsubEvent: 'http://jabber.org/protocol/pubsub#event', // 0060
   pubsubErrors: 'http://jabber.org/protocol/pubsub#errors', // 0060
   pubsubOwner: 'http://jabber.org/protocol/pubsub#owner', // 0060
+  publishOptions: 'http://jabber.org/protocol/pubsub#publish-options', // 0060
   oob: 'jabber:x:oob', // 0066
   registration: 'jabber:iq:register', // 0077
   registrationFeature: 'http://jabber.org/features/iq-register', // 0077
@@ -51,6 +52,7 @@ export const NS = {
   bosh: 'http://jabber.org/protocol/httpbind', // 0124
   xbosh: 'urn:xmpp:xbosh', // 0206
   bytestreams: 'http://jabber.org/protocol/bytestreams', // 0065
+  jingle: 'urn:xmpp:jingle:1', // 0166
   blocking: 'urn:xmpp:blocking', // 0191
   blockingErrors: 'urn:xmpp:blocking:errors', // 0191
   reporting: 'urn:xmpp:reporting:1', // 0377
@@ -61,6 +63,7 @@ export const NS = {
   dialback: 'jabber:server:dialback', // 0220
   dialbackFeature: 'urn:xmpp:features:dialback', // 0220
   attention: 'urn:xmpp:attention:0', // 0224
+  conference: 'jabber:x:conference', // 0249
   bidi: 'urn:xmpp:bidi', // 0288
   bidiFeature: 'urn:xmpp:features:bidi', // 0288
   carbons: 'urn:xmpp:carbons:2', // 0280
@@ -72,18 +75,24 @@ export const NS = {
   chatMarkers: 'urn:xmpp:chat-markers:0', // 0333
   hints: 'urn:xmpp:hints', // 0334
   clientState: 'urn:xmpp:csi:0', // 0352
+  jingleMessages: 'urn:xmpp:jingle-message:0', // 0353
   push: 'urn:xmpp:push:0', // 0357
   stanzaIds: 'urn:xmpp:sid:0', // 0359
   httpUpload: 'urn:xmpp:http:upload:0', // 0363
+  references: 'urn:xmpp:reference:0', // 0372
   encryption: 'urn:xmpp:eme:0', // 0380
   bind2: 'urn:xmpp:bind:0', // 0386
   sasl2: 'urn:xmpp:sasl:2', // 0388
+  bookmarks: 'urn:xmpp:bookmarks:1', // 0402
   occupantId: 'urn:xmpp:occupant-id:0', // 0421
   channelBinding: 'urn:xmpp:sasl-cb:0', // 0440
   reactions: 'urn:xmpp:reactions:0', // 0444
+  replies: 'urn:xmpp:reply:0', // 0461
   streamLimits: 'urn:xmpp:stream-limits:0', // 0478
   saslUpgrade: 'urn:xmpp:sasl:upgrade:0', // 0480
   scramUpgrade: 'urn:xmpp:scram-upgrade:0', // 0480
   fast: 'urn:xmpp:fast:0', // 0484
   pipelining: 'urn:xmpp:iap:0', // 0509
+  callInvites: 'urn:xmpp:call-invites:0', // 0482
+  notificationSettings: 'urn:xmpp:notification-settings:1', // 0492
 } as const
