@@ -6,6 +6,7 @@ import type { Log } from './base/log.js'
 import type { Metrics } from './base/metrics.js'
 import type { Random } from './base/random.js'
 import { Throttle, type ThrottleLimits } from './base/rate.js'
+import { formatAddress } from './base/units.js'
 import { C2s, type C2sSettings } from './c2s/c2s.js'
 import type { ServerConfig } from './config/server.js'
 import type { Desk } from './host/desk.js'
@@ -98,6 +99,7 @@ export class Server {
         stores,
         roster: (of) => new Roster(of, stores.rosters, () => this.#config.limits.rosterSize),
         route: (stanza) => this.#router.route(stanza),
+        ended: (session) => this.#router.sessionGone(session),
         sessionsPerAccount: () => this.#config.limits.sessionsPerAccount,
         deriveKeys: (password) => keysFor(password, this.passwords),
         neighbours: () => neighboursOf(domain, config.domains, this.#components.connected),
@@ -124,6 +126,12 @@ export class Server {
       random,
       log,
       authResults: metrics.counters('auth_total', 'Logins by mechanism and result', ['mechanism', 'result']),
+      resumptions: metrics.counters(
+        'resumptions_total',
+        'Attempts to resume a session (XEP-0198), by result',
+        ['result'],
+      ),
+      metrics,
       hits,
       ratelimited: metrics.counter('auth_ratelimited_total', 'Logins refused after too many failures'),
       settings: () => this.#settings,
@@ -407,6 +415,8 @@ function c2sSettings(config: ServerConfig): C2sSettings {
       : undefined,
     failuresPerStream: limits.loginFailures,
     window: { count: limits.smQueue, bytes: limits.smQueueSize },
+    parking: { time: limits.smTime, maxTime: limits.smTimeMax, perAccount: limits.parkedSessions },
+    location: config.c2s.location && formatAddress(config.c2s.location),
     mechanisms: auth.anonymous ? [...auth.mechanisms, 'ANONYMOUS'] : auth.mechanisms,
     pingAfter: limits.idlePing,
     pingTimeout: 60_000,

@@ -56,12 +56,12 @@ function endSessions(server: Server, jid: Jid, reason: string): number {
 }
 
 function factsOf(session: Session): SessionFacts {
-  const { transport } = session.stream
+  const transport = session.stream?.transport
   const show = session.presence?.child('show')?.text
   return {
     jid: session.jid.toString(),
-    ip: transport.remote,
-    tls: transport.tls?.protocol,
+    ip: transport?.remote,
+    tls: transport?.tls?.protocol,
     mechanism: session.mechanism,
     since: session.since,
     priority: session.presence ? session.priority : undefined,

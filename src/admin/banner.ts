@@ -1,5 +1,6 @@
 /** What a start tells the person who started it: where it listens, whom it serves, and what to do next. */
 import type { Address } from '../base/schema.js'
+import { formatAddress } from '../base/units.js'
 import { printRows } from './print.js'
 
 export interface BannerFacts {
@@ -82,5 +83,5 @@ function advice(domain: string, certificates: readonly CertificateFacts[]): stri
 
 function places(addresses: readonly Address[], how: string): string {
   if (addresses.length === 0) return ''
-  return `${addresses.map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)).join(', ')} (${how})`
+  return `${addresses.map(formatAddress).join(', ')} (${how})`
 }

@@ -70,8 +70,9 @@ export interface AccountKeeper extends Pick<Host, 'createAccount' | 'setPassword
 export interface SessionFacts {
   /** The full address. */
   readonly jid: string
+  /** Undefined while it waits for its client to come back. */
   readonly ip?: string | undefined
-  /** `TLSv1.3`, or undefined on a plain-text listener. */
+  /** `TLSv1.3`, or undefined on a plain-text listener and without a connection. */
   readonly tls?: string | undefined
   readonly mechanism?: string | undefined
   /** Milliseconds since 1970. */
@@ -132,7 +133,7 @@ function sessionCommands(server: () => AdminServices): AnyCommand[] {
         const now = server().clock.now()
         const rows = sessions.map(({ jid, ip, tls, mechanism, since, priority }) => [
           jid,
-          ip ?? '',
+          ip ?? 'parked',
           tls ?? 'plain',
           mechanism ?? '',
           priority === undefined ? 'not available' : String(priority),

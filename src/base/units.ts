@@ -23,6 +23,11 @@ export interface Address {
   readonly port: number
 }
 
+/** As RFC 6120 §4.9.3.19 and everybody else writes it: an IPv6 address in brackets. */
+export function formatAddress({ host, port }: Address): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
 const spans: Readonly<Record<string, number>> = {
   ms: 1,
   s: 1000,

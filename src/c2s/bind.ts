@@ -69,7 +69,7 @@ async function boundJid(client: Client, bind: Element): Promise<Jid | undefined>
  * Guests have no account; all others must still have the one that has authenticated, not a new one of that name.
  * @throws StreamError when it was removed or disabled since
  */
-async function requireAccount({ host, local = '', account }: Client): Promise<void> {
+export async function requireAccount({ host, local = '', account }: Client): Promise<void> {
   const found = await host.account(local)
   if ((found?.id ?? 0) !== account || found?.disabled !== undefined)
     throw new StreamError('not-authorized', 'The account is gone or disabled')
@@ -89,14 +89,20 @@ function wanted(bind: Element): string | undefined {
 
 /**
  * RFC 6120 §7.7.2.2: of two with one resource the older ends with `conflict`. §7.6.2.1: beyond the limit the new one is
- * refused; it may take the resource of one that is there.
+ * refused, unless one is there that waits to be resumed; it may take the resource of one that is there.
  */
 function makeRoom(client: Client, jid: Jid): void {
   const { host } = client
   const older = host.sessions.get(jid)
-  if (older) older.close(new StreamError('conflict', 'Replaced by a new connection of the same resource'))
-  else if (host.sessions.of(jid).length >= host.sessionsPerAccount()) {
-    client.parts.hits.add('sessions_per_account')
-    throw new StanzaError('resource-constraint', 'Too many sessions of this account')
+  if (older) {
+    older.close(new StreamError('conflict', 'Replaced by a new connection of the same resource'))
+    return
   }
+  const others = host.sessions.of(jid)
+  if (others.length < host.sessionsPerAccount()) return
+  client.parts.hits.add('sessions_per_account')
+  // A client that did not come back to its session is more likely to be this one than another.
+  const parked = others.find(({ isParked }) => isParked)
+  if (!parked) throw new StanzaError('resource-constraint', 'Too many sessions of this account')
+  parked.close()
 }

@@ -3,11 +3,12 @@ import { authentication, channelBindingTypes } from './authenticate.js'
 import { binding } from './bind.js'
 import { Login } from './login.js'
 import { manage, management, Patience, type Managing } from './management.js'
+import { Parking, type ParkingSettings } from './parking.js'
 import { starttls } from './starttls.js'
 import type { Clock, Timer } from '../base/clock.js'
 import type { LimitHits } from '../base/limit-hits.js'
 import type { Log } from '../base/log.js'
-import type { Counter, Counters } from '../base/metrics.js'
+import type { Counter, Counters, Metrics } from '../base/metrics.js'
 import { TokenBucket, type Throttle } from '../base/rate.js'
 import type { Random } from '../base/random.js'
 import type { Host } from '../host/host.js'
@@ -43,6 +44,10 @@ export interface C2sSettings {
   readonly failuresPerStream: number
   /** What may be sent to a client that acknowledges stanzas until it does (XEP-0198). */
   readonly window: Window
+  /** Sessions that outlive their streams. */
+  readonly parking: ParkingSettings
+  /** Where clients should reconnect to resume, if somewhere else than where they came (XEP-0198 §5). */
+  readonly location: string | undefined
   /** Names of the mechanisms in use. */
   readonly mechanisms: readonly string[]
   /** Milliseconds of silence until a client is pinged, and until it is given up after that. */
@@ -58,6 +63,9 @@ export interface C2sParts {
   readonly log: Log
   /** Logins by mechanism and result. */
   readonly authResults: Counters
+  /** Attempts to resume a session, by result. */
+  readonly resumptions: Counters
+  readonly metrics: Metrics
   readonly hits: LimitHits
   /** Logins refused after too many failures. */
   readonly ratelimited: Counter
@@ -85,16 +93,25 @@ const SWEEP_EVERY = 15_000
 const ASK_AFTER = 1000
 /** Under the memory guard, at each sweep, this many at most lose their connection: those that read the least. */
 const SHED_AT_ONCE = 100
+/** What ends a stream by no fault of its client: it may come back to its session (XEP-0198 §7). */
+const survivable = new Set([
+  'connection-timeout',
+  'resource-constraint',
+  'system-shutdown',
+  'internal-server-error',
+])
 
 /** Everybody who is connected to the client port. */
 export class C2s {
   readonly parts: C2sParts
+  readonly parking: Parking
   readonly #clients = new Set<Client>()
   readonly #asker: Asker
   #sweeper: Timer | undefined
 
   constructor(parts: C2sParts) {
     this.parts = parts
+    this.parking = new Parking({ ...parts, settings: () => parts.settings().parking })
     this.#asker = new Asker(parts.clock, ASK_AFTER)
     this.#sweep()
   }
@@ -104,7 +121,8 @@ export class C2s {
   }
 
   accept(transport: Transport): void {
-    const client = new Client(this.parts, transport, this.#asker, (gone) => this.#clients.delete(gone))
+    const gone = (client: Client) => void this.#clients.delete(client)
+    const client = new Client(this.parts, transport, { asker: this.#asker, parking: this.parking, gone })
     this.#clients.add(client)
   }
 
@@ -123,6 +141,7 @@ export class C2s {
   stop(): void {
     this.#sweeper?.cancel()
     for (const client of this.#clients) client.stream.fail(new StreamError('system-shutdown'))
+    for (const session of this.parking.parked) session.close()
   }
 
   /** One timer for all streams finds those that fell silent (RFC 6120 §4.6.1). */
@@ -137,8 +156,15 @@ export class C2s {
     const slow = [...this.#clients].filter(({ stream }) => stream.slow)
     const waiting = ({ stream, session }: Client) => stream.transport.buffered + (session?.heldBytes ?? 0)
     slow.sort((one, other) => waiting(other) - waiting(one))
-    for (const { stream } of slow.slice(0, SHED_AT_ONCE)) stream.drop('memory_guard')
+    for (const client of slow.slice(0, SHED_AT_ONCE)) client.shed()
   }
+}
+
+/** What all connections of clients share. */
+interface Shared {
+  readonly asker: Asker
+  readonly parking: Parking
+  gone(client: Client): void
 }
 
 /** One connection of a client. */
@@ -155,15 +181,15 @@ export class Client implements StreamOwner, Negotiation {
   #host: Host | undefined = undefined
   #features: readonly StreamFeature<Client>[] = []
   #probedAt = 0
+  /** The session ends with this stream, whatever ends it. */
+  #isLast = false
   readonly #patience = new Patience()
-  readonly #asker: Asker
-  readonly #gone: (client: Client) => void
+  readonly #shared: Shared
 
-  constructor(parts: C2sParts, transport: Transport, asker: Asker, gone: (client: Client) => void) {
+  constructor(parts: C2sParts, transport: Transport, shared: Shared) {
     this.parts = parts
-    this.#asker = asker
+    this.#shared = shared
     this.settings = parts.settings()
-    this.#gone = gone
     const { limits, bytePace, stanzaPace } = this.settings
     const { clock, random, log, hits } = parts
     this.stream = new Stream(transport, this, {
@@ -195,7 +221,12 @@ export class Client implements StreamOwner, Negotiation {
   }
 
   get managing(): Managing {
-    return { window: this.settings.window, asker: this.#asker }
+    const { window, location } = this.settings
+    return { window, location, asker: this.#shared.asker }
+  }
+
+  get parking(): Parking {
+    return this.#shared.parking
   }
 
   get idleAfter(): number {
@@ -254,12 +285,27 @@ export class Client implements StreamOwner, Negotiation {
     this.session?.drained()
   }
 
-  closed(_clean: boolean): void {
-    this.#gone(this)
+  /** RFC 6120 §4.9.1.1: a client that ends the stream with an error ends it as with its end tag. */
+  error(): void {
+    this.#isLast = true
+  }
+
+  /** XEP-0198 §7: a stream that the client did not close is unfinished; one that we closed for its faults is over. */
+  closed(clean: boolean, error?: StreamError): void {
+    this.#shared.gone(this)
     this.login.abandon()
     const { session } = this
-    if (!session || !session.live) return
-    this.parts.router.sessionGone(session)
+    // It may go on on another stream.
+    if (!session?.live || session.stream !== this.stream) return
+    const isUnfinished = !clean && !this.#isLast && (!error || survivable.has(error.condition))
+    if (isUnfinished && session.survives) this.parking.park(session)
+    else this.parts.router.sessionGone(session)
+  }
+
+  /** The memory is needed: nothing is kept for it. */
+  shed(): void {
+    this.#isLast = true
+    this.stream.drop('memory_guard')
   }
 
   /** The account has proved itself; the stream is opened anew, with more to be offered. */
@@ -374,8 +420,26 @@ export class Client implements StreamOwner, Negotiation {
 
   /** A stanza counts as handled when the road is done with it and what it was promised is kept (XEP-0198 §4). */
   #counted(handling: void | Promise<void>, session: Session): void | Promise<void> {
-    if (handling) return handling.then(() => session.acks?.received(session.takePledge()))
-    session.acks?.received(session.takePledge())
+    const { acks } = session
+    if (!acks) return handling
+    if (!handling) return acks.received(this.#pledged(session))
+    const received = acks.receiving()
+    return handling.then(
+      () => received(this.#pledged(session)),
+      (error: unknown) => {
+        received(Promise.reject(error as Error))
+        throw error
+      },
+    )
+  }
+
+  /** What is promised and not kept never counts: the client had better come back and say it again. */
+  #pledged(session: Session): Promise<unknown> | undefined {
+    const pledge = session.takePledge()
+    pledge?.catch(() =>
+      session.stream?.fail(new StreamError('internal-server-error', 'Not everything was kept')),
+    )
+    return pledge
   }
 
   /** RFC 6120 §8.1.2.1: its own full or bare JID or none; anything else ends the stream. */

@@ -1,17 +1,33 @@
-/** XEP-0198 for clients: `<enable/>`, `<r/>` and `<a/>` on a bound session. Streams cannot be resumed. */
+/** XEP-0198 for clients: `<enable/>`, `<r/>` and `<a/>` on a bound session, and `<resume/>` in place of binding. */
+import { requireAccount } from './bind.js'
 import type { Client } from './c2s.js'
+import type { Session } from '../session/session.js'
 import { sizeOfHeld } from '../session/session.js'
 import type { StreamFeature } from '../host/module.js'
-import { Acks, type Asker, type Window } from '../stream/acks.js'
+import { Jid } from '../stanza/jid.js'
+import { Acks, counted, type Asker, type Window } from '../stream/acks.js'
 import { StreamError } from '../stream/errors.js'
-import { el } from '../xml/element.js'
+import { el, type Element } from '../xml/element.js'
 import { NS } from '../xml/namespaces.js'
 import type { RawElement } from '../xml/parser.js'
+import { serialise } from '../xml/write.js'
+
+/** Milliseconds that a resumption waits for what the client had said before to be stored. */
+const settlingTime = 10_000
 
 /** What the streams of all clients share for it. */
 export interface Managing {
   readonly window: Window
   readonly asker: Asker
+  /** Where clients should reconnect (XEP-0198 §5), if somewhere else than where they came. */
+  readonly location: string | undefined
+}
+
+/** An answer to `<resume/>`, and what follows once it is sent. */
+export interface Answer {
+  readonly element: Element
+  /** Sends what the client missed; nothing after `<failed/>`. */
+  readonly proceed: () => void
 }
 
 /** Tells clients that there is stream management; what they say of it goes to `manage`. */
@@ -23,7 +39,7 @@ export const management: StreamFeature<Client> = {
 }
 
 /** An element of stream management, whenever it comes. */
-export function manage(raw: RawElement, client: Client): void {
+export function manage(raw: RawElement, client: Client): void | Promise<void> {
   const { session, stream } = client
   switch (raw.name) {
     case 'r':
@@ -33,27 +49,103 @@ export function manage(raw: RawElement, client: Client): void {
       if (!session?.acks) break
       return session.acknowledge(raw.attrs['h'])
     case 'enable':
-      return enable(client)
-    case 'resume':
-      // XEP-0198 §5: binding still works afterwards.
-      stream.send(failed(session ? 'unexpected-request' : 'feature-not-implemented'))
+      stream.send(text(enableOn(client, raw.toElement())))
       return
+    case 'resume':
+      return resumeOn(client, raw.toElement()).then(({ element, proceed }) => {
+        stream.send(text(element))
+        proceed()
+      })
   }
   throw new StreamError('unsupported-stanza-type')
 }
 
-/** XEP-0198 §3: once, and on a session; the counters begin with our answer. */
-function enable({ session, stream, managing }: Client): void {
-  if (!session || session.acks) {
-    stream.send(failed('unexpected-request'))
-    return
-  }
-  stream.send(`<enabled xmlns='${NS.streamManagement}'/>`)
+/**
+ * XEP-0198 §3: once, and on a session. Gives the answer, `<enabled/>` or `<failed/>`; the counters begin with it, so it is
+ * to be sent before any stanza.
+ */
+export function enableOn({ session, stream, managing, parking }: Client, { attrs }: Element): Element {
+  if (!session || session.acks) return failed('unexpected-request')
+  const { location } = managing
   session.acks = new Acks({ stream, sizeOf: sizeOfHeld, ...managing })
+  if (!isTrue(attrs['resume'])) return el('enabled', NS.streamManagement)
+  const { id, ms } = parking.admit(session, secondsOf(attrs['max']))
+  return el('enabled', NS.streamManagement, { id, resume: 'true', max: Math.ceil(ms / 1000), location })
 }
 
-function failed(condition: string): string {
-  return `<failed xmlns='${NS.streamManagement}'><${condition} xmlns='${NS.stanzaErrors}'/></failed>`
+/**
+ * XEP-0198 §5: in place of binding, after authentication. Gives the answer, `<resumed/>` or `<failed/>` (then the client
+ * can bind), and what is to be done when that is sent.
+ * @throws StreamError `not-authorized` before authentication, and as `Acks.acknowledge`
+ */
+export async function resumeOn(client: Client, { attrs }: Element): Promise<Answer> {
+  const { host, local, parking, parts, stream } = client
+  if (local === undefined) throw new StreamError('not-authorized')
+  if (client.session) return refused(failed('unexpected-request'))
+  const { previd, h } = attrs
+  if (previd === undefined) return refused(failed('bad-request'))
+  counted(h)
+  await requireAccount(client)
+  const account = Jid.of(local, host.domain)
+  const session = parking.find(previd, account)
+  if (session) await detached(session, client)
+  // It may have ended meanwhile, or this stream.
+  if (!session?.live || session.account !== client.account || !stream.open) {
+    parts.resumptions.of('unknown').add()
+    return refused(failed('item-not-found', parking.handledBy(previd, account)))
+  }
+  session.resume(stream, h)
+  client.session = session
+  parking.resumed(session)
+  parts.resumptions.of('resumed').add()
+  stream.ready()
+  await parts.router.sessionResumed(session)
+  const element = el('resumed', NS.streamManagement, { previd, h: session.acks!.handled })
+  return { element, proceed: () => session.goOn() }
+}
+
+/** Resolves when the session has no stream, and what its client said on the last one counts or never will. */
+async function detached(session: Session, { parking, parts }: Client): Promise<void> {
+  const { clock } = parts
+  do {
+    const { stream } = session
+    if (stream) {
+      parking.park(session)
+      // XEP-0198 §5: it still stood, but the client knows better.
+      stream.fail(new StreamError('conflict', 'Resumed on another stream'))
+    }
+    const { acks } = session
+    if (!acks || acks.unsettled === 0) continue
+    await new Promise<void>((resolve) => {
+      const late = clock.after(settlingTime, resolve)
+      void acks.settled().then(() => {
+        late.cancel()
+        resolve()
+      })
+    })
+    // Another stream of the client may have taken it in the meantime.
+  } while (session.live && session.stream)
+}
+
+function isTrue(flag: string | undefined): boolean {
+  return flag === 'true' || flag === '1'
+}
+
+/** XEP-0198 §13: an xs:positiveInteger; anything else is as if it was not said. */
+function secondsOf(max: string | undefined): number | undefined {
+  return max !== undefined && /^\d{1,10}$/.test(max) && Number(max) > 0 ? Number(max) : undefined
+}
+
+function failed(condition: string, h?: number): Element {
+  return el('failed', NS.streamManagement, { h }, el(condition, NS.stanzaErrors))
+}
+
+function refused(element: Element): Answer {
+  return { element, proceed: () => undefined }
+}
+
+function text(element: Element): string {
+  return serialise(element, 'jabber:client')
 }
 
 /** Looks now and then whether a client whose window is full still acknowledges. */

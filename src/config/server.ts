@@ -90,6 +90,7 @@ export function serverSchema(modules: readonly ModuleDeclaration[]) {
     tls: tlsFiles('Certificate and key for every domain that has none of its own in [host."DOMAIN".tls].'),
     database,
     auth,
+    c2s,
     s2s,
     component: table(
       options(
@@ -227,6 +228,17 @@ const policies = ['required', 'dialback-ok', 'blocked'] as const
 
 /** How sure we must be of another server before anything is exchanged with it. */
 export type S2sPolicy = (typeof policies)[number]
+
+const c2s = options(
+  {
+    location: address(
+      undefined,
+      'Where clients are told to reconnect when their connection broke, for instance this one of several machines. Default: where they connected before.',
+      onConnect,
+    ),
+  },
+  'Streams of clients.',
+)
 
 const s2s = options(
   {
@@ -385,6 +397,19 @@ const limits = options(
       min: '256KiB',
       ...onConnect,
     }),
+    smTime: duration('300s', 'How long a session whose connection broke waits for its client to come back.', {
+      min: '10s',
+      ...onConnect,
+    }),
+    smTimeMax: duration('24h', 'The longest time that a client may ask for instead.', {
+      min: '10s',
+      ...onConnect,
+    }),
+    parkedSessions: number(
+      10,
+      'Sessions of one account that wait for their clients to come back; of more the oldest ends.',
+      { min: 1, ...onConnect },
+    ),
     idlePing: duration('5min', 'A client silent for so long is asked whether it is still there.', {
       min: '10s',
       ...off,

@@ -20,7 +20,7 @@ import { LimitHits } from '../base/limit-hits.js'
 import type { Counter, Counters, Metrics } from '../base/metrics.js'
 import type { Random } from '../base/random.js'
 import type { Roster } from '../session/roster.js'
-import { Session, type OutboundGate } from '../session/session.js'
+import { Session, type SessionHost } from '../session/session.js'
 import { Sessions } from '../session/sessions.js'
 import { StanzaError } from '../stanza/errors.js'
 import { Jid } from '../stanza/jid.js'
@@ -64,6 +64,8 @@ export interface HostParts {
   readonly roster: (host: Host) => Roster
   /** The road: set by the router. */
   readonly route: (stanza: Stanza) => void | Promise<void>
+  /** Ends a session that has no stream: set by the router. */
+  readonly ended: (session: Session) => void
   /** Asked at each binding, so that a reload counts at once. */
   readonly sessionsPerAccount: () => number
   /** Rejects with StanzaError: `not-acceptable` says why it cannot be a password, `resource-constraint` is for later. */
@@ -106,7 +108,7 @@ export class Host {
   readonly #route: (stanza: Stanza) => void | Promise<void>
   readonly #asking = new Map<string, Waiting>()
   readonly #deriveKeys: HostParts['deriveKeys']
-  readonly #outbound: OutboundGate
+  readonly #sessionHost: SessionHost
   readonly #out: Readonly<Record<Kind, Counter>>
   readonly #registrations: Readonly<Record<Way, Counter>>
 
@@ -138,7 +140,16 @@ export class Host {
     this.#registrations = { 'in-band': made.of('in-band'), admin: made.of('admin') }
     this.tables = tablesOf([], () => undefined)
     this.roster = parts.roster(this)
-    this.#outbound = (stanza, session) => this.#leaving(stanza, session)
+    this.#sessionHost = {
+      address: this.address,
+      now: () => this.clock.now(),
+      leaving: (stanza, session) => this.#leaving(stanza, session),
+      queued: (session, stanza) => void this.tell('queuedForParked', session, stanza),
+      over: (session, full) => {
+        if (full) this.hits.add('sm_queue')
+        parts.ended(session)
+      },
+    }
   }
 
   /** Where admins ask for commands; undefined while there is none. */
@@ -259,8 +270,8 @@ export class Host {
   }
 
   /** A session of this host; the caller registers it. */
-  session(jid: Jid, account: number, stream: Stream, mechanism: string): Session {
-    return new Session(jid, account, stream, this.#outbound, this.clock.now(), mechanism)
+  session(jid: Jid, account: number, stream: Stream | undefined, mechanism: string): Session {
+    return new Session(jid, account, stream, this.#sessionHost, this.clock.now(), mechanism)
   }
 
   /** Tells the modules; a crash is logged and concerns nobody else. Waits for those that hand back a promise, in order. */
@@ -326,6 +337,9 @@ export function tablesOf(parts: readonly Contributed[], crash: Crash): Tables {
       sessionBound: listeners('sessionBound'),
       presenceChanged: listeners('presenceChanged'),
       sessionGone: listeners('sessionGone'),
+      sessionParked: listeners('sessionParked'),
+      sessionResumed: listeners('sessionResumed'),
+      queuedForParked: listeners('queuedForParked'),
       accountCreated: listeners('accountCreated'),
       accountDeleted: listeners('accountDeleted'),
     }),

@@ -76,6 +76,15 @@ export interface Events {
   }): void | Promise<void>
   /** The session has ended; its last presence is `farewell` when it said one. */
   sessionGone(session: Session, farewell: Stanza | undefined): void | Promise<void>
+  /**
+   * XEP-0198 §5: its stream broke, and it waits to be resumed: it has no `stream`, and is there in all other respects.
+   * Presence stays, slots are kept, what is delivered waits. `sessionResumed` or `sessionGone` follows.
+   */
+  sessionParked(session: Session): void
+  /** It goes on, on a new stream; told before what waited is sent. */
+  sessionResumed(session: Session): void
+  /** A stanza waits now for a session that is parked. `session.waiting` is all that does. */
+  queuedForParked(session: Session, stanza: Stanza): void
   accountCreated(account: Jid): void | Promise<void>
   accountDeleted(account: Jid): void | Promise<void>
 }

@@ -107,18 +107,32 @@ export class Router {
     return host.tell('sessionBound', session)
   }
 
-  /** The session's stream is gone: unavailable to whom it concerns, and what it held goes other ways. */
+  /** The session's stream broke, and it waits to be resumed: for the others it is there. */
+  sessionParked(session: Session): void {
+    session.park()
+    void this.#hosts.get(session.jid.domain)?.tell('sessionParked', session)
+  }
+
+  /** It goes on, on a new stream. */
+  sessionResumed(session: Session): void | Promise<void> {
+    return this.#hosts.get(session.jid.domain)?.tell('sessionResumed', session)
+  }
+
+  /** The session is over: unavailable to whom it concerns, and what it held goes other ways. */
   sessionGone(session: Session): void {
     const host = this.#hosts.get(session.jid.domain)
     if (!host || !session.live) return
     const farewell = session.presence
     session.live = false
+    session.resumable?.keeper.ended(session)
     host.sessions.remove(session)
     const failed = (error: unknown) => this.#log.error('session.end.failed', { error })
     const ended = async (): Promise<void> => {
       // Before anything that comes later: the order of sending stays the order of delivery.
       const held = session.takeHeld().filter(({ kind }) => kind !== 'presence')
-      const rerouted = held.map(async (stanza) => this.route(stanza)).map((each) => each.catch(failed))
+      const rerouted = held
+        .map(async (stanza) => this.#redeliver(stanza, host))
+        .map((each) => each.catch(failed))
       session.drained()
       await this.#presence.get(host.domain)?.gone(session)
       await Promise.all(rerouted)
@@ -220,6 +234,22 @@ export class Router {
     }
     if (account) return this.#toAccount(stanza, to, host, session)
     return this.#toNobody(stanza, to, host, session)
+  }
+
+  /**
+   * What a session had and its client did not get (XEP-0198 §4), as if that resource had not been there (RFC 6121
+   * §8.5.3.2). It was counted, marked and stored when it came; it only takes another way.
+   */
+  #redeliver(stanza: Stanza, host: Host): void | Promise<void> {
+    this.#taken.own[stanza.kind].add()
+    // What the account itself told this resource (a carbon copy, a notification) is of no use to another.
+    if (
+      stanza.kind === 'message' &&
+      stanza.from.isBare &&
+      stanza.from.equals(stanza.to?.bare ?? host.address)
+    )
+      return this.#end('no_resource')
+    return this.#deliver(stanza, host)
   }
 
   #toHost(stanza: Stanza, to: Jid, host: Host, session: Session | undefined): void | Promise<void> {

@@ -1,21 +1,50 @@
 /** A session: a connected resource of an account (RFC 6120 §7), with its presence (RFC 6121 §4). */
 import type { Slot } from './slot.js'
+import { Queue } from '../base/queue.js'
+import { delay } from '../stanza/delay.js'
 import type { Jid } from '../stanza/jid.js'
 import type { Stanza } from '../stanza/stanza.js'
 import type { StreamError } from '../stream/errors.js'
 import type { Acks } from '../stream/acks.js'
 import type { Stream } from '../stream/stream.js'
+import { NS } from '../xml/namespaces.js'
 
-/** What a session asks on its way out: the outbound gate of its host. Undefined: nothing is to be sent now. */
-export type OutboundGate = (stanza: Stanza, session: Session) => Stanza | undefined
+/** What a session asks of its host, and tells it. */
+export interface SessionHost {
+  /** The domain. */
+  readonly address: Jid
+  /** Milliseconds since 1970. */
+  now(): number
+  /** The outbound gate. Undefined: nothing is to be sent now. */
+  leaving(stanza: Stanza, session: Session): Stanza | undefined
+  /** A stanza waits for a session that is parked. */
+  queued(session: Session, stanza: Stanza): void
+  /** A session that is parked ends; `full`: because more waits for it than may. */
+  over(session: Session, full: boolean): void
+}
+
+/** How a session can be resumed (XEP-0198 §5). */
+export interface Resumable {
+  /** What the client names it by; nobody can guess it. */
+  readonly id: string
+  /** Milliseconds for which it waits without a stream. */
+  readonly ms: number
+  /** Told when the session ends, once. */
+  readonly keeper: { ended(session: Session): void }
+}
 
 /** What a stanza costs beside its text, in bytes and roughly: many small ones are worth a large one. */
 const HELD_OVERHEAD = 512
 
 /** A stanza that is kept for a session, and all sessions that get it. */
 export interface Held {
+  /** As it reached the session. */
   readonly stanza: Stanza
+  /** As it left it, past the outbound gate; the same until then. */
+  readonly sent: Stanza
   readonly among: readonly Session[]
+  /** When it came, in milliseconds since 1970. */
+  readonly at: number
   /** Of one that is stored until the client has acknowledged it, and goes nowhere else: told when that is so. */
   readonly acknowledged?: (() => void) | undefined
 }
@@ -35,7 +64,8 @@ export class Session {
   /** Row of the account in the store. */
   readonly account: number
   readonly since: number
-  readonly stream: Stream
+  /** Undefined while it is parked: the stream broke, and the session waits to be resumed (XEP-0198 §5). */
+  stream: Stream | undefined
   /** Last broadcast presence; undefined until the initial one and after an unavailable one (RFC 6121 §4.2, §4.5). */
   presence: Stanza | undefined = undefined
   /** RFC 6121 §4.7.2.3; 0 while there is no presence. */
@@ -50,8 +80,14 @@ export class Session {
   live = true
   /** What was sent and is not acknowledged; undefined unless the client asked for it (XEP-0198). */
   acks: Acks<Held> | undefined = undefined
+  /** Undefined unless the client asked for it and may: then the session outlives its streams. */
+  resumable: Resumable | undefined = undefined
+  /** It was told to end, so it ends with its stream. */
+  #isOver = false
+  /** What the client had not acknowledged when it came back and is not sent again yet; what comes waits behind it. */
+  #again: Queue<Held> | undefined = undefined
   #pledge: Promise<unknown> | undefined = undefined
-  readonly #outbound: OutboundGate
+  readonly #host: SessionHost
   #slots: Map<Slot<unknown>, unknown> | undefined = undefined
   /** What waits behind the reasons to hold, in order. */
   #held: Held[] | undefined = undefined
@@ -64,15 +100,15 @@ export class Session {
   constructor(
     jid: Jid,
     account: number,
-    stream: Stream,
-    outbound: OutboundGate,
+    stream: Stream | undefined,
+    host: SessionHost,
     since: number,
     mechanism: string,
   ) {
     this.jid = jid
     this.account = account
     this.stream = stream
-    this.#outbound = outbound
+    this.#host = host
     this.since = since
     this.mechanism = mechanism
   }
@@ -94,21 +130,33 @@ export class Session {
     return slots.get(slot) as T
   }
 
+  /** Waits without a stream to be resumed. */
+  get isParked(): boolean {
+    return this.live && this.stream === undefined
+  }
+
+  /** May wait to be resumed when its stream breaks. */
+  get survives(): boolean {
+    return this.resumable !== undefined && !this.#isOver
+  }
+
   /**
-   * Queues a stanza for this resource: for its stream, or behind what it does not read. False: it is gone, nothing was
-   * taken. A session that lets too much wait is ended, and what it held goes other ways. `among` are all that get it.
+   * Queues a stanza for this resource: for its stream, behind what it does not read, or until it is resumed. False: it is
+   * gone, nothing was taken. A session that lets too much wait is ended, and what it held goes other ways. `among` are
+   * all that get it.
    */
   deliver(stanza: Stanza, among: readonly Session[] = alone): boolean {
     if (!this.live) return false
     if (this.#holds === 0 && !this.#held && !this.#behind) return this.deliverNow(stanza, among)
-    const held = { stanza, among }
+    const held = { stanza, sent: stanza, among, at: this.#host.now(), acknowledged: undefined }
     const bytes = sizeOfHeld(held)
-    if (!this.stream.fits(this.#heldBytes + bytes)) {
-      this.stream.drop(this.acks?.full ? 'sm_queue' : 'write_queue')
+    if (!this.#hasRoom(bytes)) {
+      this.#overflow()
       return false
     }
     ;(this.#held ??= []).push(held)
     this.#heldBytes += bytes
+    if (!this.stream) this.#host.queued(this, stanza)
     return true
   }
 
@@ -118,21 +166,64 @@ export class Session {
    */
   deliverNow(stanza: Stanza, among: readonly Session[] = alone, acknowledged?: () => void): boolean {
     if (!this.live) return false
-    const passed = this.#outbound(stanza, this)
-    if (!passed) {
+    const sent = this.#host.leaving(stanza, this)
+    if (!sent) {
       acknowledged?.()
       return true
     }
-    this.stream.send(passed.toXml())
-    // A stream that broke over it has ended the session: then it was not taken, and is nothing to acknowledge.
+    const waits = this.#again !== undefined || this.stream === undefined
+    if (!waits) this.stream?.send(sent.toXml())
+    // A stream that broke over it may have ended the session: then it was not taken, and is nothing to acknowledge.
     if (!this.live) return false
-    this.acks?.sent({ stanza, among, acknowledged })
+    if (!this.acks) return true
+    const held = { stanza, sent, among, at: this.#host.now(), acknowledged }
+    this.acks.sent(held)
+    if (waits) this.#again?.push(held)
+    if (!this.stream) this.#host.queued(this, stanza)
     return true
   }
 
   /** The client does not read, or does not acknowledge. */
   get #behind(): boolean {
-    return this.stream.slow || this.acks?.full === true
+    return !this.stream || this.#again !== undefined || this.stream.slow || this.acks?.full === true
+  }
+
+  /** Whether so much more may wait here: beside what waits in the stream, or in all while there is none. */
+  #hasRoom(bytes: number): boolean {
+    const { stream, acks } = this
+    if (stream) return stream.fits(this.#heldBytes + bytes)
+    return acks!.hasRoom((this.#held?.length ?? 0) + 1, this.#heldBytes + bytes)
+  }
+
+  #overflow(): void {
+    this.#isOver = true
+    if (this.stream) this.stream.drop(this.acks?.full ? 'sm_queue' : 'write_queue')
+    else this.#host.over(this, true)
+  }
+
+  /** The stream broke, and the session waits for another. Only for one that `survives`. */
+  park(): void {
+    this.stream = undefined
+    this.#again = undefined
+    this.acks?.park()
+  }
+
+  /**
+   * Goes on on another stream, on which the client said that it has handled `h` of our stanzas (XEP-0198 §5). Nothing is
+   * sent before `goOn`.
+   * @throws StreamError as `Acks.acknowledge`; then nothing has changed
+   */
+  resume(stream: Stream, h: string | undefined): void {
+    const acks = this.acks!
+    acks.acknowledge(h, tellAcknowledged)
+    acks.continueOn(stream)
+    this.stream = stream
+    this.#again = new Queue(acks.unacknowledged)
+  }
+
+  /** Sends what the client did not get, in order, and then what came since. */
+  goOn(): void {
+    this.drained()
   }
 
   /**
@@ -175,6 +266,8 @@ export class Session {
 
   /** The peer has caught up, or is gone. */
   drained(): void {
+    this.#sendAgain()
+    if (this.live && this.#behind) return
     const waiters = this.#waiters
     this.#waiters = undefined
     for (const resume of waiters ?? []) resume()
@@ -186,7 +279,15 @@ export class Session {
     return this.#heldBytes
   }
 
-  /** What was held or not acknowledged when the session ended, and no other that got it is there. In order. */
+  /** What is not acknowledged or waits here, in order. */
+  get waiting(): readonly Stanza[] {
+    return [...(this.acks?.unacknowledged ?? []), ...(this.#held ?? [])].map(({ stanza }) => stanza)
+  }
+
+  /**
+   * What was held or not acknowledged when the session ended, and no other that got it is there. In order, and marked with
+   * when it came (XEP-0198 §4).
+   */
   takeHeld(): readonly Stanza[] {
     const held = [...(this.acks?.take() ?? []), ...(this.#held?.slice(this.#passed) ?? [])]
     this.#held = undefined
@@ -194,7 +295,32 @@ export class Session {
     const elsewhere = (other: Session) => other !== this && other.live
     return held
       .filter(({ among, acknowledged }) => !acknowledged && !among.some(elsewhere))
-      .map(({ stanza }) => stanza)
+      .map(({ stanza, at }) => this.#late(stanza, at))
+  }
+
+  #sendAgain(): void {
+    const { stream } = this
+    while (this.#again && stream && this.stream === stream && !stream.slow) {
+      const held = this.#again.shift()
+      if (held) stream.send(this.#late(held.sent, held.at).toXml())
+      else {
+        this.#again = undefined
+        this.acks?.ask()
+      }
+    }
+  }
+
+  /** XEP-0203: a message that comes later than it should says when it would have come, once. */
+  #late(stanza: Stanza, at: number): Stanza {
+    if (stanza.kind !== 'message') return stanza
+    const { address } = this.#host
+    const isMarked =
+      stanza.has('delay', NS.delay) &&
+      stanza.children.some(
+        ({ local, ns, attrs }) =>
+          local === 'delay' && ns === NS.delay && attrs['from'] === address.toString(),
+      )
+    return isMarked ? stanza : stanza.withChild(delay(address, at))
   }
 
   /** Sends what is held, until there is a new reason to hold. */
@@ -210,8 +336,11 @@ export class Session {
     this.#passed = 0
   }
 
+  /** Ends it for good, whether it is parked or not. */
   close(error?: StreamError): void {
-    if (error) this.stream.fail(error)
+    this.#isOver = true
+    if (!this.stream) this.#host.over(this, false)
+    else if (error) this.stream.fail(error)
     else this.stream.close()
   }
 }

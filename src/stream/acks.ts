@@ -29,6 +29,8 @@ export interface AcksOptions<T> {
   readonly asker: Asker
 }
 
+const nowhere: AckStream = { send: () => undefined }
+
 /** Stanzas sent until the peer is asked about them, even while more follow. */
 const askEvery = 20
 
@@ -100,11 +102,32 @@ export class Acks<T> {
     return this.length >= count || this.#bytes >= bytes
   }
 
-  /** Goes on with the same counters on another stream, once what is not acknowledged was taken (XEP-0198 §5). */
+  /** Whether so many items more, of so many bytes together, could be kept. */
+  hasRoom(count: number, bytes: number): boolean {
+    const { window } = this.#options
+    return this.length + count <= window.count && this.#bytes + bytes <= window.bytes
+  }
+
+  /** The stream broke: what is sent until `continueOn` waits there. */
+  park(): void {
+    this.#stream = nowhere
+  }
+
+  /**
+   * Goes on with the same counters on another stream (XEP-0198 §5). What is not acknowledged is for the caller to send
+   * again, or was taken; what the peer sent and does not count yet never will, for it is told so and sends it again.
+   */
   continueOn(stream: AckStream): void {
     this.#stream = stream
-    this.#unasked = 0
+    this.#unasked = this.length
     this.#owed = 0
+    this.#unsettled = []
+    this.hasFailed = false
+  }
+
+  /** What is sent and not acknowledged, oldest first. */
+  get unacknowledged(): readonly T[] {
+    return [...this.#queue]
   }
 
   /** A stanza was sent. */
@@ -157,28 +180,39 @@ export class Acks<T> {
    * that rejects never does, nor does anything behind it.
    */
   received(settled?: Promise<unknown> | void): void {
-    if (!settled && this.#unsettled.length === 0) {
-      this.#handled = (this.#handled + 1) % modulus
-      return
-    }
-    const place = { settled: !settled }
+    if (!settled && this.#unsettled.length === 0) this.#handled = (this.#handled + 1) % modulus
+    else this.receiving()(settled)
+  }
+
+  /** A stanza of the peer is being handled, and has its place in the count; what is given back is `received`. */
+  receiving(): (settled?: Promise<unknown> | void) => void {
+    const place = { settled: false }
     this.#unsettled.push(place)
-    settled?.then(
-      () => {
-        place.settled = true
-        if (this.#unsettled[0] === place) this.#countSettled()
-      },
-      () => {
-        this.hasFailed = true
-        for (const resume of this.#waiting.splice(0)) resume()
-      },
-    )
+    return (settled) => {
+      if (settled)
+        settled.then(
+          () => this.#settle(place),
+          () => this.#fail(place),
+        )
+      else this.#settle(place)
+    }
   }
 
   /** Resolves when all are settled, or one has failed. */
   async settled(): Promise<void> {
     while (this.#unsettled.length > 0 && !this.hasFailed)
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  }
+
+  #settle(place: { settled: boolean }): void {
+    place.settled = true
+    if (this.#unsettled[0] === place) this.#countSettled()
+  }
+
+  #fail(place: { settled: boolean }): void {
+    if (!this.#unsettled.includes(place)) return
+    this.hasFailed = true
+    for (const resume of this.#waiting.splice(0)) resume()
   }
 
   #countSettled(): void {

@@ -26,6 +26,8 @@ export class Actor {
   isOnline = false
   isConnected = false
   closed = false
+  /** XEP-0198 §4: stanzas that came since stream management was enabled. */
+  handled = 0
   /** All bytes of the present stream, as text. */
   heard = ''
   #pipe: ClientEnd | undefined
@@ -111,14 +113,19 @@ export class Actor {
     return header
   }
 
-  /** Logs in and binds; no presence, no roster. */
-  async connects(): Promise<void> {
+  /** Logs in; nothing is bound. */
+  async authenticates(): Promise<void> {
     await this.stage.account(this.local, this.domain, PASSWORD)
     await this.opens()
     this.raw(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${this.plain()}</auth>`)
     await this.receives(`<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>`)
     this.startsStream()
     await this.next('features')
+  }
+
+  /** Logs in and binds; no presence, no roster. */
+  async connects(): Promise<void> {
+    await this.authenticates()
     await this.asks(
       `<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${this.resource}</resource></bind></iq>`,
     )
@@ -334,6 +341,8 @@ export class Actor {
       if (parsed.what !== 'element') continue
       const element = parsed.element.toElement()
       this.stage.note(`${this.name} < ${element.toString()}`)
+      if (/^(?:message|presence|iq)$/.test(element.local)) this.handled++
+      else if (element.local === 'enabled') this.handled = 0
       const reply =
         element.local === 'iq' &&
         /^(result|error)$/.test(element.attrs['type'] as string) &&

@@ -120,6 +120,8 @@ export const limits: readonly Limit[] = [
 
 /** Bounds whose three tests are not all there yet, by the beginning of the option's name. */
 export const later: readonly string[] = [
+  'limits.sm_time',
+  'limits.parked_sessions',
   'limits.s2s_rate',
   'limits.s2s_burst',
   'limits.s2s_retry_max',

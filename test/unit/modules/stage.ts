@@ -40,6 +40,7 @@ export class Stage {
       stores: this.stores,
       roster: (host) => new Roster(host, this.stores.rosters, () => 100),
       route: (stanza) => this.router.route(stanza),
+      ended: (session) => this.router.sessionGone(session),
       sessionsPerAccount: () => 10,
       deriveKeys: (password) =>
         password === 'unfit'

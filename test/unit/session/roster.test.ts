@@ -65,7 +65,14 @@ class Desk {
   resource(jid: string, facts: { interested?: boolean; available?: boolean } = {}) {
     const heard: Element[] = []
     const stream = { send: (xml: string) => heard.push(parseElement(xml)) } as unknown as Stream
-    const session = new Session(Jid.parse(jid), 1, stream, (stanza) => stanza, 0, 'PLAIN')
+    const host = {
+      address: Jid.of('', 'capulet.example'),
+      now: () => 0,
+      leaving: (stanza: Stanza) => stanza,
+      queued: () => undefined,
+      over: () => undefined,
+    }
+    const session = new Session(Jid.parse(jid), 1, stream, host, 0, 'PLAIN')
     this.sessions.add(session)
     session.interested = facts.interested ?? false
     if (facts.available) {
