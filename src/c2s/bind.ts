@@ -1,6 +1,7 @@
 /** Resource binding (RFC 6120 §7): the connection becomes a session with a full JID. */
 import type { Client } from './c2s.js'
 import type { Next, StreamFeature } from '../host/module.js'
+import type { Session } from '../session/session.js'
 import { StanzaError } from '../stanza/errors.js'
 import { Jid, JidError, prepareResource } from '../stanza/jid.js'
 import { StreamError } from '../stream/errors.js'
@@ -21,14 +22,14 @@ export const binding: StreamFeature<Client> = {
     const bind = iq.child('bind', NS.bind)
     const id = iq.attrs['id']
     if (iq.attrs['type'] !== 'set' || !bind || !id) throw new StanzaError('bad-request')
-    const jid = await boundJid(client, bind).catch((error: unknown) => refused(error, client))
+    const session = await bound(client, bind).catch((error: unknown) => refused(error, client))
     // Whoever left meanwhile is told nothing, and nothing of it stays.
-    if (!jid) return 'stay'
+    if (!session) return 'stay'
     const result = el(
       'iq',
       undefined,
       { type: 'result', id },
-      el('bind', NS.bind, {}, el('jid', NS.bind, {}, jid.toString())),
+      el('bind', NS.bind, {}, el('jid', NS.bind, {}, session.jid.toString())),
     )
     client.stream.send(serialise(result, 'jabber:client'))
     return 'ready'
@@ -42,27 +43,44 @@ function refused(error: unknown, client: Client): never {
   throw error
 }
 
-async function boundJid(client: Client, bind: Element): Promise<Jid | undefined> {
+async function bound(client: Client, bind: Element): Promise<Session | undefined> {
+  return bindSession(client, wanted(bind) ?? client.parts.random.id())
+}
+
+/**
+ * Binds `resource`, which is prepared, for the account that has authenticated. With Bind 2, `enable` runs when the session
+ * is the client's and nothing has reached it. Undefined when the client has left meanwhile.
+ * @throws StanzaError `not-allowed` when there is a session, `resource-constraint` when the account has too many;
+ *   StreamError when the account is gone; StorageUnavailable
+ */
+export async function bindSession(
+  client: Client,
+  resource: string,
+  enable?: (session: Session) => void,
+): Promise<Session | undefined> {
   const { host, local, parts } = client
   // RFC 6120 §7.1: once, and only after authentication.
   if (local === undefined || client.session) throw new StanzaError('not-allowed')
   await requireAccount(client)
-  const jid = Jid.of(local, host.domain, wanted(bind) ?? parts.random.id())
+  const jid = Jid.of(local, host.domain, resource)
   const session = host.session(jid, client.account, client.stream, client.mechanism)
+  session.agent = client.agent
+  session.bind2 = enable !== undefined
   await parts.router.sessionBinding(session)
   // It may have been removed meanwhile, when there was no session to end yet.
   await requireAccount(client)
   // From the look for others to the registration nothing waits: two who bind at once cannot both have the resource.
   if (!client.stream.open) return undefined
-  makeRoom(client, jid)
+  makeRoom(client, session)
   client.session = session
+  enable?.(session)
   await parts.router.sessionBound(session)
   parts.log.debug('c2s.bound', {
     user: jid.bare.toString(),
     host: host.domain,
     ip: client.stream.transport.remote,
   })
-  return jid
+  return session
 }
 
 /**
@@ -88,18 +106,20 @@ function wanted(bind: Element): string | undefined {
 }
 
 /**
- * RFC 6120 §7.7.2.2: of two with one resource the older ends with `conflict`. §7.6.2.1: beyond the limit the new one is
- * refused, unless one is there that waits to be resumed; it may take the resource of one that is there.
+ * RFC 6120 §7.7.2.2: of two with one resource the older ends with `conflict`; XEP-0386 §3.2: so does any earlier session
+ * of the same installation. RFC 6120 §7.6.2.1: beyond the limit the new one is refused, unless one is there that waits to
+ * be resumed; it may take the place of one that is there.
  */
-function makeRoom(client: Client, jid: Jid): void {
+function makeRoom(client: Client, session: Session): void {
   const { host } = client
-  const older = host.sessions.get(jid)
-  if (older) {
-    older.close(new StreamError('conflict', 'Replaced by a new connection of the same resource'))
-    return
-  }
+  const { jid, agent, bind2 } = session
+  const isOlder = (one: Session) =>
+    one.jid.equals(jid) || (bind2 && agent?.id !== undefined && one.agent?.id === agent.id)
+  const older = host.sessions.of(jid).filter(isOlder)
+  for (const one of older)
+    one.close(new StreamError('conflict', 'Replaced by a new connection of the same client'))
   const others = host.sessions.of(jid)
-  if (others.length < host.sessionsPerAccount()) return
+  if (older.length > 0 || others.length < host.sessionsPerAccount()) return
   client.parts.hits.add('sessions_per_account')
   // A client that did not come back to its session is more likely to be this one than another.
   const parked = others.find(({ isParked }) => isParked)

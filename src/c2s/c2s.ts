@@ -4,6 +4,8 @@ import { binding } from './bind.js'
 import { Login } from './login.js'
 import { manage, management, Patience, type Managing } from './management.js'
 import { Parking, type ParkingSettings } from './parking.js'
+import { configFeature, configVersion } from './pipelining.js'
+import { authentication2, requireSilence, type Request } from './sasl2.js'
 import { starttls } from './starttls.js'
 import type { Clock, Timer } from '../base/clock.js'
 import type { LimitHits } from '../base/limit-hits.js'
@@ -15,8 +17,8 @@ import type { Host } from '../host/host.js'
 import type { Negotiation, Next, StreamFacts, StreamFeature } from '../host/module.js'
 import { stanzaErrorOf } from '../router/bounce.js'
 import type { Router } from '../router/router.js'
-import type { PasswordCheck } from '../sasl/mechanism.js'
-import type { Session } from '../session/session.js'
+import type { Passwords } from '../sasl/password.js'
+import type { Session, UserAgent } from '../session/session.js'
 import { StanzaError } from '../stanza/errors.js'
 import { Jid, JidError } from '../stanza/jid.js'
 import { CONTENT, Stanza, type Kind } from '../stanza/stanza.js'
@@ -73,7 +75,7 @@ export interface C2sParts {
   readonly settings: () => C2sSettings
   /** At least 32 bytes that stay the same over restarts: salts for accounts that do not exist. */
   readonly secret: Buffer
-  readonly passwords: PasswordCheck
+  readonly passwords: Pick<Passwords, 'iterations' | 'verify' | 'deriveKeys'>
   /** Failed logins by address and account. */
   readonly throttle: Throttle
   /** Whether a new login can be served now (memory guard). */
@@ -83,6 +85,7 @@ export interface C2sParts {
 const FEATURES: readonly StreamFeature<Client>[] = [
   starttls,
   authentication,
+  authentication2,
   channelBindingTypes,
   binding,
   management,
@@ -176,6 +179,14 @@ export class Client implements StreamOwner, Negotiation {
   /** Localpart that authenticated, before and after binding. */
   local: string | undefined = undefined
   readonly login = new Login(this)
+  /** The bare JID that it called itself in the header of its stream; nothing is proved by it. */
+  from: Jid | undefined = undefined
+  /** What it said of its installation (XEP-0388). */
+  agent: UserAgent | undefined = undefined
+  /** What it asks for in one step with its authentication, while that is under way (XEP-0388). */
+  request: Request | undefined = undefined
+  /** Of the features it was offered last (XEP-0509). */
+  configVersion = ''
   /** Bindings that were refused so far. */
   refusals = 0
   #host: Host | undefined = undefined
@@ -217,7 +228,7 @@ export class Client implements StreamOwner, Negotiation {
 
   /** Row of the account that has authenticated, 0 of a guest. */
   get account(): number {
-    return this.login.account
+    return this.login.account?.id ?? 0
   }
 
   get managing(): Managing {
@@ -247,8 +258,8 @@ export class Client implements StreamOwner, Negotiation {
     const { to, version, from } = header.attrs
     const host = this.#hostOf(to)
     // RFC 6120 §4.7.2: named by the bare JID that it calls itself.
-    const peer = from === undefined ? undefined : readable(from)?.bare.toString()
-    this.stream.answer((this.#host ?? host)?.domain ?? this.stream.options.domain, peer)
+    this.from = from === undefined ? undefined : readable(from)?.bare
+    this.stream.answer((this.#host ?? host)?.domain ?? this.stream.options.domain, this.from?.toString())
     // Who a stream is for does not change on the way.
     if (!host || (this.#host && this.#host !== host)) {
       throw new StreamError(
@@ -261,11 +272,14 @@ export class Client implements StreamOwner, Negotiation {
     if (version === undefined || !/^0*[1-9][0-9]*\.[0-9]+$/.test(version)) {
       throw new StreamError('unsupported-version')
     }
-    this.#offerFeatures()
+    // XEP-0388 §2.1: who calls itself a user of another domain is in the wrong place.
+    if (this.from && this.from.domain !== host.domain) throw new StreamError('invalid-from')
+    this.offerFeatures()
   }
 
   element(raw: RawElement): void | Promise<void> {
     const { session } = this
+    requireSilence(this, raw)
     if (session && raw.ns === CONTENT && STANZAS.has(raw.name))
       return this.#counted(this.#stanza(raw, session), session)
     if (raw.ns === NS.streamManagement) return manage(raw, this)
@@ -342,7 +356,8 @@ export class Client implements StreamOwner, Negotiation {
     return jid?.local === '' && jid.isBare ? this.parts.hosts.get(jid.domain) : undefined
   }
 
-  #offerFeatures(): void {
+  /** Offers what is there to be negotiated as things stand; whatever was offered before is not any more. */
+  offerFeatures(): void {
     const facts = this.facts
     const candidates = [...FEATURES, ...this.host.tables.streamFeatures] as readonly StreamFeature<Client>[]
     const offers = el('stream:features')
@@ -354,6 +369,10 @@ export class Client implements StreamOwner, Negotiation {
       offered.push(feature)
     }
     this.#features = offered
+    if (offered.includes(authentication2)) {
+      this.configVersion = configVersion(offers)
+      offers.cnode(configFeature(this.configVersion))
+    }
     this.stream.send(serialise(offers, CONTENT))
   }
 

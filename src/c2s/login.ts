@@ -1,5 +1,6 @@
 /** What SASL and SASL2 have in common: one exchange at a time, who may try how often, and what the failures mean. */
 import type { Client } from './c2s.js'
+import { upgradeBy } from './upgrade.js'
 import { networkOf } from '../base/network.js'
 import type { Attempt } from '../base/rate.js'
 import type { Next } from '../host/module.js'
@@ -16,6 +17,7 @@ import {
 } from '../sasl/mechanism.js'
 import { offerable } from '../sasl/mechanisms.js'
 import { JidError, prepareLocal } from '../stanza/jid.js'
+import type { Account } from '../storage/accounts.js'
 import { StreamError } from '../stream/errors.js'
 
 /** How a profile of SASL writes what an exchange comes to. */
@@ -39,8 +41,8 @@ export class Login {
   offered: readonly Mechanism[] = []
   /** Name of the mechanism of the last exchange. */
   mechanism = ''
-  /** Row of the account whose keys the last exchange looked at, 0 when there was none. */
-  account = 0
+  /** The account whose keys the last exchange looked at, as it was then. */
+  account: Account | undefined = undefined
   /** Localpart that the exchange under way claims to be. */
   #claimed: string | undefined = undefined
   #exchange: Exchange | undefined = undefined
@@ -71,7 +73,7 @@ export class Login {
     }
     this.mechanism = mechanism?.name ?? ''
     this.#claimed = undefined
-    this.account = 0
+    this.account = undefined
     if (!mechanism) return failure('invalid-mechanism')
     this.#exchange = mechanism.begin(this.#context(particulars))
     // RFC 6120 §6.4.2: none at all is asked for by an empty challenge.
@@ -109,9 +111,10 @@ export class Login {
     return 'stay'
   }
 
-  /** The account has proved itself, but did not get in for another reason: one try less. */
-  spend(): void {
+  /** The account has proved itself, and does not get in for another `reason`: one try less. */
+  refused(reason: string): void {
     this.#failures++
+    this.client.parts.log.info('c2s.auth.failed', { ...this.#facts, reason, user: this.user })
   }
 
   /**
@@ -125,12 +128,21 @@ export class Login {
     throw new StreamError('policy-violation', 'Too many failed logins')
   }
 
-  #succeeded({ local }: Success): void {
+  /** The bare address of the account, for the log. */
+  get user(): string {
+    return `${this.account?.local ?? ''}@${this.client.host.domain}`
+  }
+
+  #succeeded({ local, password }: Success): void {
     const { parts, host } = this.client
     this.#attempt?.succeeded()
     this.abandon()
     parts.authResults.of(this.mechanism, 'success').add()
     parts.log.debug('c2s.auth.succeeded', { ...this.#facts, user: `${local}@${host.domain}` })
+    if (password !== undefined)
+      upgradeBy(password, this.client).catch((error: unknown) =>
+        parts.log.error('c2s.negotiation.failed', { error }),
+      )
   }
 
   #failed(condition: SaslCondition): void {
@@ -140,6 +152,7 @@ export class Login {
     if (claimed !== undefined) this.#failures++
     if (condition === 'not-authorized') this.#attempt?.failed()
     this.abandon()
+    this.#claimed = undefined
     parts.authResults.of(this.mechanism || 'unknown', condition).add()
     parts.log.info('c2s.auth.failed', {
       ...this.#facts,
@@ -190,7 +203,7 @@ export class Login {
       throw new Throttled()
     }
     const account = await host.account(local)
-    this.account = account?.id ?? 0
+    this.account = account
     return account && { keys: account.keys, disabled: account.disabled !== undefined }
   }
 }

@@ -41,6 +41,7 @@ export interface Tables {
   readonly info: readonly Element[]
   readonly streamFeatures: readonly StreamFeature[]
   readonly bindFeatures: readonly BindFeature[]
+  readonly bound: readonly NonNullable<Contribution['bound']>[]
   readonly events: { readonly [E in keyof Events]: readonly Events[E][] }
   readonly commands: readonly AnyCommand[]
   readonly branches: readonly DiscoBranch[]
@@ -333,6 +334,7 @@ export function tablesOf(parts: readonly Contributed[], crash: Crash): Tables {
     info: Object.freeze(all((c) => c.info)),
     streamFeatures: Object.freeze(all((c) => c.streamFeatures)),
     bindFeatures: Object.freeze(all((c) => c.bindFeatures)),
+    bound: Object.freeze(all((c) => c.bound && [c.bound])),
     events: Object.freeze({
       sessionBound: listeners('sessionBound'),
       presenceChanged: listeners('presenceChanged'),

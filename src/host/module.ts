@@ -173,6 +173,8 @@ export interface Contribution {
   readonly events?: Partial<Events>
   readonly streamFeatures?: readonly StreamFeature[]
   readonly bindFeatures?: readonly BindFeature[]
+  /** What a client hears of its account in the step that binds it, asked for or not: goes into `<bound/>` (XEP-0386 §3.2). */
+  readonly bound?: (session: Session) => Element | undefined | Promise<Element | undefined>
   /** For the command line and for ad-hoc commands; later also for HTTP. */
   readonly commands?: readonly AnyCommand[]
   readonly branches?: readonly DiscoBranch[]

@@ -16,8 +16,12 @@ const builtIn: readonly (readonly [where: string, xep: Xep])[] = [
   ['s2s', { number: 288, version: '1.0.1' }],
   ['s2s', { number: 344, version: '0.4' }],
   ['tls', { number: 368, version: '1.1.0' }],
+  ['c2s', { number: 386, version: '1.1.0' }],
+  ['c2s', { number: 388, version: '1.0.4' }],
   ['c2s', { number: 440, version: '1.0.0' }],
   ['sasl', { number: 474, version: '0.5.0' }],
+  ['c2s', { number: 480, version: '0.2.0' }],
+  ['c2s', { number: 509, version: '0.2.0' }],
   ['sasl', { number: 515, version: '0.1.0' }],
 ]
 
@@ -55,11 +59,15 @@ const titles: Readonly<Record<number, string>> = {
   357: 'Push Notifications',
   368: 'SRV records for XMPP over TLS',
   377: 'Blocking Command Reports',
+  386: 'Bind 2',
+  388: 'Extensible SASL Profile',
   390: 'Entity Capabilities 2.0',
   440: 'SASL Channel-Binding Type Capability',
   474: 'SASL SCRAM Downgrade Protection',
   478: 'Stream Limits Advertisement',
+  480: 'SASL Upgrade Tasks',
   492: 'Chat notification settings',
+  509: 'Initial Authentication Pipelining',
   515: 'TLS Channel-Binding Downgrade Protection',
 }
 

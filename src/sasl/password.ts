@@ -55,17 +55,17 @@ export class Passwords implements PasswordCheck {
   }
 
   /**
-   * The keys to store for a new password, one set for each hash.
+   * The keys to store for a password, one set for each hash, or for some.
    * Rejects with `PasswordError` when SASLprep forbids it, with `PasswordsBusy` when too many are waiting.
    */
-  async deriveKeys(password: string): Promise<Record<Hash, ScramKeys>> {
+  async deriveKeys(password: string, of = hashes): Promise<Record<Hash, ScramKeys>> {
     const prepared = preparePassword(password)
     if (prepared === undefined)
       throw new PasswordError(
         `a password has 1 to ${maximumBytes} bytes, none of them control characters or unassigned in Unicode 3.2`,
       )
     const keys: Partial<Record<Hash, ScramKeys>> = {}
-    for (const hash of hashes) {
+    for (const hash of of) {
       const salt = this.#random.bytes(saltBytes)
       const salted = await this.#stretch(prepared, salt, this.iterations, hash)
       keys[hash] = keysOf(salted, salt, this.iterations, hash)
@@ -130,7 +130,7 @@ export function equal(a: Buffer, b: Buffer): boolean {
 }
 
 /** RFC 5802 §3: StoredKey and ServerKey out of SaltedPassword. */
-function keysOf(salted: Buffer, salt: Buffer, iterations: number, hash: Hash): ScramKeys {
+export function keysOf(salted: Buffer, salt: Buffer, iterations: number, hash: Hash): ScramKeys {
   const digest = digestName(hash)
   const clientKey = createHmac(digest, salted).update('Client Key').digest()
   return {

@@ -29,7 +29,7 @@ class PlainExchange implements Exchange {
       const credentials = await this.at.credentials(local)
       const right = await this.at.passwords.verify(password, credentials?.keys ?? {})
       if (!credentials || !right) return failure('not-authorized')
-      return credentials.disabled ? failure('account-disabled') : { outcome: 'success', local }
+      return credentials.disabled ? failure('account-disabled') : { outcome: 'success', local, password }
     } catch {
       return failure('temporary-auth-failure')
     }

@@ -9,6 +9,14 @@ import type { Acks } from '../stream/acks.js'
 import type { Stream } from '../stream/stream.js'
 import { NS } from '../xml/namespaces.js'
 
+/** What a client says of its installation (XEP-0388 §2.3); nobody else is told. */
+export interface UserAgent {
+  /** A UUID in lower case, the same at each login. */
+  readonly id: string | undefined
+  readonly software: string | undefined
+  readonly device: string | undefined
+}
+
 /** What a session asks of its host, and tells it. */
 export interface SessionHost {
   /** The domain. */
@@ -76,6 +84,10 @@ export class Session {
   directed: Map<string, Jid> | undefined = undefined
   /** Name of the mechanism that authenticated it. */
   readonly mechanism: string
+  /** Set before it is registered, when the client told it. */
+  agent: UserAgent | undefined = undefined
+  /** Bound by Bind 2 (XEP-0386): what was kept for its account while it was away it reads in the archive (§3.2). */
+  bind2 = false
   /** Still the registered one of its resource. */
   live = true
   /** What was sent and is not acknowledged; undefined unless the client asked for it (XEP-0198). */

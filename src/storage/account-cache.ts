@@ -7,6 +7,7 @@ export interface AccountTable {
   get(domain: string, local: string): Promise<Account | undefined>
   create(domain: string, local: string, keys: AccountKeys, at: number): Promise<Account | 'exists'>
   setKeys(id: number, keys: AccountKeys): Promise<AccountName | undefined>
+  addKeys(id: number, keys: AccountKeys, known: AccountKeys): Promise<AccountName | undefined>
   disable(id: number, reason: string, at: number): Promise<AccountName | undefined>
   enable(id: number): Promise<AccountName | undefined>
   setRole(id: number, role: AccountRole | undefined): Promise<AccountName | undefined>
@@ -62,6 +63,10 @@ export class CachedAccounts implements Accounts {
     await this.#change(() => this.#table.setKeys(id, keys))
   }
 
+  addKeys(id: number, keys: AccountKeys, known: AccountKeys): Promise<boolean> {
+    return this.#change(() => this.#table.addKeys(id, keys, known))
+  }
+
   async disable(id: number, reason: string, at: number): Promise<void> {
     await this.#change(() => this.#table.disable(id, reason, at))
   }
@@ -95,10 +100,11 @@ export class CachedAccounts implements Accounts {
     return account
   }
 
-  async #change(work: () => Promise<AccountName | undefined>): Promise<void> {
+  async #change(work: () => Promise<AccountName | undefined>): Promise<boolean> {
     try {
       const name = await work()
       if (name) this.#forget(name)
+      return name !== undefined
     } catch (error) {
       // Perhaps it happened, and to whom is unknown.
       this.#known.clear()

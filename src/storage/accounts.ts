@@ -27,14 +27,26 @@ export interface Account {
   readonly createdAt: number
 }
 
+/** Whether an account still has these keys, perhaps besides others. */
+export function hasKeys(keys: AccountKeys, known: AccountKeys): boolean {
+  return Object.entries(known).every(([hash, { storedKey }]) =>
+    keys[hash as ScramHash]?.storedKey.equals(storedKey),
+  )
+}
+
 /** `domain` and `local` are prepared (RFC 7622) by the caller. All methods throw `StorageUnavailable`. */
 export interface Accounts {
   /** Synchronous when the answer is remembered, that an account does not exist included. */
   get(domain: string, local: string): Account | undefined | Promise<Account | undefined>
   /** Also forgets small values that an earlier account of this name left behind. */
   create(domain: string, local: string, keys: AccountKeys, at: number): Promise<Account | 'exists'>
-  /** Replaces all keys. Nothing happens when there is no such account, as with the four that follow. */
+  /** Replaces all keys. Nothing happens when there is no such account, as with the others that name it by its id. */
   setKeys(id: number, keys: AccountKeys): Promise<void>
+  /**
+   * Adds keys for hashes that the account has none for, as long as it still has the `known` ones: false when not, since
+   * then they are of another password, or it is gone.
+   */
+  addKeys(id: number, keys: AccountKeys, known: AccountKeys): Promise<boolean>
   disable(id: number, reason: string, at: number): Promise<void>
   enable(id: number): Promise<void>
   setRole(id: number, role: AccountRole | undefined): Promise<void>

@@ -1,5 +1,6 @@
 /** The stores in memory, for tests: the same contracts, gone with the process. */
 import { realClock, type Clock } from '../base/clock.js'
+import { hasKeys } from './accounts.js'
 import type { Account, AccountKeys, AccountKind, AccountPage, AccountRole, Accounts } from './accounts.js'
 import { MemoryPubsub } from './memory-pubsub.js'
 import type { Block, BlockStore } from './blocks.js'
@@ -81,6 +82,13 @@ class MemoryAccounts implements Accounts {
 
   async setKeys(id: number, keys: AccountKeys): Promise<void> {
     this.#change(id, { keys: { ...keys } })
+  }
+
+  async addKeys(id: number, keys: AccountKeys, known: AccountKeys): Promise<boolean> {
+    const account = this.#shelves.get(id)?.account
+    if (!account || !hasKeys(account.keys, known)) return false
+    this.#change(id, { keys: { ...keys, ...account.keys } })
+    return true
   }
 
   async disable(id: number, reason: string, at: number): Promise<void> {

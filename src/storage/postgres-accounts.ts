@@ -1,5 +1,6 @@
 /** Accounts and their keys in PostgreSQL. */
 import type { AccountName, AccountTable } from './account-cache.js'
+import { hasKeys } from './accounts.js'
 import type {
   Account,
   AccountKeys,
@@ -11,7 +12,7 @@ import type {
 } from './accounts.js'
 import type { Database, Transaction } from './database.js'
 
-interface AccountRow extends Record<string, unknown> {
+interface AccountRow extends KeyRow {
   id: number
   domain: string
   local: string
@@ -19,6 +20,9 @@ interface AccountRow extends Record<string, unknown> {
   disabled: number | null
   reason: string | null
   role: AccountRole | null
+}
+
+interface KeyRow extends Record<string, unknown> {
   /** Null in the one row of an account without keys. */
   hash: ScramHash | null
   salt: Buffer
@@ -84,6 +88,28 @@ export class PostgresAccounts implements AccountTable {
       )
       if (!name) return undefined
       await transaction.query('accounts.drop-keys', 'DELETE FROM account_keys WHERE account = $1', [id])
+      await insertKeys(transaction, id, keys)
+      return name
+    }
+    return this.#database.transaction(work, { repeatable: true })
+  }
+
+  async addKeys(id: number, keys: AccountKeys, known: AccountKeys): Promise<AccountName | undefined> {
+    const work = async (transaction: Transaction) => {
+      const [name] = await transaction.query<AccountName & Record<string, unknown>>(
+        'accounts.lock',
+        'SELECT domain, local FROM accounts WHERE id = $1 FOR UPDATE',
+        [id],
+      )
+      if (!name) return undefined
+      // Read behind the lock: whoever changes the password holds it too.
+      const rows = await transaction.query<KeyRow>(
+        'accounts.keys',
+        `SELECT hash, salt, iterations, stored_key AS "storedKey", server_key AS "serverKey" FROM account_keys
+          WHERE account = $1`,
+        [id],
+      )
+      if (!hasKeys(keysFrom(rows), known)) return undefined
       await insertKeys(transaction, id, keys)
       return name
     }
@@ -171,7 +197,7 @@ async function insertKeys(transaction: Transaction, id: number, keys: AccountKey
     await transaction.query(
       'accounts.insert-key',
       `INSERT INTO account_keys (account, hash, salt, iterations, stored_key, server_key)
-        VALUES ($1, $2, $3, $4, $5, $6)`,
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
       [id, hash, salt, iterations, storedKey, serverKey],
     )
   }
@@ -180,6 +206,13 @@ async function insertKeys(transaction: Transaction, id: number, keys: AccountKey
 async function deleteValues(transaction: Transaction, { domain, local }: AccountName): Promise<void> {
   const sql = 'DELETE FROM small_values WHERE domain = $1 AND local = $2'
   await transaction.query('accounts.drop-values', sql, [domain, local])
+}
+
+function keysFrom(rows: readonly KeyRow[]): AccountKeys {
+  const keys: Partial<Record<ScramHash, ScramKeys>> = {}
+  for (const { hash, salt, iterations, storedKey, serverKey } of rows)
+    if (hash) keys[hash] = { salt, iterations, storedKey, serverKey }
+  return keys
 }
 
 /** Rows of one account follow each other, one for each of its keys. */

@@ -76,6 +76,26 @@ export function accountsContract(open: () => Stores, domainOf: () => string): vo
     assert.deepEqual((await accounts.get(domain, 'romeo'))?.keys, {})
   })
 
+  test('keys are added beside those that are still there', async () => {
+    const { accounts } = open()
+    const domain = domainOf()
+    const account = await created(open(), domain, 'romeo')
+    const { 'SHA-1': first, 'SHA-256': second } = keysOf('r')
+    await accounts.setKeys(account, { 'SHA-1': first! })
+    const third = keysOf('new')['SHA-1']!
+    const known = { 'SHA-1': first! }
+    assert.equal(await accounts.addKeys(account, { 'SHA-256': second!, 'SHA-1': third }, known), true)
+    assert.deepEqual((await accounts.get(domain, 'romeo'))?.keys, { 'SHA-1': first, 'SHA-256': second })
+    assert.equal(await accounts.addKeys(account, { 'SHA-512': third }, known), true)
+    // Of another password, or of nobody.
+    assert.equal(await accounts.addKeys(account, { 'SHA-512': third }, { 'SHA-1': third }), false)
+    await accounts.setKeys(account, {})
+    assert.equal(await accounts.addKeys(account, { 'SHA-512': third }, known), false)
+    assert.deepEqual((await accounts.get(domain, 'romeo'))?.keys, {})
+    await accounts.remove(account)
+    assert.equal(await accounts.addKeys(account, { 'SHA-512': third }, {}), false)
+  })
+
   test('disabled and enabled again', async () => {
     const { accounts } = open()
     const domain = domainOf()

@@ -4,6 +4,7 @@ import { mismatch, xml } from './match.js'
 import type { ClientEnd } from './pipe.js'
 import type { Stage } from './stage.js'
 import type { Element } from '../../src/xml/element.js'
+import { NS } from '../../src/xml/namespaces.js'
 import { Parser, type StreamHeader } from '../../src/xml/parser.js'
 
 const LIMITS = { bytes: 10_000_000, depth: 1000, elements: 100_000, attributes: 1000, namespaces: 1000 }
@@ -351,8 +352,8 @@ export class Actor {
         this.#replies.delete(element.attrs['id'] as string)
         reply(element)
       } else this.#inbox.push(element)
-      // RFC 6120 §6.4.6, §5.4.3.3: what comes after success, or under TLS, belongs to a new stream.
-      if (element.local === 'success' || element.local === 'proceed') {
+      // RFC 6120 §6.4.6, §5.4.3.3: what comes after success, or under TLS, belongs to a new stream (not so XEP-0388 §2.6.1).
+      if ((element.local === 'success' && element.ns !== NS.sasl2) || element.local === 'proceed') {
         const rest = this.#parser.rest()
         this.#parser = new Parser(LIMITS)
         this.#parser.push(rest)

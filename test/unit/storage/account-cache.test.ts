@@ -29,6 +29,11 @@ function stage(bounds?: { known: number; absent: number }) {
     },
     create: (domain, local, keys, at) => accounts.create(domain, local, keys, at),
     setKeys: (id, keys) => named(id, accounts.setKeys(id, keys)),
+    addKeys: (id, keys, known) =>
+      named(
+        id,
+        accounts.addKeys(id, keys, known).then(() => {}),
+      ),
     disable: (id, reason, at) => named(id, accounts.disable(id, reason, at)),
     enable: (id) => named(id, accounts.enable(id)),
     setRole: (id, role) => named(id, accounts.setRole(id, role)),
