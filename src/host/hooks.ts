@@ -8,11 +8,16 @@ import type { Kind, Stanza } from '../stanza/stanza.js'
 export type Phase = 'guard' | 'stamp' | 'store' | 'copy'
 const PHASES: readonly Phase[] = ['guard', 'stamp', 'store', 'copy']
 
+/** Whoever brought a stanza and counts it (XEP-0198 §4): it counts only when all that was pledged for it is kept. */
+export interface Bringer {
+  pledge(pledge: Promise<unknown>): void
+}
+
 export interface Gates {
   /** A local session sent it; nothing has happened yet. */
   sent: { readonly host: Host; readonly session: Session }
-  /** It reached a local account; no resource is chosen yet. */
-  received: { readonly host: Host }
+  /** It reached a local account; no resource is chosen yet. Nobody brings what the server says itself. */
+  received: { readonly host: Host; readonly bringer: Bringer | undefined }
   /** No resource could take it. */
   undelivered: { readonly host: Host }
   /** About to be written to this resource. Synchronous hooks only. */

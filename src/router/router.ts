@@ -4,7 +4,7 @@ import { choose } from './delivery.js'
 import { Endings, type Ending, type Fate } from './endings.js'
 import type { Log } from '../base/log.js'
 import type { Counter, Histogram, Metrics } from '../base/metrics.js'
-import { handled, pass, silenced, unkept, type Outcome } from '../host/hooks.js'
+import { handled, pass, silenced, unkept, type Bringer, type Outcome } from '../host/hooks.js'
 import type { Host } from '../host/host.js'
 import type { IqRequest } from '../host/iq-table.js'
 import type { Session } from '../session/session.js'
@@ -170,9 +170,9 @@ export class Router {
   }
 
   /** Another server or a component says this, of a domain that it has proved to be its own. */
-  receive(stanza: Stanza): void | Promise<void> {
+  receive(stanza: Stanza, bringer?: Bringer): void | Promise<void> {
     this.#taken.in[stanza.kind].add()
-    return this.onward(stanza)
+    return this.onward(stanza, undefined, bringer)
   }
 
   /**
@@ -204,21 +204,27 @@ export class Router {
   }
 
   /** A stanza that is on the road already goes on to where it is addressed; `session` when it is a local one's own. */
-  onward(stanza: Stanza, session?: Session): void | Promise<void> {
+  onward(stanza: Stanza, session?: Session, bringer: Bringer | undefined = session): void | Promise<void> {
     const { to } = stanza
     if (!to) return this.#end('no_address')
     const host = this.#hosts.get(to.domain)
-    if (host) return this.#arrive(stanza, to, host, session)
+    if (host) return this.#arrive(stanza, to, host, session, bringer)
     const taker = this.#neighbours?.serves(to.domain) ? this.#neighbours : this.#elsewhere
     if (!taker) return this.#bounce(stanza, new StanzaError('remote-server-not-found'))
     this.#end('elsewhere')
     const pledge = taker.send(stanza)
-    if (pledge) session?.pledge(pledge)
+    if (pledge) bringer?.pledge(pledge)
   }
 
-  #arrive(stanza: Stanza, to: Jid, host: Host, session: Session | undefined): void | Promise<void> {
+  #arrive(
+    stanza: Stanza,
+    to: Jid,
+    host: Host,
+    session: Session | undefined,
+    bringer: Bringer | undefined,
+  ): void | Promise<void> {
     if (to.local === '') return this.#toHost(stanza, to, host, session)
-    if (host.sessions.of(to).length > 0) return this.#toAccount(stanza, to, host, session)
+    if (host.sessions.of(to).length > 0) return this.#toAccount(stanza, to, host, session, bringer)
     let account: Account | undefined | Promise<Account | undefined>
     try {
       account = host.account(to.local)
@@ -228,11 +234,13 @@ export class Router {
     if (account instanceof Promise) {
       return account.then(
         (found) =>
-          found ? this.#toAccount(stanza, to, host, session) : this.#toNobody(stanza, to, host, session),
+          found
+            ? this.#toAccount(stanza, to, host, session, bringer)
+            : this.#toNobody(stanza, to, host, session),
         (error: unknown) => this.#failed(stanza, error),
       )
     }
-    if (account) return this.#toAccount(stanza, to, host, session)
+    if (account) return this.#toAccount(stanza, to, host, session, bringer)
     return this.#toNobody(stanza, to, host, session)
   }
 
@@ -275,10 +283,16 @@ export class Router {
     return this.#bounce(stanza, new StanzaError('service-unavailable'))
   }
 
-  #toAccount(stanza: Stanza, to: Jid, host: Host, session: Session | undefined): void | Promise<void> {
+  #toAccount(
+    stanza: Stanza,
+    to: Jid,
+    host: Host,
+    session: Session | undefined,
+    bringer: Bringer | undefined,
+  ): void | Promise<void> {
     const hooks = host.tables.gates.received[stanza.kind]
     if (hooks.length === 0) return this.#received(stanza, stanza, to, host, session)
-    const outcome = pass(hooks, stanza, { host })
+    const outcome = pass(hooks, stanza, { host, bringer })
     if (outcome instanceof Promise) {
       return outcome.then((settled) => this.#received(settled, stanza, to, host, session))
     }

@@ -3,6 +3,7 @@ import { domainPartOf, readable } from './addresses.js'
 import { mostUnsettled } from './management.js'
 import type { Parcel } from './outbox.js'
 import type { S2sParts } from './parts.js'
+import type { Bringer } from '../host/hooks.js'
 import { stanzaErrorOf } from '../router/bounce.js'
 import { StanzaError } from '../stanza/errors.js'
 import { Jid } from '../stanza/jid.js'
@@ -50,12 +51,13 @@ export class Arrivals {
       return this.#counted(this.#refuse(raw, from, stanzaErrorOf(error)))
     }
     const { router, lanes } = this.#parts
-    return this.#counted(
-      lanes.run(
-        () => pairOf(stanza),
-        () => router.receive(stanza),
-      ),
+    const pledges = new Pledges()
+    const handling = lanes.run(
+      () => pairOf(stanza),
+      () => router.receive(stanza, pledges),
     )
+    // The next one of the same pair need not wait for what was pledged: it is written in order.
+    return this.#counted(handling ? handling.then(() => pledges.kept) : pledges.kept)
   }
 
   /**
@@ -123,6 +125,20 @@ export class Arrivals {
     // RFC 6120 §8.3.3.8: what cannot be parsed cannot be answered from; its domain was found to be ours.
     const addressee = readable(to) ?? Jid.of('', domainPartOf(to)!)
     return this.#parts.router.refused(Stanza.of({ kind: name as Kind, type, id, from, to: addressee }), error)
+  }
+}
+
+/** What was pledged for a stanza. One that is broken was answered with an error: the stanza counts as handled. */
+class Pledges implements Bringer {
+  /** Resolves when all that was pledged so far is settled. */
+  kept: Promise<void> | undefined = undefined
+
+  pledge(pledge: Promise<unknown>): void {
+    const { kept } = this
+    this.kept = pledge.then(
+      () => kept,
+      () => kept,
+    )
   }
 }
 

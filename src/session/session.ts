@@ -248,9 +248,13 @@ export class Session {
     if (!this.#behind) this.drained()
   }
 
-  /** The stanza of this session that is being handled is settled only with `pledge`; its stream goes on before. */
+  /**
+   * The stanza of this session that is being handled is settled only with `pledge` and all others that were given for it;
+   * its stream goes on before.
+   */
   pledge(pledge: Promise<unknown>): void {
-    if (this.acks) this.#pledge = pledge
+    if (!this.acks || pledge === this.#pledge) return
+    this.#pledge = this.#pledge ? Promise.all([this.#pledge, pledge]) : pledge
   }
 
   /** What the stanza that was just handled waits for. */

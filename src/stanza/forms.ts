@@ -87,6 +87,10 @@ function declaration(field: Field): Element {
     { var: type === 'fixed' && name === '' ? undefined : name, type, label },
     description === undefined ? undefined : el('desc', undefined, undefined, description),
     field.required ? el('required') : undefined,
+    // XEP-0122 §3.2.
+    field.open && field.options === undefined
+      ? el('validate', NS.formValidation, { datatype: 'xs:string' }, el('open'))
+      : undefined,
     ...(field.value === undefined ? [] : valueElements(field.value)),
     ...(field.options ?? []).map((option) => {
       const [value, optionLabel] = typeof option === 'string' ? [option] : option

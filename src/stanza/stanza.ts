@@ -170,6 +170,11 @@ export class Stanza {
     return new Stanza(this, appended(this.payload, child), this.extra)
   }
 
+  /** With a child that is written already: XML that stands alone in the content namespace. */
+  withWritten(name: string, ns: string, xml: string): Stanza {
+    return new Stanza(this, joined(this.payload, { name, ns, start: 0, end: 0 }, xml), this.extra)
+  }
+
   /** Without the children of that name and namespace that `which` accepts (default: all of them). */
   withoutChildren(name: string, ns: string, which: (child: Element) => boolean = () => true): Stanza {
     if (!this.has(name, ns)) return this

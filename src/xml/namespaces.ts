@@ -49,6 +49,7 @@ export const NS = {
   componentAccept: 'jabber:component:accept', // 0114
   caps: 'http://jabber.org/protocol/caps', // 0115
   caps2: 'urn:xmpp:caps', // 0390
+  formValidation: 'http://jabber.org/protocol/xdata-validate', // 0122
   bosh: 'http://jabber.org/protocol/httpbind', // 0124
   xbosh: 'urn:xmpp:xbosh', // 0206
   bytestreams: 'http://jabber.org/protocol/bytestreams', // 0065
@@ -84,8 +85,10 @@ export const NS = {
   bind2: 'urn:xmpp:bind:0', // 0386
   sasl2: 'urn:xmpp:sasl:2', // 0388
   bookmarks: 'urn:xmpp:bookmarks:1', // 0402
+  retraction: 'urn:xmpp:message-retract:1', // 0424
   occupantId: 'urn:xmpp:occupant-id:0', // 0421
   channelBinding: 'urn:xmpp:sasl-cb:0', // 0440
+  fullText: 'urn:xmpp:fulltext:0', // 0431
   reactions: 'urn:xmpp:reactions:0', // 0444
   replies: 'urn:xmpp:reply:0', // 0461
   streamLimits: 'urn:xmpp:stream-limits:0', // 0478
