@@ -37,6 +37,7 @@ export interface Tables {
   readonly iq: IqTable
   readonly features: readonly string[]
   readonly accountFeatures: readonly string[]
+  readonly accountIdentities: readonly Identity[]
   readonly identities: readonly Identity[]
   readonly info: readonly Element[]
   readonly streamFeatures: readonly StreamFeature[]
@@ -330,6 +331,7 @@ export function tablesOf(parts: readonly Contributed[], crash: Crash): Tables {
     iq: new IqTable(all((c) => c.iq)),
     features: Object.freeze([...new Set(all((c) => c.features))].sort()),
     accountFeatures: Object.freeze([...new Set(all((c) => c.accountFeatures))].sort()),
+    accountIdentities: Object.freeze(all((c) => c.accountIdentities)),
     identities: Object.freeze(all((c) => c.identities)),
     info: Object.freeze(all((c) => c.info)),
     streamFeatures: Object.freeze(all((c) => c.streamFeatures)),

@@ -165,6 +165,8 @@ export interface Contribution {
   readonly features?: readonly string[]
   /** disco#info of accounts. */
   readonly accountFeatures?: readonly string[]
+  /** Likewise, beside what an account is by itself. */
+  readonly accountIdentities?: readonly Identity[]
   readonly identities?: readonly Identity[]
   /** XEP-0128 forms of the host. */
   readonly info?: readonly Element[]

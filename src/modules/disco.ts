@@ -86,7 +86,7 @@ export default defineModule({
       if (node !== undefined) return branchInfo('account', request, node)
       const type = (await host.account(request.to.local)) ? 'registered' : 'anonymous'
       return discoInfoElement({
-        identities: [{ category: 'account', type }],
+        identities: [{ category: 'account', type }, ...host.tables.accountIdentities],
         features: [NS.discoInfo, NS.discoItems, ...host.tables.accountFeatures],
         forms: [],
       })

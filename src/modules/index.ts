@@ -6,6 +6,7 @@ import disco from './disco.js'
 import forgedMarks from './forged-marks.js'
 import lastActivity from './last-activity.js'
 import offline from './offline.js'
+import pep from './pubsub/pep.js'
 import ping from './ping.js'
 import privateXml from './private-xml/index.js'
 import push from './push/index.js'
@@ -27,6 +28,7 @@ export const modules: readonly AnyModule[] = [
   forgedMarks,
   lastActivity,
   offline,
+  pep,
   ping,
   privateXml,
   push,

@@ -53,9 +53,9 @@ export class MemoryPubsub implements PubsubStore {
     return id
   }
 
-  async load(services: readonly string[], names: readonly string[]): Promise<NodeRecord[]> {
+  async load(services: readonly string[], name?: string): Promise<NodeRecord[]> {
     return [...this.#nodes.values()]
-      .filter(({ node }) => services.includes(node.service) && names.includes(node.name))
+      .filter(({ node }) => services.includes(node.service) && (name ?? node.name) === node.name)
       .sort((a, b) => byOctets(a.node.service, b.node.service) || byOctets(a.node.name, b.node.name))
       .map(({ id, node, config, affiliations, subscriptions }) => ({
         id,
@@ -67,17 +67,6 @@ export class MemoryPubsub implements PubsubStore {
         affiliations: [...affiliations].sort(([a], [b]) => byOctets(a, b)),
         subscriptions: [...subscriptions.values()].sort((a, b) => byOctets(a.jid, b.jid)),
       }))
-  }
-
-  async names(service: string, entity?: string): Promise<string[]> {
-    const concerns = ({ affiliations, subscriptions }: Kept) =>
-      entity === undefined ||
-      affiliations.has(entity) ||
-      [...subscriptions.keys()].some((jid) => jid.split('/', 1)[0] === entity)
-    return this.#of(service)
-      .filter(concerns)
-      .map(({ node }) => node.name)
-      .sort(byOctets)
   }
 
   async change(node: number, change: NodeChange): Promise<boolean> {

@@ -74,10 +74,10 @@ export class PostgresPubsub implements PubsubStore {
     if (!row) throw new Error('the count of nodes gave no row')
     if (row.id !== null) return row.id
     if (!row.there) return 'nobody'
-    return (await this.load([service], [name])).length > 0 ? 'exists' : 'full'
+    return (await this.load([service], name)).length > 0 ? 'exists' : 'full'
   }
 
-  async load(services: readonly string[], names: readonly string[]): Promise<NodeRecord[]> {
+  async load(services: readonly string[], name?: string): Promise<NodeRecord[]> {
     const rows = await this.#database.query<NodeRow>(
       'pubsub.load',
       `SELECT n.id, n.service, n.name, n.creator, (extract(epoch FROM n.created_at) * 1000)::bigint AS created, n.config,
@@ -85,8 +85,8 @@ export class PostgresPubsub implements PubsubStore {
              FROM pubsub_affiliations WHERE node = n.id) AS affiliations,
           (SELECT json_agg(json_build_array(jid, state, deliver) ORDER BY jid)
              FROM pubsub_subscriptions WHERE node = n.id) AS subscriptions
-        FROM pubsub_nodes n WHERE n.service = ANY ($1) AND n.name = ANY ($2) ORDER BY n.service, n.name`,
-      [services, names],
+        FROM pubsub_nodes n WHERE n.service = ANY ($1) AND ($2::text IS NULL OR n.name = $2) ORDER BY n.service, n.name`,
+      [services, name ?? null],
     )
     return rows.map(({ id, service, name, creator, created, config, affiliations, subscriptions }) => ({
       id,
@@ -98,24 +98,6 @@ export class PostgresPubsub implements PubsubStore {
       affiliations: affiliations ?? [],
       subscriptions: (subscriptions ?? []).map(([jid, state, deliver]) => ({ jid, state, deliver })),
     }))
-  }
-
-  async names(service: string, entity?: string): Promise<string[]> {
-    const rows =
-      entity === undefined
-        ? await this.#database.query<{ name: string }>(
-            'pubsub.names',
-            'SELECT name FROM pubsub_nodes WHERE service = $1 ORDER BY name',
-            [service],
-          )
-        : await this.#database.query<{ name: string }>(
-            'pubsub.names-of',
-            `SELECT name FROM pubsub_nodes n WHERE service = $1
-              AND (EXISTS (SELECT FROM pubsub_affiliations WHERE node = n.id AND jid = $2)
-                OR EXISTS (SELECT FROM pubsub_subscriptions WHERE node = n.id AND bare = $2)) ORDER BY name`,
-            [service, entity],
-          )
-    return rows.map(({ name }) => name)
   }
 
   async change(node: number, change: NodeChange): Promise<boolean> {
@@ -138,8 +120,8 @@ export class PostgresPubsub implements PubsubStore {
         unsubscribed AS (
           DELETE FROM pubsub_subscriptions USING found WHERE node = found.id AND jid = ANY ($7)),
         subscribed AS (
-          INSERT INTO pubsub_subscriptions (node, jid, bare, state, deliver)
-            SELECT found.id, s.jid, split_part(s.jid, '/', 1), s.state, s.deliver
+          INSERT INTO pubsub_subscriptions (node, jid, state, deliver)
+            SELECT found.id, s.jid, s.state, s.deliver
             FROM found, unnest($8::text[], $9::text[], $10::boolean[]) AS s (jid, state, deliver)
             ON CONFLICT (node, jid) DO UPDATE SET state = EXCLUDED.state, deliver = EXCLUDED.deliver)
         SELECT id FROM found`,

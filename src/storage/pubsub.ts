@@ -70,10 +70,8 @@ export interface PubsubStore {
    * account any more.
    */
   create(node: NewNode, most: number): Promise<number | 'exists' | 'full' | 'nobody'>
-  /** Nodes of these names, of each of these services. */
-  load(services: readonly string[], names: readonly string[]): Promise<NodeRecord[]>
-  /** Names of a service's nodes in order; with `entity`, a bare address, those that it is affiliated with or subscribed to. */
-  names(service: string, entity?: string): Promise<string[]>
+  /** All nodes of each of these services, by name; with `name`, those of that name. */
+  load(services: readonly string[], name?: string): Promise<NodeRecord[]>
   /** All or nothing; false when the node is gone. */
   change(node: number, change: NodeChange): Promise<boolean>
   /** With items, affiliations and subscriptions; false when it was gone before. */

@@ -44,6 +44,7 @@ const stuck = slow('limits.write_timeout: without progress')
 const queue: Proof = ['scenes/federation-queue', 'limits §1: a queue that is full in number or in size']
 const silent: Proof = ['scenes/federation-queue', 'A server that takes the connection and says nothing']
 const caps = (name: string): Proof => ['scenes/capabilities', name]
+const pep = (name: string): Proof => ['scenes/pep', name]
 const keptXml: Proof = ['unit/modules/kept', 'private XML over the quota is refused; making room is not']
 const reports: Proof = ['scenes/blocking', 'modules.blocking.reports, report_rate: the oldest goes']
 
@@ -112,6 +113,9 @@ export const limits: readonly Limit[] = [
     ['scenes/push', 'modules.push.devices: the registration enabled least recently goes for a further one']),
   limit('devices that are away and may be told', 'push_devices',
     ['unit/modules/push', 'no more devices are remembered than may be, and no more wait for an app server']),
+  limit('modules.pep.items', 'pep_items', pep('modules.pep.items: the oldest makes room')),
+  limit('modules.pep.nodes', 'pep_nodes', pep('modules.pep.nodes: one more is refused')),
+  limit('modules.pep.size', 'pep_size', pep('modules.pep.size: what is over is refused')),
   limit('passwords that wait to be hashed', 'password_queue',
     ['unit/sasl/password', 'no more derivations wait than may, the others are refused at once']),
   limit('callers that wait for a database connection', 'database_queue',
