@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Actor } from '../support/actor.js'
 import { AppServer, PUSHES, read, withPushes } from '../support/app-server.js'
+import { friends } from '../support/friends.js'
 import { Peer } from '../support/peer.js'
 import { FAR_DOMAIN, scene, type StageOptions } from '../support/stage.js'
 
@@ -419,4 +420,91 @@ scene(
     await app.hearsNothing()
   },
   { set: [withPushes, 'modules.registration.enabled=true'] },
+)
+
+const manages = async (device: Actor): Promise<string> => {
+  device.raw(`<enable xmlns='urn:xmpp:sm:3' resume='true'/>`)
+  return (await device.receives(`<enabled xmlns='urn:xmpp:sm:3' resume='true'/>`)).attrs['id']!
+}
+
+scene(
+  'XEP-0357 §7: a device whose stream broke is told of what waits for it, once, and not when it is back',
+  async ({ romeo, juliet, juliet$phone, stage }) => {
+    const app = await AppServer.ready(stage)
+    await juliet$phone.online()
+    await juliet$phone.sets(enable('phone'))
+    const id = await manages(juliet$phone)
+    await juliet.online()
+    await romeo.online()
+    await friends(romeo, juliet)
+    // Sent, not acknowledged, and then the network is gone: nobody knows whether it came.
+    romeo.sends(chat(juliet.bare, 'm1'))
+    await app.hearsNothing()
+    await juliet$phone.vanishes()
+    assert.equal((await app.takes())['message-count'], '1')
+    romeo.sends(chat(juliet.bare, 'm2'))
+    romeo.sends(
+      `<message to='${juliet.bare}' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`,
+    )
+    await stage.passes(5000)
+    assert.equal((await app.takes())['message-count'], '2')
+    romeo.sends(
+      `<iq to='${juliet$phone.full}' type='set' id='call'><jingle xmlns='urn:xmpp:jingle:1' action='session-initiate' sid='1'/></iq>`,
+    )
+    await app.takes()
+    romeo.sends(chat(juliet.bare, 'm3'))
+    await app.hearsNothing()
+    // It is back before it is time.
+    await juliet$phone.ignoresSoFar()
+    await juliet$phone.authenticates()
+    juliet$phone.raw(`<resume xmlns='urn:xmpp:sm:3' previd='${id}' h='${juliet$phone.handled}'/>`)
+    await juliet$phone.receives(`<resumed xmlns='urn:xmpp:sm:3'/>`)
+    juliet$phone.isConnected = true
+    await stage.passes(60_000)
+    await app.hearsNothing()
+  },
+  withApp,
+)
+
+scene(
+  'XEP-0357 §7: what waited for a session that is over wakes its device once, and others not at all',
+  async ({ romeo, juliet$phone, juliet$tablet, stage }) => {
+    const app = await AppServer.ready(stage)
+    await leftBehind(juliet$tablet, 'tablet')
+    await juliet$phone.online()
+    await juliet$phone.sets(enable('phone'))
+    await manages(juliet$phone)
+    await romeo.online()
+    await juliet$phone.vanishes()
+    romeo.sends(chat(juliet$phone.bare, 'm1'))
+    const heard = [await app.hears(), await app.hears()]
+    assert.deepEqual(new Set(heard.map(({ node }) => node)), new Set(['phone', 'tablet']))
+    for (const { id } of heard) app.accepts(id)
+    await app.hearsNothing()
+    await stage.passes(600_000)
+    assert.equal(stage.metrics.valueOf('sessions_parked'), 0)
+    await app.hearsNothing()
+    await juliet$phone.online()
+    assert.equal((await juliet$phone.next()).attrs['id'], 'm1')
+  },
+  { set: [withPushes, 'limits.idle_ping=off'] },
+)
+
+scene(
+  'XEP-0357 §7: what a session without resumption left behind wakes its device',
+  async ({ romeo, juliet$phone, stage }) => {
+    const app = await AppServer.ready(stage)
+    await juliet$phone.online()
+    await juliet$phone.sets(enable('phone'))
+    juliet$phone.raw(`<enable xmlns='urn:xmpp:sm:3'/>`)
+    await juliet$phone.receives(`<enabled xmlns='urn:xmpp:sm:3'/>`)
+    await romeo.online()
+    for (const id of ['m1', 'm2']) romeo.sends(chat(juliet$phone.bare, id))
+    await app.hearsNothing()
+    await juliet$phone.vanishes()
+    await app.takes()
+    await stage.passes(60_000)
+    await app.hearsNothing()
+  },
+  withApp,
 )

@@ -795,6 +795,20 @@ export const behaviours: readonly Behaviour[] = [
     proofs: [['scenes/blocking', 'XEP-0191 §3.3: nothing of the blocked is kept']],
   },
   {
+    number: 126,
+    says: 'XEP-0357 §5–§8: push registrations, what is published when, and errors that end them',
+    proofs: [
+      ['scenes/push', 'XEP-0357 §5: enabling again counts last; another node is another device'],
+      ['scenes/push', 'XEP-0357 §6: disabling one node leaves the others, disabling the service none'],
+      ['scenes/push', 'XEP-0357 §5, §7: who is away is told of, with the publish-options of the app server'],
+      ['scenes/push', 'XEP-0357 §7: a device whose stream broke is told of what waits for it, once'],
+      ['scenes/push', 'XEP-0357 §7: words and calls wake, signs between clients and own messages do not'],
+      ['scenes/push', 'XEP-0357 §7.1: ${condition} ends a registration, and only that'],
+      ['scenes/push', 'XEP-0357 §7.1: what may pass is tried again later, less and less often'],
+      ['scenes/push', 'XEP-0357 §8: an app server ends a registration by itself, others do not'],
+    ],
+  },
+  {
     number: 131,
     says: 'XEP-0030 §3, §7, §8: information, nodes, strangers',
     proofs: [
@@ -896,7 +910,6 @@ export const later: Readonly<Record<number, string>> = {
   123: 'resumption',
   124: 'resumption',
   125: 'client state',
-  126: 'push',
   134: 'ad-hoc commands',
   156: 'personal eventing',
   157: 'personal eventing',

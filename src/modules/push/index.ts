@@ -14,7 +14,7 @@ import type { Session } from '../../session/session.js'
 import { StanzaError } from '../../stanza/errors.js'
 import { formTypeOf } from '../../stanza/forms.js'
 import { Jid, JidError } from '../../stanza/jid.js'
-import type { Stanza } from '../../stanza/stanza.js'
+import { Stanza } from '../../stanza/stanza.js'
 import type { Element } from '../../xml/element.js'
 import { NS } from '../../xml/namespaces.js'
 
@@ -53,8 +53,18 @@ export default defineModule({
   setup: (host, chosen) => new Pushes(host, chosen).contribution(),
 })
 
+/** Which devices a stanza concerns: by default those that are away. */
+interface Whom {
+  /** The device of this session, and no other. */
+  readonly session?: Session | undefined
+  /** It comes a second time: those that were told of something since they left know enough. */
+  readonly again?: boolean
+}
+
 class Pushes {
   readonly #host: Host
+  /** What copies are copies of. */
+  readonly #originals = new WeakMap<Stanza, Stanza>()
   readonly #registrations: Registrations
   readonly #settings: Settings
   readonly #notifier: Notifier
@@ -77,17 +87,26 @@ class Pushes {
       hooks: [
         hook('received', 'copy', ['message'], (stanza) => this.#arrived(stanza)),
         // Before the store takes it: what a session left behind when it ended comes this way only.
-        hook('undelivered', 'stamp', ['message'], (stanza) => this.#wake(stanza.to!.bare, stanza)),
+        hook('undelivered', 'stamp', ['message'], (stanza) =>
+          this.#wake(stanza.to!.bare, stanza, { again: true }),
+        ),
       ],
       events: {
         sessionBound: (session) => this.#isBack(session),
+        sessionResumed: (session) => this.#isBack(session),
+        // The network took these along, or so it seems.
+        sessionParked: (session) => {
+          for (const stanza of session.waiting) this.#wake(session.jid.bare, stanza, { session })
+        },
+        queuedForParked: (session, stanza) => this.#wake(session.jid.bare, stanza, { session }),
         accountDeleted: ({ local }) => this.#forget(local),
       },
       provides: [
         {
           key: pushKey,
           value: {
-            notify: (account: Jid, stanza: Stanza, session?: Session) => this.#wake(account, stanza, session),
+            notify: (account: Jid, stanza: Stanza, session?: Session) =>
+              this.#wake(account, stanza, { session }),
           },
         },
       ],
@@ -139,23 +158,40 @@ class Pushes {
     this.#wake(to.bare, stanza)
   }
 
-  /** The devices of the account that are away, or the one of `session`, are told of the stanza if it is worth it. */
-  #wake(account: Jid, stanza: Stanza, session?: Session): void {
+  /** The devices that it concerns are told of the stanza if it is worth it. */
+  #wake(account: Jid, stanza: Stanza, whom: Whom = {}): void {
     const known = this.#registrations.known(account.local)
     if (known?.length === 0) return
-    const worth = worthOf(stanza, account)
+    const news = this.#newsIn(stanza, account)
+    const worth = worthOf(news, account)
     if (!worth) return
-    this.#tell(account, stanza, worth, session).catch((error: unknown) => this.#failed(account, error))
+    this.#tell(account, news, worth, whom).catch((error: unknown) => this.#failed(account, error))
   }
 
-  async #tell(account: Jid, stanza: Stanza, worth: Worth, session: Session | undefined): Promise<void> {
+  async #tell(account: Jid, stanza: Stanza, worth: Worth, { session, again }: Whom): Promise<void> {
     const { resource } = session?.jid ?? {}
     const isMeant = (one: Registration) =>
       resource === undefined ? this.#isAway(account, one) : one.resource === resource
     const registrations = await this.#registrations.of(account.local)
     if (!registrations.some(isMeant) || !(await this.#settings.allow(account, stanza))) return
+    // Of now: reading the settings may have taken its time.
     for (const one of this.#registrations.known(account.local) ?? registrations)
-      if (isMeant(one)) this.#notifier.wake(account, one, stanza, worth)
+      if (isMeant(one) && !(again && this.#notifier.hasTold(account.local, one)))
+        this.#notifier.wake(account, one, stanza, worth)
+  }
+
+  /** The stanza, or the message that it is a copy of (XEP-0280 §7); the same one each time. */
+  #newsIn(stanza: Stanza, account: Jid): Stanza {
+    if (!stanza.has('received', NS.carbons) || !stanza.from.equals(account)) return stanza
+    const known = this.#originals.get(stanza)
+    if (known) return known
+    const copied = stanza
+      .child('received', NS.carbons)
+      ?.child('forwarded', NS.forward)
+      ?.child('message', NS.client)
+    const original = copied ? Stanza.parse(copied.toString()) : stanza
+    this.#originals.set(stanza, original)
+    return original
   }
 
   #isAway({ local, domain }: Jid, { resource }: Registration): boolean {

@@ -96,6 +96,11 @@ export class Notifier {
     this.#plan(device)
   }
 
+  /** Whether the device was told of something since it left, or will be. */
+  hasTold(local: string, registration: Registration): boolean {
+    return this.#devices.get(keyOf(local, registration)) !== undefined
+  }
+
   /** The device is here and sees for itself. */
   isBack(local: string, registration: Registration): void {
     const key = keyOf(local, registration)
