@@ -341,8 +341,9 @@ export class Client implements StreamOwner, Negotiation {
       this.#probedAt = now
       const id = this.parts.random.id()
       const ping = el('ping', 'urn:xmpp:ping')
-      stream.send(
-        Stanza.of({ kind: 'iq', type: 'get', id, from: this.host.address, to: session.jid }, ping).toXml(),
+      // It counts as what it is, a stanza (XEP-0198 §4).
+      session.deliverNow(
+        Stanza.of({ kind: 'iq', type: 'get', id, from: this.host.address, to: session.jid }, ping),
       )
     } else if (now - this.#probedAt >= pingTimeout) {
       this.parts.hits.add('idle_ping')
@@ -446,6 +447,7 @@ export class Client implements StreamOwner, Negotiation {
     return handling.then(
       () => received(this.#pledged(session)),
       (error: unknown) => {
+        session.takePledge()
         received(Promise.reject(error as Error))
         throw error
       },

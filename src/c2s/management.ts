@@ -27,7 +27,7 @@ export interface Managing {
 export interface Answer {
   readonly element: Element
   /** Sends what the client missed; nothing after `<failed/>`. */
-  readonly proceed: () => void
+  readonly proceed: () => unknown
 }
 
 /** Tells clients that there is stream management; what they say of it goes to `manage`. */
@@ -88,7 +88,12 @@ export async function resumeOn(client: Client, { attrs }: Element): Promise<Answ
   await requireAccount(client)
   const account = Jid.of(local, host.domain)
   const session = parking.find(previd, account)
-  if (session) await detached(session, client)
+  const since = parts.clock.now()
+  // Another stream of the client may take it meanwhile: from the last look to the resumption nothing waits.
+  for (let pending = session && detached(session, client, since); pending;) {
+    await pending
+    pending = detached(session!, client, since)
+  }
   // It may have ended meanwhile, or this stream.
   if (!session?.live || session.account !== client.account || !stream.open) {
     parts.resumptions.of('unknown').add()
@@ -99,32 +104,33 @@ export async function resumeOn(client: Client, { attrs }: Element): Promise<Answ
   parking.resumed(session)
   parts.resumptions.of('resumed').add()
   stream.ready()
-  await parts.router.sessionResumed(session)
+  parts.router.sessionResumed(session)
   const element = el('resumed', NS.streamManagement, { previd, h: session.acks!.handled })
-  return { element, proceed: () => session.goOn() }
+  // Another stream may have taken the session before this answer is sent.
+  return { element, proceed: () => session.stream === stream && session.goOn() }
 }
 
-/** Resolves when the session has no stream, and what its client said on the last one counts or never will. */
-async function detached(session: Session, { parking, parts }: Client): Promise<void> {
+/**
+ * Takes the session off the stream that it has. Undefined: what its client said on the last one counts or never will;
+ * else a while to wait until it is worth asking again.
+ */
+function detached(session: Session, { parking, parts }: Client, since: number): Promise<void> | undefined {
+  const { stream, acks } = session
+  if (stream) {
+    parking.park(session)
+    // XEP-0198 §5: it still stood, but the client knows better.
+    stream.fail(new StreamError('conflict', 'Resumed on another stream'))
+  }
   const { clock } = parts
-  do {
-    const { stream } = session
-    if (stream) {
-      parking.park(session)
-      // XEP-0198 §5: it still stood, but the client knows better.
-      stream.fail(new StreamError('conflict', 'Resumed on another stream'))
-    }
-    const { acks } = session
-    if (!acks || acks.unsettled === 0) continue
-    await new Promise<void>((resolve) => {
-      const late = clock.after(settlingTime, resolve)
-      void acks.settled().then(() => {
-        late.cancel()
-        resolve()
-      })
+  const left = since + settlingTime - clock.now()
+  if (!session.live || !acks || acks.unsettled === 0 || acks.hasFailed || left <= 0) return undefined
+  return new Promise((resolve) => {
+    const late = clock.after(left, resolve)
+    void acks.settled().then(() => {
+      late.cancel()
+      resolve()
     })
-    // Another stream of the client may have taken it in the meantime.
-  } while (session.live && session.stream)
+  })
 }
 
 function isTrue(flag: string | undefined): boolean {

@@ -6,7 +6,7 @@ import { defineModule } from '../host/module.js'
 import type { Session } from '../session/session.js'
 import { Slot } from '../session/slot.js'
 import { arrivalOf } from '../stanza/arrival.js'
-import { delay } from '../stanza/delay.js'
+import { delayed } from '../stanza/delay.js'
 import { StanzaError } from '../stanza/errors.js'
 import { Stanza } from '../stanza/stanza.js'
 import type { OfflineStore } from '../storage/offline.js'
@@ -156,7 +156,7 @@ export default defineModule({
     function readBack(text: string, at: number): Stanza | undefined {
       try {
         // XEP-0203 §4: the server's own mark beside any that the sender put there.
-        return Stanza.parse(text).withChild(delay(host.address, at, 'Offline storage'))
+        return delayed(Stanza.parse(text), host.address, at, 'Offline storage')
       } catch (error) {
         host.log.error('offline.unreadable', { error })
         return undefined

@@ -11,7 +11,7 @@ const builtIn: readonly (readonly [where: string, xep: Xep])[] = [
   ['c2s', { number: 175, version: '1.2' }],
   ['s2s', { number: 178, version: '1.2', note: 'between servers' }],
   ['s2s', { number: 185, version: '1.0' }],
-  ['c2s', { number: 198, version: '1.6.3', status: 'partial', note: 'clients cannot resume streams yet' }],
+  ['c2s', { number: 198, version: '1.6.3' }],
   ['s2s', { number: 220, version: '1.1.1' }],
   ['s2s', { number: 288, version: '1.0.1' }],
   ['s2s', { number: 344, version: '0.4' }],

@@ -114,8 +114,8 @@ export class Router {
   }
 
   /** It goes on, on a new stream. */
-  sessionResumed(session: Session): void | Promise<void> {
-    return this.#hosts.get(session.jid.domain)?.tell('sessionResumed', session)
+  sessionResumed(session: Session): void {
+    void this.#hosts.get(session.jid.domain)?.tell('sessionResumed', session)
   }
 
   /** The session is over: unavailable to whom it concerns, and what it held goes other ways. */

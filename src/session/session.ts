@@ -1,13 +1,12 @@
 /** A session: a connected resource of an account (RFC 6120 §7), with its presence (RFC 6121 §4). */
 import type { Slot } from './slot.js'
 import { Queue } from '../base/queue.js'
-import { delay } from '../stanza/delay.js'
+import { delayed } from '../stanza/delay.js'
 import type { Jid } from '../stanza/jid.js'
 import type { Stanza } from '../stanza/stanza.js'
 import type { StreamError } from '../stream/errors.js'
 import type { Acks } from '../stream/acks.js'
 import type { Stream } from '../stream/stream.js'
-import { NS } from '../xml/namespaces.js'
 
 /** What a client says of its installation (XEP-0388 §2.3); nobody else is told. */
 export interface UserAgent {
@@ -231,6 +230,11 @@ export class Session {
     acks.continueOn(stream)
     this.stream = stream
     this.#again = new Queue(acks.unacknowledged)
+    this.#held = this.#held?.map((held) => {
+      const stanza = this.#late(held.stanza, held.at)
+      return { ...held, stanza, sent: stanza }
+    })
+    this.#heldBytes = (this.#held ?? []).reduce((sum, held) => sum + sizeOfHeld(held), 0)
   }
 
   /** Sends what the client did not get, in order, and then what came since. */
@@ -326,17 +330,9 @@ export class Session {
     }
   }
 
-  /** XEP-0203: a message that comes later than it should says when it would have come, once. */
+  /** A message that comes later than it should says so. */
   #late(stanza: Stanza, at: number): Stanza {
-    if (stanza.kind !== 'message') return stanza
-    const { address } = this.#host
-    const isMarked =
-      stanza.has('delay', NS.delay) &&
-      stanza.children.some(
-        ({ local, ns, attrs }) =>
-          local === 'delay' && ns === NS.delay && attrs['from'] === address.toString(),
-      )
-    return isMarked ? stanza : stanza.withChild(delay(address, at))
+    return stanza.kind === 'message' ? delayed(stanza, this.#host.address, at) : stanza
   }
 
   /** Sends what is held, until there is a new reason to hold. */

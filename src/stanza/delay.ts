@@ -2,6 +2,7 @@
 import { el, type Element } from '../xml/element.js'
 import { NS } from '../xml/namespaces.js'
 import type { Jid } from './jid.js'
+import type { Stanza } from './stanza.js'
 
 /** A moment as XEP-0082 §3.2 writes it, in UTC with milliseconds: `2030-01-01T00:00:00.000Z`. `at` is in milliseconds since 1970. */
 export function formatMoment(at: number): string {
@@ -35,6 +36,19 @@ export function parseMoment(text: string): number | undefined {
   // A zone of +07:00 is ahead of UTC, so what its clocks show is later.
   const ahead = (zoneHour * 60 + zoneMinute) * 60_000
   return date.getTime() - (parts[8] === '-' ? -ahead : ahead)
+}
+
+/**
+ * The stanza with what XEP-0203 §4 wants of one that comes late: since when, unless `by` said so before. What strangers said
+ * in its name was taken off when the stanza came.
+ */
+export function delayed(stanza: Stanza, by: Jid, at: number, reason?: string): Stanza {
+  if (stanza.has('delay', NS.delay)) {
+    const own = by.toString()
+    for (const { local, ns, attrs } of stanza.children)
+      if (local === 'delay' && ns === NS.delay && attrs['from'] === own) return stanza
+  }
+  return stanza.withChild(delay(by, at, reason))
 }
 
 /** A `<delay/>` (XEP-0203 §3): `by` held the stanza back since `at`, in milliseconds since 1970. */

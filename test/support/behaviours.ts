@@ -763,6 +763,48 @@ export const behaviours: readonly Behaviour[] = [
     ],
   },
   {
+    number: 119,
+    says: 'XEP-0198 §5: what comes after resuming, and what after a failure',
+    proofs: [
+      ['scenes/resumption', 'XEP-0198 §5: resumed comes first, then what was not acknowledged in order'],
+      [
+        'scenes/resumption',
+        'XEP-0198 §5: who is unknown fails, is told what is known, and binds on the same stream',
+      ],
+    ],
+  },
+  {
+    number: 120,
+    says: 'XEP-0198 §5: a stream that still stands is replaced',
+    proofs: [
+      ['scenes/resumption', 'XEP-0198 §5: a stream that still stands ends with conflict'],
+      ['scenes/resumption', 'XEP-0198 §5: of two streams that resume at once'],
+    ],
+  },
+  {
+    number: 121,
+    says: 'XEP-0198 §5, §10: only the same account, by what nobody can guess',
+    proofs: [
+      ['scenes/resumption', 'XEP-0198 §5: who is unknown fails'],
+      ['scenes/resumption', 'XEP-0198 §3: resumable for 300 seconds'],
+      ['scenes/resumption', 'XEP-0198 §5, §10: before authentication'],
+    ],
+  },
+  {
+    number: 122,
+    says: 'XEP-0198 §4, §5: a session that waits, and one that waits in vain',
+    proofs: [
+      ['scenes/resumption', 'XEP-0198 §5: presence stays while it waits'],
+      ['scenes/resumption', 'XEP-0198 §4, §5: who does not come back leaves messages to the offline store'],
+      ['scenes/resumption', 'XEP-0198 §4: what nobody else got goes to the other device'],
+    ],
+  },
+  {
+    number: 124,
+    says: 'XEP-0198 §7: a closed stream ends its session, a cut one does not',
+    proofs: [['scenes/resumption', 'XEP-0198 §7: a closed stream ends the session at once']],
+  },
+  {
     number: 127,
     says: 'XEP-0191 §3.3: what the blocked one sees, and what the one who blocks cannot say',
     proofs: [
@@ -903,12 +945,7 @@ export const later: Readonly<Record<number, string>> = {
   113: 'carbons',
   114: 'carbons',
   115: 'carbons',
-  119: 'resumption',
-  120: 'resumption',
-  121: 'resumption',
-  122: 'resumption',
   123: 'resumption',
-  124: 'resumption',
   125: 'client state',
   134: 'ad-hoc commands',
   156: 'personal eventing',

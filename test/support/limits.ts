@@ -84,6 +84,11 @@ export const limits: readonly Limit[] = [
   limit('limits.sm_queue', 'sm_queue', ['scenes/management', 'gets no more than the window holds until it acknowledges'],
     ['scenes/management', 'a client that stops acknowledging is disconnected'], flood('limits.sm_queue, limits.sm_queue_size')),
   limit('limits.sm_queue_size', 'sm_queue', flood('limits.sm_queue, limits.sm_queue_size')),
+  limit('limits.sm_time', 'sm_time', ['scenes/resumption', 'XEP-0198 §4, §5: who does not come back leaves messages']),
+  limit('limits.sm_time_max', 'sm_time_max', ['scenes/resumption', 'XEP-0198 §3: resumable for 300 seconds']),
+  limit('limits.parked_sessions', 'parked_sessions',
+    ['scenes/resumption', 'limits.parked_sessions: of one more than may wait the oldest ends'], undefined,
+    ['scenes/resumption', 'limits.parked_sessions: a hundred times as many']),
   limit('limits.idle_ping', 'idle_ping', idle, idle, flood('limits.idle_ping: a hundred who are gone')),
   limit('limits.memory_guard', 'memory_guard', scene('limits.memory_guard: past it nobody new comes in'), undefined,
     flood('limits.memory_guard: of a hundred who come past it')),
@@ -124,8 +129,6 @@ export const limits: readonly Limit[] = [
 
 /** Bounds whose three tests are not all there yet, by the beginning of the option's name. */
 export const later: readonly string[] = [
-  'limits.sm_time',
-  'limits.parked_sessions',
   'limits.s2s_rate',
   'limits.s2s_burst',
   'limits.s2s_retry_max',
