@@ -447,7 +447,7 @@ export class Client implements StreamOwner, Negotiation {
     return handling.then(
       () => received(this.#pledged(session)),
       (error: unknown) => {
-        session.takePledge()
+        void session.takePledge()
         received(Promise.reject(error as Error))
         throw error
       },
