@@ -16,12 +16,23 @@ export interface Bringer {
 export interface Gates {
   /** A local session sent it; nothing has happened yet. */
   sent: { readonly host: Host; readonly session: Session }
-  /** It reached a local account; no resource is chosen yet. Nobody brings what the server says itself. */
-  received: { readonly host: Host; readonly bringer: Bringer | undefined }
+  /** It reached a local account; no resource is chosen yet. */
+  received: Arrival
   /** No resource could take it. */
   undelivered: { readonly host: Host }
   /** About to be written to this resource. Synchronous hooks only. */
   outbound: { readonly host: Host; readonly session: Session }
+}
+
+/** A stanza at the gate `received`. */
+export interface Arrival {
+  readonly host: Host
+  /** Nobody brings what the server says itself. */
+  readonly bringer: Bringer | undefined
+  /** Who will get it by RFC 6121 §8.5; nobody for now when no resource takes it, undefined when it comes back or is dropped. */
+  recipients(stanza: Stanza): readonly Session[] | undefined
+  /** Set in phase copy: sessions that have got it in another way. A recipient that ends without it leaves it to them. */
+  copied: readonly Session[] | undefined
 }
 
 /** A hook's word for: stop, I took it. */

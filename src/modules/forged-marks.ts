@@ -2,8 +2,10 @@
 import { options } from '../base/schema.js'
 import { hook } from '../host/hooks.js'
 import { defineModule } from '../host/module.js'
-import { Jid, JidError } from '../stanza/jid.js'
+import { readJid } from '../stanza/jid.js'
+import { withoutIdsBy } from '../stanza/stanza-id.js'
 import type { Stanza } from '../stanza/stanza.js'
+import type { Element } from '../xml/element.js'
 import { NS } from '../xml/namespaces.js'
 
 export default defineModule({
@@ -13,27 +15,13 @@ export default defineModule({
   options: options({}),
 
   setup({ address }) {
-    function withoutForgeries(stanza: Stanza): Stanza | undefined {
+    function withoutForgeries(stanza: Stanza): Stanza {
       const { from, to } = stanza
-      if (from.equals(address)) return undefined
-      if (!stanza.has('delay', NS.delay) && !stanza.has('stanza-id', NS.stanzaIds)) return undefined
-      const says = (name: string | undefined, who: Jid) => readable(name ?? '')?.equals(who) === true
-      return stanza
-        .withoutChildren('delay', NS.delay, ({ attrs }) => says(attrs['from'], address))
-        .withoutChildren('stanza-id', NS.stanzaIds, ({ attrs }) => {
-          return says(attrs['by'], address) || says(attrs['by'], to!.bare)
-        })
+      if (from.equals(address)) return stanza
+      const isForged = ({ attrs }: Element) => readJid(attrs['from'] ?? '')?.equals(address) === true
+      return withoutIdsBy(stanza.withoutChildren('delay', NS.delay, isForged), address, to!.bare)
     }
 
     return { hooks: [hook('received', 'stamp', ['message'], withoutForgeries)] }
   },
 })
-
-function readable(address: string): Jid | undefined {
-  try {
-    return Jid.parse(address)
-  } catch (error) {
-    if (error instanceof JidError) return undefined
-    throw error
-  }
-}

@@ -1,6 +1,7 @@
 /** The modules that come with the server. A line here and the file it names are all there is to one. */
 import blocking from './blocking/index.js'
 import capabilities from './capabilities/index.js'
+import carbons from './carbons.js'
 import contactAddresses from './contact-addresses.js'
 import disco from './disco.js'
 import forgedMarks from './forged-marks.js'
@@ -23,6 +24,7 @@ import type { AnyModule } from '../host/module.js'
 export const modules: readonly AnyModule[] = [
   blocking,
   capabilities,
+  carbons,
   contactAddresses,
   disco,
   forgedMarks,

@@ -7,6 +7,7 @@ import type { Stanza } from '../stanza/stanza.js'
 /** To these sessions, to nobody and nobody is told, to nobody now (ask the undelivered gate), or back as an error. */
 export type Choice = readonly Session[] | 'drop' | 'undelivered' | StanzaError
 
+const NOBODY: readonly Session[] = Object.freeze([])
 const NO_SUCH = new StanzaError('service-unavailable')
 
 export function choose(stanza: Stanza, sessions: Sessions): Choice {
@@ -18,6 +19,13 @@ export function choose(stanza: Stanza, sessions: Sessions): Choice {
     if (session) return [session]
   }
   return stanza.kind === 'message' ? chooseForMessage(stanza, sessions) : chooseForIq(stanza)
+}
+
+/** The sessions among these; none when no resource takes it now, undefined when it comes back or is dropped. */
+export function recipients(stanza: Stanza, sessions: Sessions): readonly Session[] | undefined {
+  const choice = choose(stanza, sessions)
+  if (choice === 'undelivered') return NOBODY
+  return choice === 'drop' || choice instanceof StanzaError ? undefined : choice
 }
 
 function chooseForMessage(stanza: Stanza, sessions: Sessions): Choice {

@@ -1,10 +1,10 @@
 /** The road: sent, routed, arrived. The router does not know modules; it sees gates and tables. */
 import { bounced, stanzaErrorOf } from './bounce.js'
-import { choose } from './delivery.js'
+import { choose, recipients } from './delivery.js'
 import { Endings, type Ending, type Fate } from './endings.js'
 import type { Log } from '../base/log.js'
 import type { Counter, Histogram, Metrics } from '../base/metrics.js'
-import { handled, pass, silenced, unkept, type Bringer, type Outcome } from '../host/hooks.js'
+import { handled, pass, silenced, unkept, type Arrival, type Bringer, type Outcome } from '../host/hooks.js'
 import type { Host } from '../host/host.js'
 import type { IqRequest } from '../host/iq-table.js'
 import type { Session } from '../session/session.js'
@@ -291,19 +291,19 @@ export class Router {
     bringer: Bringer | undefined,
   ): void | Promise<void> {
     const hooks = host.tables.gates.received[stanza.kind]
-    if (hooks.length === 0) return this.#received(stanza, stanza, to, host, session)
-    const outcome = pass(hooks, stanza, { host, bringer })
+    const at = new Arriving(host, bringer)
+    const outcome = pass(hooks, stanza, at)
     if (outcome instanceof Promise) {
-      return outcome.then((settled) => this.#received(settled, stanza, to, host, session))
+      return outcome.then((settled) => this.#received(settled, stanza, to, at, session))
     }
-    return this.#received(outcome, stanza, to, host, session)
+    return this.#received(outcome, stanza, to, at, session)
   }
 
   #received(
     outcome: Outcome,
     before: Stanza,
     to: Jid,
-    host: Host,
+    { host, copied }: Arriving,
     session: Session | undefined,
   ): void | Promise<void> {
     if (outcome === handled) return this.#end('kept')
@@ -312,16 +312,17 @@ export class Router {
     if (outcome instanceof StanzaError) return this.#bounce(before, outcome)
     if (outcome.kind === 'presence') return this.#ends(this.#presence.get(host.domain)!.arrived(outcome))
     if (outcome.kind === 'iq' && to.isBare) return this.#request(outcome, to, host, session)
-    return this.#deliver(outcome, host)
+    return this.#deliver(outcome, host, copied)
   }
 
-  #deliver(stanza: Stanza, host: Host): void | Promise<void> {
+  #deliver(stanza: Stanza, host: Host, copied?: readonly Session[]): void | Promise<void> {
     const choice = choose(stanza, host.sessions)
     if (choice === 'drop') return this.#end('no_resource')
     if (choice === 'undelivered') return this.#undelivered(stanza, host)
     if (choice instanceof StanzaError) return this.#bounce(stanza, choice)
+    const among = copied ? [...choice, ...copied] : choice
     let taken = false
-    for (const session of choice) if (session.deliver(stanza, choice)) taken = true
+    for (const session of choice) if (session.deliver(stanza, among)) taken = true
     if (taken) {
       this.#endings.went(stanza.kind, 'live')
       return this.#end('delivered')
@@ -427,5 +428,21 @@ export class Router {
 
   #end(ending: Ending): void {
     this.#endings.add(ending)
+  }
+}
+
+/** A stanza that has reached an account, as its hooks see it. */
+class Arriving implements Arrival {
+  readonly host: Host
+  readonly bringer: Bringer | undefined
+  copied: readonly Session[] | undefined = undefined
+
+  constructor(host: Host, bringer: Bringer | undefined) {
+    this.host = host
+    this.bringer = bringer
+  }
+
+  recipients(stanza: Stanza): readonly Session[] | undefined {
+    return recipients(stanza, this.host.sessions)
   }
 }

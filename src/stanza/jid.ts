@@ -91,6 +91,16 @@ export class Jid {
   }
 }
 
+/** An address from a peer; undefined when it is none. */
+export function readJid(text: string): Jid | undefined {
+  try {
+    return Jid.parse(text)
+  } catch (error) {
+    if (error instanceof JidError) return undefined
+    throw error
+  }
+}
+
 const plainLocal = /^[!#$%()*+,\-.0-9;=?[\]\\^_`a-z{|}~]+$/
 const plainDomain = /^(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))*$/
 const plainResource = /^[!-~][ -~]*$/

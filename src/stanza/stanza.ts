@@ -68,6 +68,12 @@ export class Stanza {
     return new Stanza(envelope, payload, '')
   }
 
+  /** A stanza of our own making around one child whose text is written already, and stands on its own. */
+  static around(envelope: Envelope, child: { name: string; ns: string; text: string }): Stanza {
+    const { name, ns, text } = child
+    return new Stanza(envelope, { text, spans: [{ name, ns, start: 0, end: text.length }] }, '')
+  }
+
   /**
    * A stanza as a stream brought it, `from` stamped by the caller (RFC 6120 §8.1.2.1).
    * @throws StanzaError `bad-request` (§8.1.3, §8.2.3, RFC 6121 §4.7.1) or `jid-malformed` (§8.3.3.8)

@@ -68,6 +68,7 @@ export const NS = {
   bidi: 'urn:xmpp:bidi', // 0288
   bidiFeature: 'urn:xmpp:features:bidi', // 0288
   carbons: 'urn:xmpp:carbons:2', // 0280
+  carbonsRules: 'urn:xmpp:carbons:rules:0', // 0280
   forward: 'urn:xmpp:forward:0', // 0297
   hashes: 'urn:xmpp:hashes:2', // 0300
   correction: 'urn:xmpp:message-correct:0', // 0308

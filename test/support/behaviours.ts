@@ -737,6 +737,38 @@ export const behaviours: readonly Behaviour[] = [
     proofs: [['scenes/offline', 'XEP-0203 §4, XEP-0359 §3: nobody marks messages']],
   },
   {
+    number: 111,
+    says: 'XEP-0280 §4, §10.1: on and off, before presence too',
+    proofs: [['scenes/carbons', 'XEP-0280 §4, §5, §10.1: enabled and disabled']],
+  },
+  {
+    number: 112,
+    says: 'XEP-0280 §6.1, §9: what is copied',
+    proofs: [
+      ['scenes/carbons', 'XEP-0280 §6.1: what is copied, and what not'],
+      ['scenes/carbons', 'XEP-0280 §6.1: errors about what was copied'],
+      ['scenes/carbons', 'XEP-0280 §6.1: what is said in private in a room'],
+    ],
+  },
+  {
+    number: 113,
+    says: 'XEP-0280 §7, §8: the wrapper, and who gets one',
+    proofs: [
+      ['scenes/carbons', 'XEP-0280 §8: what one device says'],
+      ['scenes/carbons', 'XEP-0297 §3.2: what is forwarded is as it was'],
+    ],
+  },
+  {
+    number: 114,
+    says: 'XEP-0280 §7: copies of what goes to one resource, and to negative priorities',
+    proofs: [['scenes/carbons', 'XEP-0280 §7: whoever does not get it gets a copy']],
+  },
+  {
+    number: 115,
+    says: 'XEP-0280 §10.3: copies that bounce',
+    proofs: [['scenes/carbons', 'XEP-0280 §10.3: a copy that bounces']],
+  },
+  {
     number: 116,
     says: 'XEP-0198 §3: enabled once, and on a session',
     proofs: [
@@ -834,7 +866,10 @@ export const behaviours: readonly Behaviour[] = [
   {
     number: 130,
     says: 'XEP-0191 §3.3: nothing of the blocked is kept, copied or subscribed',
-    proofs: [['scenes/blocking', 'XEP-0191 §3.3: nothing of the blocked is kept']],
+    proofs: [
+      ['scenes/blocking', 'XEP-0191 §3.3: nothing of the blocked is kept'],
+      ['scenes/carbons', 'XEP-0191 §3.3, XEP-0280: of what is blocked there are no copies'],
+    ],
   },
   {
     number: 126,
@@ -945,6 +980,10 @@ export const later: Readonly<Record<number, string>> = {
   113: 'carbons',
   114: 'carbons',
   115: 'carbons',
+  119: 'resumption',
+  120: 'resumption',
+  121: 'resumption',
+  122: 'resumption',
   123: 'resumption',
   125: 'client state',
   134: 'ad-hoc commands',

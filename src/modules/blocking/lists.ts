@@ -3,7 +3,7 @@ import { Blocklist } from './blocklist.js'
 import { Lru } from '../../base/lru.js'
 import { Turns } from '../../base/turns.js'
 import type { Sessions } from '../../session/sessions.js'
-import { Jid, JidError } from '../../stanza/jid.js'
+import { readJid, type Jid } from '../../stanza/jid.js'
 import type { MapStore } from '../../storage/stores.js'
 
 /** Lists in memory besides those of connected accounts; nearly all are empty. */
@@ -79,7 +79,8 @@ export class Lists {
     const known = this.known(account)
     if (known) return known
     const stored = await this.#store.get(account.local)
-    const list = stored ? Blocklist.of(stored.flatMap(readBack)) : Blocklist.empty
+    // What is no address any more costs nobody the rest of the list.
+    const list = stored ? Blocklist.of(stored.flatMap((text) => readJid(text) ?? [])) : Blocklist.empty
     this.#remember(account, list)
     return list
   }
@@ -89,15 +90,5 @@ export class Lists {
     this.forget(account)
     if (this.#sessions.of(account).length > 0) this.#connected.set(local, list)
     else this.#others.set(local, list)
-  }
-}
-
-/** What was an address when it was stored costs nobody the rest of the list if it is none any more. */
-function readBack(text: string): readonly Jid[] {
-  try {
-    return [Jid.parse(text)]
-  } catch (error) {
-    if (error instanceof JidError) return []
-    throw error
   }
 }
