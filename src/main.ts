@@ -19,6 +19,7 @@ import { takeUp } from './config/reload.js'
 import type { ServerConfig } from './config/server.js'
 import { printReload } from './config/settings.js'
 import type { ReloadReport } from './config/settings.js'
+import type { RunningServer } from './start.js'
 
 /** A drain that takes longer is given up. */
 const stopMs = 30_000
@@ -83,25 +84,7 @@ async function start(source: ConfigSource): Promise<number> {
   const unwanted = new AbortController()
   const isTerminalLost = terminalLoss()
   const ending = endOf(log, metrics, unwanted, isTerminalLost)
-  const server = await startServer({
-    config: running.config,
-    log,
-    metrics,
-    clock: realClock,
-    random: systemRandom,
-    version,
-    parley,
-    signal: unwanted.signal,
-    reload,
-  }).catch(async (error: unknown) => {
-    await output.end()
-    // A start that was called off by a signal has not failed.
-    if (unwanted.signal.aborted) process.exit((await ending).code)
-    throw error
-  })
-  // The banner is for people: where the log is for machines, it must not come between its lines.
-  if (logSettings(running.config).format === 'text') terminal.out(server.banner)
-  else terminal.error(server.banner)
+  let server: RunningServer
   process.on('SIGHUP', () => {
     if (isTerminalLost()) return
     reload().then(
@@ -113,7 +96,47 @@ async function start(source: ConfigSource): Promise<number> {
     )
   })
 
-  const { reason, code } = await ending
+  for (;;) {
+    let leave: (how: 'stop' | 'restart') => void = () => {}
+    const asked = new Promise<'stop' | 'restart'>((resolve) => (leave = resolve))
+    server = await startServer({
+      config: running.config,
+      log,
+      metrics,
+      clock: realClock,
+      random: systemRandom,
+      version,
+      parley,
+      signal: unwanted.signal,
+      reload,
+      mayStart: () => void loadAgain(source),
+      end: leave,
+    }).catch(async (error: unknown) => {
+      await output.end()
+      // A start that was called off by a signal has not failed.
+      if (unwanted.signal.aborted) process.exit((await ending).code)
+      throw error
+    })
+    // The banner is for people: where the log is for machines, it must not come between its lines.
+    if (logSettings(running.config).format === 'text') terminal.out(server.banner)
+    else terminal.error(server.banner)
+
+    const wanted = asked.then((how) => ({ reason: `an admin: ${how}`, code: 0, again: how === 'restart' }))
+    const signalled = ending.then((end) => ({ ...end, again: false }))
+    const { reason, code, again } = await Promise.race([wanted, signalled])
+    const stopped = await stop(server, log, reason)
+    if (!again || !stopped) {
+      await output.end()
+      // Whatever still holds the event loop (a half-closed socket, a timer of a library) has had its time.
+      process.exit(stopped ? code : 1)
+    }
+    running = loadConfig(source)
+    log.apply(logSettings(running.config))
+  }
+}
+
+/** Tells whether it stopped in time and without a fault. */
+async function stop(server: RunningServer, log: Log, reason: string): Promise<boolean> {
   log.info('server.stopping', { reason })
   const stopped = await Promise.race([
     server.stop().then(
@@ -126,9 +149,7 @@ async function start(source: ConfigSource): Promise<number> {
     new Promise<false>((late) => realClock.after(stopMs, () => late(false))),
   ])
   log.info('server.stopped', { clean: stopped })
-  await output.end()
-  // Whatever still holds the event loop (a half-closed socket, a timer of a library) has had its time.
-  process.exit(stopped ? code : 1)
+  return stopped
 }
 
 /**

@@ -1,5 +1,6 @@
 /** What the admin's commands need of a running server, read from it at each request. */
 import type { AdminServices, SessionFacts } from './admin/commands.js'
+import { announce } from './host/announce.js'
 import { lastLogin, lastSeen } from './host/module.js'
 import type { Server } from './server.js'
 import type { Session } from './session/session.js'
@@ -10,7 +11,7 @@ import { StreamError } from './stream/errors.js'
 /** What the server itself does not know. */
 export type Surroundings = Pick<
   AdminServices,
-  'version' | 'clock' | 'domains' | 'log' | 'isOverridden' | 'reload' | 'certificates' | 'readiness'
+  'version' | 'clock' | 'domains' | 'log' | 'isOverridden' | 'reload' | 'certificates' | 'readiness' | 'end'
 > & { readonly server: Server; readonly stores: Stores }
 
 export function adminServices({ server, stores, ...around }: Surroundings): AdminServices {
@@ -38,6 +39,11 @@ export function adminServices({ server, stores, ...around }: Surroundings): Admi
     federation: server.federation!,
     components: () => server.components,
     ping: (local, remote, ms) => server.ping(local, remote, ms),
+    async announce(message) {
+      let told = 0
+      for (const host of server.hosts.values()) told += await announce(host, message, 'Announcement')
+      return told
+    },
   }
 }
 

@@ -8,7 +8,7 @@ import type { CertificateState } from './admin/commands.js'
 import { openDesk } from './admin/desk.js'
 import { serveCommands } from './admin/socket.js'
 import { commandTable } from './admin/table.js'
-import type { Clock } from './base/clock.js'
+import type { Clock, Timer } from './base/clock.js'
 import { LimitHits } from './base/limit-hits.js'
 import type { Log, RootLog } from './base/log.js'
 import type { Metrics } from './base/metrics.js'
@@ -49,6 +49,10 @@ export interface StartSettings {
   readonly signal: AbortSignal
   /** Reads the configuration again and applies it through `RunningServer.reload`; for the admin command. */
   reload(): Promise<ReloadReport>
+  /** Throws `ConfigError` when the configuration, as it is now, starts no server. */
+  mayStart(): void
+  /** Somebody wants the server to end, or to begin anew. */
+  end(how: 'stop' | 'restart'): void
 }
 
 export interface RunningServer {
@@ -340,6 +344,7 @@ async function serveAdmin(
   closings: Closing[],
 ): Promise<void> {
   const { config, clock, log, version } = settings
+  let ending: Timer | undefined
   const services = adminServices({
     ...parts,
     version,
@@ -347,7 +352,13 @@ async function serveAdmin(
     domains: config.domains,
     log,
     reload: () => settings.reload(),
+    async end(how, after) {
+      if (how === 'restart') settings.mayStart()
+      ending?.cancel()
+      ending = clock.after(after, () => settings.end(how))
+    },
   })
+  closings.push(() => ending?.cancel())
   parts.server.desks = (domain) => openDesk(domain, () => services, log)
   const path = config.listen.adminSocket ?? join(config.dataDir, 'parley.sock')
   const socket = await serveCommands({ path, commands: commandTable(() => services), log, clock })

@@ -33,7 +33,10 @@ export async function answerTo(
   } catch (error) {
     if (error instanceof Misfit) return problem('usage', error.message)
     if (error instanceof ConfigError) return problem('problem', error.message)
-    if (error instanceof CommandError) return problem('problem', error.message, error.hint)
+    if (error instanceof CommandError) {
+      const { message, hint, condition } = error
+      return { ...problem('problem', message, hint), ...(condition ? { condition } : {}) }
+    }
     if (error instanceof StorageUnavailable)
       return problem('problem', 'the database cannot be reached right now', 'parley health tells more')
     log.error('admin.command.failed', { command: command.name, error })

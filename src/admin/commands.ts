@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.js'
 import type { LogControl } from '../base/log.js'
 import { logCommands } from './log-commands.js'
-import { options, required, text } from '../base/schema.js'
+import { duration, lines, options, required, text } from '../base/schema.js'
 import type { BlockList } from '../s2s/blocks.js'
 import type { ComponentFacts } from '../s2s/component.js'
 import type { Federation } from '../s2s/facts.js'
@@ -52,6 +52,10 @@ export interface AdminServices {
   readonly log: LogControl
   /** Reads the whole configuration again. Rejects with `ConfigError`, having changed nothing. */
   reload(): Promise<ReloadReport>
+  /** Says something to everybody who is connected; gives to how many accounts. */
+  announce(message: string): Promise<number>
+  /** Ends the server in so many milliseconds, or lets it begin anew. Rejects with `ConfigError` when it could not begin. */
+  end(how: 'stop' | 'restart', after: number): Promise<void>
   /** Of every served domain, as they are used just now. */
   certificates(): readonly CertificateState[]
   readiness(): Promise<Readiness> | Readiness
@@ -179,6 +183,8 @@ function serverCommands(server: () => AdminServices): AnyCommand[] {
         return { data: report, text: printReload(report) }
       },
     }),
+    endCommand(server, 'stop'),
+    endCommand(server, 'restart'),
     declare({
       name: 'cert list',
       role: 'operator',
@@ -214,6 +220,39 @@ function serverCommands(server: () => AdminServices): AnyCommand[] {
       },
     }),
   ]
+}
+
+/** Milliseconds: the answer is on its way before the end. */
+const LEAST_DELAY = 300
+
+function endCommand(server: () => AdminServices, how: 'stop' | 'restart'): AnyCommand {
+  return declare({
+    name: how,
+    role: 'admin',
+    about: 'server',
+    summary:
+      how === 'stop' ? 'End the server' : 'End the server and start it again, on its present configuration',
+    args: options({
+      delay: duration('0s', 'How long it waits', { max: '1h' }),
+      announcement: lines('', 'Told to everybody who is connected'),
+    }),
+    unlogged: ['announcement'],
+    destroys: () =>
+      how === 'stop'
+        ? 'everybody from the server, until somebody starts it again'
+        : 'everybody from the server for a moment',
+    async run({ delay, announcement }) {
+      const after = Math.max(delay, LEAST_DELAY)
+      await server().end(how, after)
+      const told = announcement === '' ? 0 : await server().announce(announcement)
+      const when = delay === 0 ? 'now' : `in ${span(delay)}`
+      const listeners = announcement === '' ? '' : ` Told: ${counted(told, 'account')}.`
+      return {
+        data: { after_seconds: Math.round(after / 1000), told },
+        text: `The server ${how === 'stop' ? 'stops' : 'restarts'} ${when}.${listeners}`,
+      }
+    },
+  })
 }
 
 function listCertificates(server: AdminServices): CommandResult {

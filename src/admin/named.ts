@@ -54,7 +54,11 @@ export async function existing(written: string, named: Named): Promise<Found> {
   const jid = accountOf(written, named).bare
   const account = await named.accounts.get(jid.domain, jid.local)
   if (!account)
-    throw new CommandError(`there is no account ${jid.toString()}`, 'parley user list shows those there are')
+    throw new CommandError(
+      `there is no account ${jid.toString()}`,
+      'parley user list shows those there are',
+      'item-not-found',
+    )
   return { jid, name: jid.toString(), account }
 }
 
@@ -71,5 +75,6 @@ export function mayTouch(account: Account | undefined, { domain }: CommandContex
   throw new CommandError(
     `${account.local}@${account.domain} is an admin of the whole server`,
     'only another one may do that',
+    'forbidden',
   )
 }

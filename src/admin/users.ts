@@ -36,7 +36,11 @@ function accountCommands(server: () => AdminServices): AnyCommand[] {
           server().keeper(jid.domain).createAccount(jid.local, password, 'admin'),
         )
         if (made === 'exists')
-          throw new CommandError(`${name} exists already`, `for a new password: parley user passwd ${name}`)
+          throw new CommandError(
+            `${name} exists already`,
+            `for a new password: parley user passwd ${name}`,
+            'conflict',
+          )
         if (args.admin) await server().accounts.setRole(made.id, 'admin')
         return {
           data: { account: name },

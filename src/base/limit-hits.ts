@@ -50,6 +50,7 @@ export const bounds = [
   'reports',
   'push_registrations',
   'push_devices',
+  'ad_hoc_dialogues',
   'password_queue',
   'database_queue',
 ] as const

@@ -1,6 +1,7 @@
 /** A declared command: from one declaration come the command line and the ad-hoc form, later the HTTP route. */
 import { Misfit, option, required, written } from '../base/schema.js'
 import type { Node, Option, Schema } from '../base/schema.js'
+import type { StanzaCondition } from '../stanza/errors.js'
 import { Jid, JidError } from '../stanza/jid.js'
 
 /** Who may run it: an operator reads, an admin changes. */
@@ -22,6 +23,8 @@ export interface Command<A> {
   readonly about?: 'server'
   /** Arguments, by key, that the log of changes leaves out: what people write. */
   readonly unlogged?: readonly string[]
+  /** Only for the command line, where files are. */
+  readonly local?: boolean
   /** It may take minutes. */
   readonly slow?: boolean
   /** What will be lost; asked before it is run. */
@@ -138,6 +141,8 @@ export class CommandError extends Error {
   constructor(
     message: string,
     readonly hint?: string,
+    /** For who asks over XMPP. */
+    readonly condition?: StanzaCondition,
   ) {
     super(message)
   }

@@ -1,5 +1,6 @@
 /** Where commands are asked for, whatever door one comes through: the control socket, or a stanza. */
 import type { AnyCommand, CommandResult, Role } from './command.js'
+import type { StanzaCondition } from '../stanza/errors.js'
 
 export interface CommandRequest {
   readonly command: string
@@ -20,6 +21,8 @@ export type CommandAnswer =
       readonly kind: 'problem' | 'usage' | 'refused' | 'confirm'
       readonly message: string
       readonly hint?: string
+      /** For who asks over XMPP. */
+      readonly condition?: StanzaCondition
     }
 
 /** Who asks. */

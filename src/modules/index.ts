@@ -1,7 +1,9 @@
 /** The modules that come with the server. A line here and the file it names are all there is to one. */
+import announcements from './announcements.js'
 import blocking from './blocking/index.js'
 import capabilities from './capabilities/index.js'
 import carbons from './carbons.js'
+import commands from './commands/index.js'
 import contactAddresses from './contact-addresses.js'
 import disco from './disco.js'
 import forgedMarks from './forged-marks.js'
@@ -22,9 +24,11 @@ import version from './version.js'
 import type { AnyModule } from '../host/module.js'
 
 export const modules: readonly AnyModule[] = [
+  announcements,
   blocking,
   capabilities,
   carbons,
+  commands,
   contactAddresses,
   disco,
   forgedMarks,

@@ -70,6 +70,36 @@ export function resultForm(
   )
 }
 
+/** A form of type result with a row for each item (XEP-0004 §3.4); without columns a field for each pair of name and value. */
+export function tableForm(columns: readonly string[], rows: readonly (readonly string[])[]): Element {
+  const value = (text: string) => el('value', undefined, undefined, text)
+  if (columns.length === 0)
+    return el(
+      'x',
+      NS.dataForms,
+      { type: 'result' },
+      ...rows.map(([name = '', text = '']) =>
+        el('field', undefined, { var: name, label: name }, value(text)),
+      ),
+    )
+  const reported = columns.map((label) => el('field', undefined, { var: label, label, type: 'text-single' }))
+  const items = rows.map((row) =>
+    el(
+      'item',
+      undefined,
+      undefined,
+      ...columns.map((name, i) => el('field', undefined, { var: name }, value(row[i] ?? ''))),
+    ),
+  )
+  return el(
+    'x',
+    NS.dataForms,
+    { type: 'result' },
+    el('reported', undefined, undefined, ...reported),
+    ...items,
+  )
+}
+
 function typeField(formType: string): Element {
   return el(
     'field',

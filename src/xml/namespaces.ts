@@ -34,6 +34,7 @@ export const NS = {
   mucOwner: 'http://jabber.org/protocol/muc#owner', // 0045
   privateXml: 'jabber:iq:private', // 0049
   adHoc: 'http://jabber.org/protocol/commands', // 0050
+  administration: 'http://jabber.org/protocol/admin', // 0133
   vcard: 'vcard-temp', // 0054
   resultSets: 'http://jabber.org/protocol/rsm', // 0059
   pubsub: 'http://jabber.org/protocol/pubsub', // 0060

@@ -9,7 +9,7 @@ import { Parser, type StreamHeader } from '../../src/xml/parser.js'
 
 const LIMITS = { bytes: 10_000_000, depth: 1000, elements: 100_000, attributes: 1000, namespaces: 1000 }
 const STREAMS = 'http://etherx.jabber.org/streams'
-const PASSWORD = 'wherefore'
+export const PASSWORD = 'wherefore'
 /** Real milliseconds after which something that should have arrived is called missing. */
 const PATIENCE = 20_000
 

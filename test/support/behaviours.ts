@@ -954,6 +954,19 @@ export const behaviours: readonly Behaviour[] = [
       ['scenes/federation-queue', 'RFC 6120 §10.4: after a failure the next stanza tries again'],
     ],
   },
+  {
+    number: 134,
+    says: 'XEP-0050 §2, §4.4: commands are listed and run for those allowed, forbidden else; sessions, cancel, prev, complete',
+    proofs: [
+      [
+        'scenes/commands',
+        'XEP-0050 §2.2, §4.4: the list is for those who may run something in it, forbidden else',
+      ],
+      ['scenes/commands', 'XEP-0050 §2.4.2, §3.4: form, confirmation, back again, and done'],
+      ['scenes/commands', 'XEP-0050 §2.4.3: a command is canceled at any point, and nothing has happened'],
+      ['scenes/commands', 'XEP-0050 §4.4: what cannot be done is told by its own condition'],
+    ],
+  },
 ]
 
 /** Numbers that wait for what they are about. */
@@ -986,7 +999,6 @@ export const later: Readonly<Record<number, string>> = {
   122: 'resumption',
   123: 'resumption',
   125: 'client state',
-  134: 'ad-hoc commands',
   156: 'personal eventing',
   157: 'personal eventing',
   158: 'personal eventing',

@@ -106,6 +106,8 @@ export const limits: readonly Limit[] = [
   limit('modules.registration.attempts', 'registration', registration),
   limit('modules.registration.accounts', 'registered_accounts',
     ['unit/modules/registration', 'registration: closed when the domain has enough accounts']),
+  limit('ad-hoc commands that a session has begun', 'ad_hoc_dialogues',
+    ['scenes/commands', 'XEP-0050 §3.3: a command that nobody goes on with is over']),
   limit('modules.private-xml.quota', 'private_xml', keptXml),
   limit('modules.capabilities.hashes', 'caps_hashes', caps('modules.capabilities.hashes: so many are remembered')),
   limit('modules.capabilities.resources', 'caps_resources', caps('modules.capabilities.resources: in all so many')),

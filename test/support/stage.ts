@@ -4,11 +4,12 @@ import { randomInt } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
-import { Actor } from './actor.js'
+import { Actor, PASSWORD } from './actor.js'
 import { Dice } from './dice.js'
 import { openStores, openWire, storesSettled, type Wire, type WireKind } from './ground.js'
 import { Network } from './network.js'
 import type { ClientEnd, PipeOptions } from './pipe.js'
+import { openDesk } from '../../src/admin/desk.js'
 import { HandClock } from '../../src/base/clock.js'
 import { createLog, type Level } from '../../src/base/log.js'
 import { Metrics } from '../../src/base/metrics.js'
@@ -19,6 +20,8 @@ import type { Chosen } from '../../src/host/modules.js'
 import { modules } from '../../src/modules/index.js'
 import { Passwords } from '../../src/sasl/password.js'
 import { Server } from '../../src/server.js'
+import { adminServices } from '../../src/services.js'
+import type { AccountRole } from '../../src/storage/accounts.js'
 import { Jid } from '../../src/stanza/jid.js'
 import type { OfflineLimits } from '../../src/storage/offline.js'
 import type { Stores } from '../../src/storage/stores.js'
@@ -74,6 +77,8 @@ export class Stage {
   readonly stores: Stores
   /** Lines that the server logged: warnings and errors unless more was asked for. */
   readonly logged: readonly string[]
+  /** What admins wanted the process to do. */
+  readonly ends: readonly string[]
   /** Brings the order back that the modules were set up in: `SCENE_SEED=… npm test`. */
   readonly seed: number
   /** What the next connections look like to the server. */
@@ -89,7 +94,9 @@ export class Stage {
     seed: number,
     wire: Wire,
     { domain, network, lines }: Beside,
+    ends: readonly string[],
   ) {
+    this.ends = ends
     this.domain = domain
     this.network = network
     this.#lines = lines
@@ -146,10 +153,25 @@ export class Stage {
       peers: network.peers(),
       arrange: anyOrder(new Dice(seed)),
     })
+    const ends: string[] = []
+    const services = adminServices({
+      server,
+      stores: opened,
+      version: '1.2.3',
+      clock,
+      domains: config.domains,
+      log,
+      isOverridden: () => false,
+      reload: () => Promise.resolve({ changes: [], notes: [] }),
+      certificates: () => [],
+      readiness: () => ({ ready: true, reasons: [] }),
+      end: async (how, after) => void ends.push(`${how} in ${after / 1000} s`),
+    })
+    server.desks = (domain) => openDesk(domain, () => services, log)
     for (const domain of config.domains) network.add(domain, (transport) => server.acceptServer(transport))
     const { writePause, writeQueue } = config.limits
     const road = await openWire(server, config.domains, Math.min(writePause, writeQueue), wire)
-    return new Stage(server, opened, clock, metrics, lines, seed, road, beside)
+    return new Stage(server, opened, clock, metrics, lines, seed, road, beside, ends)
   }
 
   actor(name: string, domain = this.domain): Actor {
@@ -219,6 +241,13 @@ export class Stage {
       this.clock.advance(ms)
       await new Promise((resolve) => setImmediate(resolve))
     }
+  }
+
+  /** Gives an account a role; it is made when there is none. */
+  async appoint(actor: Actor, role: AccountRole | undefined): Promise<void> {
+    await this.account(actor.local, actor.domain, PASSWORD)
+    const account = await this.stores.accounts.get(actor.domain, actor.local)
+    await this.stores.accounts.setRole(account!.id, role)
   }
 
   note(line: string): void {

@@ -165,6 +165,8 @@ export async function fakeServices(change: Partial<AdminServices> = {}) {
       { write: () => undefined },
       clock,
     ),
+    announce: () => Promise.resolve(0),
+    end: async (how, after) => void ended.push(`${how} ${after}`),
     reload: () => Promise.resolve({ changes: [], notes: [] }),
     certificates: () => [],
     readiness: () => ({ ready: true, reasons: [] }),
