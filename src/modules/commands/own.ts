@@ -79,7 +79,8 @@ const othersOf = (host: Host, session: Session) =>
   host.sessions.of(session.jid).filter((other) => other !== session)
 
 function described({ jid, stream, since }: Session): string {
-  return [jid.resource, stream.transport.remote, `since ${formatMoment(since)}`].join(', ')
+  const place = stream?.transport.remote ?? 'waiting to be resumed'
+  return [jid.resource, place, `since ${formatMoment(since)}`].join(', ')
 }
 
 function endAll(host: Host, by: Session, sessions: readonly Session[], reason: string): void {
