@@ -50,7 +50,7 @@ export default defineModule({
       now,
     }: { session: Session } & Record<'before' | 'now', Stanza | undefined>) {
       if (!motd || before || !now || session.account === 0) return
-      show(session).catch((error: unknown) => host.log.warn('announcements.failed', { error }))
+      show(session).catch((error: unknown) => host.log.warn('admin.motd.failed', { error }))
     }
 
     async function setMotd(text: string, again: boolean): Promise<void> {

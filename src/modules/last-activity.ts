@@ -40,6 +40,8 @@ export default defineModule({
     const departures = host.map<Departure>('last-activity')
     /** Not written yet. */
     const leaving = new Map<string, Departure>()
+    /** The last login of accounts that are connected. */
+    const logins = new Map<string, number>()
     let timer: Timer | undefined
     let stopping = false
     const secondsSince = (at: number) => Math.max(0, Math.floor((host.clock.now() - at) / 1000))
@@ -73,8 +75,9 @@ export default defineModule({
     }
 
     async function loginOf(account: Jid): Promise<number | undefined> {
-      const present = host.sessions.of(account)
-      if (present.length > 0) return Math.max(...present.map(({ since }) => since))
+      const sessions = host.sessions.of(account)
+      if (sessions.length > 0)
+        return logins.get(account.local) ?? Math.max(...sessions.map(({ since }) => since))
       return (await departureOf(account))?.login
     }
 
@@ -88,8 +91,8 @@ export default defineModule({
       // Guests have no account that could be asked about.
       if (session.account === 0) return
       const { status } = session.state(goodbye)
-      const others = host.sessions.of(session.jid).map(({ since }) => since)
-      const login = Math.max(session.since, ...others)
+      const login = logins.get(session.jid.local) ?? session.since
+      if (host.sessions.of(session.jid).length === 0) logins.delete(session.jid.local)
       leaving.set(session.jid.local, { at: host.clock.now(), status, login })
       if (stopping) return write()
       timer ??= host.clock.after(writeEvery, () => void write())
@@ -135,7 +138,16 @@ export default defineModule({
           lastSeen,
         ),
       ],
-      events: { sessionGone: remember, accountDeleted: ({ local }) => void leaving.delete(local) },
+      events: {
+        sessionBound: ({ jid, since, account }) => {
+          if (account !== 0) logins.set(jid.local, since)
+        },
+        sessionGone: remember,
+        accountDeleted: ({ local }) => {
+          leaving.delete(local)
+          logins.delete(local)
+        },
+      },
       stop: () => {
         stopping = true
         return write()
