@@ -51,6 +51,7 @@ export const bounds = [
   'push_registrations',
   'push_devices',
   'ad_hoc_dialogues',
+  'photo_size',
   'password_queue',
   'database_queue',
 ] as const

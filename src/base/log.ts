@@ -52,7 +52,7 @@ export interface LogSettings {
 
 /** The first words of events: what a level can be set for. */
 export const components = [
-  'account', 'admin', 'c2s', 'component', 'config', 'connection', 'data-dir', 'database', 'last-activity', 'listen', 'module',
+  'account', 'admin', 'avatar', 'bookmarks', 'c2s', 'component', 'config', 'connection', 'data-dir', 'database', 'displayed', 'last-activity', 'listen', 'module',
   'offline', 'presence', 'process', 'push', 'report', 'request', 'roster', 'route', 's2s', 'server', 'session', 'stanza', 'start',
   'stream', 'tls',
 ] as const // prettier-ignore

@@ -1,11 +1,13 @@
 /** The modules that come with the server. A line here and the file it names are all there is to one. */
 import announcements from './announcements.js'
 import blocking from './blocking/index.js'
+import bookmarks from './bookmarks/index.js'
 import capabilities from './capabilities/index.js'
 import carbons from './carbons.js'
 import commands from './commands/index.js'
 import contactAddresses from './contact-addresses.js'
 import disco from './disco.js'
+import displayed from './displayed.js'
 import forgedMarks from './forged-marks.js'
 import lastActivity from './last-activity.js'
 import offline from './offline.js'
@@ -13,6 +15,7 @@ import pep from './pubsub/pep.js'
 import ping from './ping.js'
 import privateXml from './private-xml/index.js'
 import push from './push/index.js'
+import profiles from './profiles/index.js'
 import registration from './registration.js'
 import roster from './roster.js'
 import session from './session.js'
@@ -26,11 +29,13 @@ import type { AnyModule } from '../host/module.js'
 export const modules: readonly AnyModule[] = [
   announcements,
   blocking,
+  bookmarks,
   capabilities,
   carbons,
   commands,
   contactAddresses,
   disco,
+  displayed,
   forgedMarks,
   lastActivity,
   offline,
@@ -38,6 +43,7 @@ export const modules: readonly AnyModule[] = [
   ping,
   privateXml,
   push,
+  profiles,
   registration,
   roster,
   session,

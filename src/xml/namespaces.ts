@@ -32,6 +32,7 @@ export const NS = {
   mucUser: 'http://jabber.org/protocol/muc#user', // 0045
   mucAdmin: 'http://jabber.org/protocol/muc#admin', // 0045
   mucOwner: 'http://jabber.org/protocol/muc#owner', // 0045
+  storedBookmarks: 'storage:bookmarks', // 0048
   privateXml: 'jabber:iq:private', // 0049
   adHoc: 'http://jabber.org/protocol/commands', // 0050
   administration: 'http://jabber.org/protocol/admin', // 0133
@@ -45,6 +46,8 @@ export const NS = {
   oob: 'jabber:x:oob', // 0066
   registration: 'jabber:iq:register', // 0077
   registrationFeature: 'http://jabber.org/features/iq-register', // 0077
+  avatarData: 'urn:xmpp:avatar:data', // 0084
+  avatarMetadata: 'urn:xmpp:avatar:metadata', // 0084
   chatStates: 'http://jabber.org/protocol/chatstates', // 0085
   version: 'jabber:iq:version', // 0092
   componentAccept: 'jabber:component:accept', // 0114
@@ -59,6 +62,7 @@ export const NS = {
   blockingErrors: 'urn:xmpp:blocking:errors', // 0191
   reporting: 'urn:xmpp:reporting:1', // 0377
   streamManagement: 'urn:xmpp:sm:3', // 0198
+  vcardUpdate: 'vcard-temp:x:update', // 0153
   ping: 'urn:xmpp:ping', // 0199
   time: 'urn:xmpp:time', // 0202
   delay: 'urn:xmpp:delay', // 0203
@@ -70,6 +74,8 @@ export const NS = {
   bidiFeature: 'urn:xmpp:features:bidi', // 0288
   carbons: 'urn:xmpp:carbons:2', // 0280
   carbonsRules: 'urn:xmpp:carbons:rules:0', // 0280
+  vcard4: 'urn:ietf:params:xml:ns:vcard-4.0', // 0292
+  vcard4Node: 'urn:xmpp:vcard4', // 0292
   forward: 'urn:xmpp:forward:0', // 0297
   hashes: 'urn:xmpp:hashes:2', // 0300
   correction: 'urn:xmpp:message-correct:0', // 0308
@@ -86,8 +92,12 @@ export const NS = {
   encryption: 'urn:xmpp:eme:0', // 0380
   bind2: 'urn:xmpp:bind:0', // 0386
   sasl2: 'urn:xmpp:sasl:2', // 0388
+  avatarConversion: 'urn:xmpp:pep-vcard-conversion:0', // 0398
   bookmarks: 'urn:xmpp:bookmarks:1', // 0402
   retraction: 'urn:xmpp:message-retract:1', // 0424
+  bookmarksCompat: 'urn:xmpp:bookmarks:1#compat', // 0402
+  bookmarksCompatPep: 'urn:xmpp:bookmarks:1#compat-pep', // 0402
+  bookmarksConversion: 'urn:xmpp:bookmarks-conversion:0', // 0411
   occupantId: 'urn:xmpp:occupant-id:0', // 0421
   channelBinding: 'urn:xmpp:sasl-cb:0', // 0440
   fullText: 'urn:xmpp:fulltext:0', // 0431
@@ -97,6 +107,8 @@ export const NS = {
   saslUpgrade: 'urn:xmpp:sasl:upgrade:0', // 0480
   scramUpgrade: 'urn:xmpp:scram-upgrade:0', // 0480
   fast: 'urn:xmpp:fast:0', // 0484
+  displayed: 'urn:xmpp:mds:displayed:0', // 0490
+  displayedAssist: 'urn:xmpp:mds:server-assist:0', // 0490
   pipelining: 'urn:xmpp:iap:0', // 0509
   callInvites: 'urn:xmpp:call-invites:0', // 0482
   notificationSettings: 'urn:xmpp:notification-settings:1', // 0492

@@ -905,8 +905,11 @@ export const behaviours: readonly Behaviour[] = [
   },
   {
     number: 133,
-    says: 'XEP-0115 §5, §6.3: hashes',
+    says: 'XEP-0115 §5, §6.3: hashes, of the server and of clients',
     proofs: [
+      ['scenes/capabilities', 'XEP-0115 §6.2: a client is asked once for its hash'],
+      ['scenes/capabilities', 'XEP-0115 §5.4, step 9: a wrong answer is its own'],
+      ['scenes/capabilities', 'XEP-0115 §9.3: who answers first cannot hide a feature'],
       ['unit/modules/disco', 'XEP-0115 §6.3: the hash in the stream features'],
       ['scenes/modules', 'XEP-0115 §6.3: the hash in the features is that of what discovery answers'],
     ],
@@ -920,6 +923,21 @@ export const behaviours: readonly Behaviour[] = [
       ['unit/modules/registration', 'XEP-0077 §3.1: what is refused, and how'],
       ['unit/modules/registration', 'XEP-0077 §3.3: a password is changed'],
       ['unit/modules/registration', 'XEP-0077 §3.2: nobody elsewhere and no guest has a say'],
+    ],
+  },
+  {
+    number: 162,
+    says: 'XEP-0402 §5.3, XEP-0411, XEP-0398 §3, §4: bookmarks and avatars are the same to clients of all ages',
+    proofs: [
+      ['scenes/bookmarks', 'XEP-0402 §5.3, XEP-0411 §2: the account says what is converted'],
+      ['scenes/bookmarks', 'XEP-0402 §5.3.1: items are in both lists'],
+      ['scenes/bookmarks', 'XEP-0402 §5.3.2: a list in private XML becomes items'],
+      ['scenes/bookmarks', 'XEP-0411 §3: a list of personal eventing is in private XML'],
+      ['scenes/profiles', 'XEP-0398 §3.1: what is published as an avatar is the photo of the card'],
+      ['scenes/profiles', 'XEP-0398 §3.2: the photo of a card is published as an avatar'],
+      ['scenes/profiles', 'XEP-0398 §4: the hash is in every available presence'],
+      ['scenes/profiles', 'XEP-0398 §4: probes are answered with it'],
+      ['scenes/profiles', 'XEP-0398 §4, §5.1: a new avatar is told to contacts'],
     ],
   },
   {
@@ -996,5 +1014,4 @@ export const later: Readonly<Record<number, string>> = {
   159: 'personal eventing',
   160: 'personal eventing',
   161: 'personal eventing',
-  162: 'bookmarks and avatars',
 }

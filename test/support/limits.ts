@@ -112,6 +112,8 @@ export const limits: readonly Limit[] = [
   limit('modules.capabilities.hashes', 'caps_hashes', caps('modules.capabilities.hashes: so many are remembered')),
   limit('modules.capabilities.resources', 'caps_resources', caps('modules.capabilities.resources: in all so many')),
   limit('resources of one contact elsewhere', 'caps_resources', caps('of one contact so many resources are remembered')),
+  limit('modules.profiles.photo_size', 'photo_size',
+    ['scenes/profiles', 'modules.profiles.photo_size: a larger photo is refused']),
   limit('features of a client', 'caps_size', caps('an answer of more than 32 KB or 500 features is not believed')),
   limit('modules.blocking.list', 'block_list', ['scenes/blocking', 'modules.blocking.list: what is over is refused']),
   limit('modules.blocking.reports', 'reports', reports),

@@ -55,6 +55,8 @@ export interface PepDraft {
 
 /** `account` is the bare address of an account of this host. Everything here may reject with StorageUnavailable. */
 export interface Pep {
+  /** Items that a node may keep at most: what `max` means. */
+  readonly mostItems: number
   /**
    * Publishes as the owner does: stores the item, tells subscribers, and resolves with its id when both is done. The node
    * is made, with `options`, if there is none; one that is there keeps its configuration. An item of the same id is
@@ -85,6 +87,8 @@ export interface Pep {
   retract(account: Jid, node: string, id: string, notify?: boolean): Promise<void>
   /** Removes a node with its items, if it is there, and tells subscribers. */
   deleteNode(account: Jid, node: string): Promise<void>
+  /** Who may read the node's items; undefined when there is none of that name. */
+  accessOf(account: Jid, node: string): Promise<AccessModel | undefined>
   /** Names of the account's nodes. */
   nodes(account: Jid): Promise<readonly string[]>
   /**

@@ -231,6 +231,7 @@ function pepOn(
   }
 
   return {
+    mostItems: service.rules.bounds.items,
     async publish(account, node, { id, payload }, wanted = {}, by) {
       const preconditions = {
         over: (defaults: Configuration) => ({ ...defaults, ...configurationOf(wanted) }),
@@ -244,6 +245,7 @@ function pepOn(
     retract: (account, node, id, notify) =>
       ifThere(() => publishing.retract(account, node, [id], { by: undefined, notify })),
     deleteNode: (account, node) => ifThere(() => managing.delete(account, node, undefined)),
+    accessOf: async (account, node) => (await service.nodes.of(account)).get(node)?.config.access,
     nodes: async (account) => [...(await service.nodes.of(account)).keys()],
     watch: (node, on) => entered(watchers, node, on),
     guard: (node, check) => entered(guards, node, check),
