@@ -19,6 +19,7 @@ export function adminServices({ server, stores, ...around }: Surroundings): Admi
     ...around,
     startedAt: around.clock.now(),
     accounts: stores.accounts,
+    tokens: stores.tokens,
     sessions: {
       list: (account) => sessionsOf(server, account).map(factsOf),
       end: (jid, reason) => endSessions(server, jid, reason),

@@ -14,6 +14,8 @@ import type { Host } from '../host/host.js'
 import type { Contact } from '../session/contacts.js'
 import type { Jid } from '../stanza/jid.js'
 import type { Accounts } from '../storage/accounts.js'
+import type { TokenStore } from '../storage/tokens.js'
+import { tokenCommands } from './tokens.js'
 import { blockCommands } from './blocks.js'
 import { federationCommands } from './federation.js'
 import { accountOf, mayTouch } from './named.js'
@@ -29,6 +31,7 @@ export interface AdminServices {
   /** The served domains; `user add ana` means the first. */
   readonly domains: readonly string[]
   readonly accounts: Accounts
+  readonly tokens: Pick<TokenStore, 'list' | 'revoke'>
   /** What a served domain does with its accounts, so that its modules and the contacts hear of it. */
   keeper(domain: string): AccountKeeper
   /** What the modules of a served domain contribute just now. */
@@ -113,6 +116,7 @@ export interface Readiness {
 export function adminCommands(server: () => AdminServices): readonly AnyCommand[] {
   return [
     ...userCommands(server),
+    ...tokenCommands(server),
     ...sessionCommands(server),
     ...federationCommands(server),
     ...blockCommands(server),

@@ -52,6 +52,10 @@ export interface C2sSettings {
   readonly location: string | undefined
   /** Names of the mechanisms in use. */
   readonly mechanisms: readonly string[]
+  /** Names of the mechanisms in use that take a token (XEP-0484). */
+  readonly tokenMechanisms: readonly string[]
+  /** Milliseconds that a token is good for; 0: there are none. */
+  readonly tokenLifetime: number
   /** Milliseconds of silence until a client is pinged, and until it is given up after that. */
   readonly pingAfter: number
   readonly pingTimeout: number
@@ -71,6 +75,8 @@ export interface C2sParts {
   readonly hits: LimitHits
   /** Logins refused after too many failures. */
   readonly ratelimited: Counter
+  /** Tokens given to clients. */
+  readonly tokens: Counter
   /** Asked for each new connection, so that a reload counts from the next one on. */
   readonly settings: () => C2sSettings
   /** At least 32 bytes that stay the same over restarts: salts for accounts that do not exist. */

@@ -1,6 +1,7 @@
 /** SASL2 (XEP-0388) as a stream feature: authentication, binding and resumption in one step, without a new stream. */
 import { bindInline, offerBind } from './bind2.js'
 import type { Client } from './c2s.js'
+import { offerTokens, TokenLogin } from './fast.js'
 import type { Profile } from './login.js'
 import { resumeOn } from './management.js'
 import { matchesConfig } from './pipelining.js'
@@ -21,6 +22,7 @@ import { serialise } from '../xml/write.js'
 export interface Request {
   readonly element: Element
   readonly upgrades: Upgrades
+  readonly tokens: TokenLogin
   /** The account has proved itself, with this; tasks are left. */
   proof: Success | undefined
 }
@@ -39,7 +41,7 @@ export const authentication2: StreamFeature<Client> = {
       NS.sasl2,
       {},
       ...offered.map(({ name }) => el('mechanism', undefined, {}, name)),
-      el('inline', undefined, {}, el('sm', NS.streamManagement), offerBind(client)),
+      el('inline', undefined, {}, el('sm', NS.streamManagement), offerBind(client), offerTokens(client)),
       ...offerUpgrades(),
     )
   },
@@ -84,12 +86,16 @@ async function authenticate(element: Element, client: Client): Promise<Next> {
     return fail(client, 'aborted', mismatch, 'Configuration version mismatch')
   }
   const agent = element.child('user-agent', NS.sasl2)
-  if (agent && !isAgent(agent)) return login.conclude(failure('malformed-request'), profile)
+  const tokens = new TokenLogin(element, client)
+  if ((agent && !isAgent(agent)) || !tokens.isWellFormed)
+    return login.conclude(failure('malformed-request'), profile)
   client.agent = agent && agentOf(agent)
-  client.request = { element, upgrades: new Upgrades(element), proof: undefined }
-  const mechanism = login.offered.find(({ name }) => name === element.attrs['mechanism'])
+  client.request = { element, tokens, upgrades: new Upgrades(element), proof: undefined }
+  const { mechanism: name } = element.attrs
+  const mechanism = login.offered.find((one) => one.name === name) ?? tokens.mechanism(name)
   const initial = element.child('initial-response', NS.sasl2)?.text
-  return login.conclude(await login.begin(mechanism, initial, { from: client.from?.toString() }), profile)
+  const particulars = { from: client.from?.toString(), tokens: () => tokens.tokens() }
+  return login.conclude(await login.begin(mechanism, initial, particulars), profile)
 }
 
 async function respond({ text }: Element, { login, request }: Client): Promise<Next> {
@@ -164,20 +170,24 @@ async function complete(client: Client, request: Request, data: Buffer | undefin
 
 /** What a client gets beside its authentication. */
 interface Started {
-  readonly answers: readonly Element[]
+  readonly answers: readonly (Element | undefined)[]
   readonly isResumed: boolean
   /** Lets the session go on, when all this is sent. */
   readonly proceed: () => unknown
 }
 
 /** XEP-0386 §3.2, XEP-0198 §9.2: resumption first, binding only when that fails. */
-async function start(client: Client, { element }: Request): Promise<Started> {
+async function start(client: Client, { element, tokens }: Request): Promise<Started> {
   const resume = element.child('resume', NS.streamManagement)
   const answer = resume && (await resumeOn(client, resume))
-  if (answer && client.session) return { answers: [answer.element], isResumed: true, proceed: answer.proceed }
+  if (answer && client.session) {
+    // On a stream that broke meanwhile there is nothing to send: the session may be on another by now.
+    const proceed = () => client.stream.open && answer.proceed()
+    return { answers: [answer.element, await tokens.settle()], isResumed: true, proceed }
+  }
   const bind = element.child('bind', NS.bind2)
   const bound = bind && (await bindInline(client, bind))
-  const answers = [answer?.element, bound?.answer].filter((one) => one !== undefined)
+  const answers = [answer?.element, bound?.answer, await tokens.settle()]
   return { answers, isResumed: false, proceed: () => bound?.session.release() }
 }
 

@@ -65,6 +65,8 @@ export const mechanisms = [
   'PLAIN',
 ] as const
 
+export const tokenMechanisms = ['HT-SHA-256-EXPR', 'HT-SHA-256-ENDP', 'HT-SHA-256-NONE'] as const
+
 /** The values of the whole file as the schema reads them, before `finish` in load.ts. */
 export type Written = ReturnType<typeof serverSchema> extends Schema<infer T> ? T : never
 
@@ -213,6 +215,17 @@ const auth = options(
       false,
       'Let anyone in without an account, under a made-up address (SASL ANONYMOUS).',
       onConnect,
+    ),
+    tokenMechanisms: list(
+      choice(tokenMechanisms, 'HT-SHA-256-NONE', ''),
+      tokenMechanisms,
+      'How clients may log in with a token that they were given for their password (XEP-0484), best first. Without HT-SHA-256-NONE it takes channel binding, which browsers have not.',
+      { min: 1, ...onConnect },
+    ),
+    tokenLifetime: duration(
+      '21d',
+      'How long such a token is good for; a client that returns in time gets a new one. 0s: no tokens.',
+      { max: '365d', ...onConnect },
     ),
     iterations: number(10_000, 'Rounds of hashing for passwords set from now on; stored ones keep theirs.', {
       min: 4096,

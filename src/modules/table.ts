@@ -21,6 +21,7 @@ const builtIn: readonly (readonly [where: string, xep: Xep])[] = [
   ['c2s', { number: 440, version: '1.0.0' }],
   ['sasl', { number: 474, version: '0.5.0' }],
   ['c2s', { number: 480, version: '0.2.0' }],
+  ['c2s', { number: 484, version: '0.2.0' }],
   ['c2s', { number: 509, version: '0.2.0' }],
   ['sasl', { number: 515, version: '0.1.0' }],
 ]
@@ -82,6 +83,7 @@ const titles: Readonly<Record<number, string>> = {
   478: 'Stream Limits Advertisement',
   480: 'SASL Upgrade Tasks',
   490: 'Message Displayed Synchronization',
+  484: 'Fast Authentication Streamlining Tokens',
   492: 'Chat notification settings',
   509: 'Initial Authentication Pipelining',
   515: 'TLS Channel-Binding Downgrade Protection',

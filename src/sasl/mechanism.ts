@@ -68,6 +68,8 @@ export interface Token {
   /** The one mechanism that it is good for. */
   readonly mechanism: string
   readonly expired: boolean
+  /** To be called when it has proved right: false when it may not be used like this. Rejects when the store cannot tell. */
+  use(): Promise<boolean>
 }
 
 /** What the TLS connection under this stream can vouch for (RFC 5056). */

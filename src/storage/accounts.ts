@@ -40,7 +40,7 @@ export interface Accounts {
   get(domain: string, local: string): Account | undefined | Promise<Account | undefined>
   /** Also forgets small values that an earlier account of this name left behind. */
   create(domain: string, local: string, keys: AccountKeys, at: number): Promise<Account | 'exists'>
-  /** Replaces all keys. Nothing happens when there is no such account, as with the others that name it by its id. */
+  /** Replaces all keys, and takes away all tokens. Nothing happens when there is no such account, as with the others that name it by its id. */
   setKeys(id: number, keys: AccountKeys): Promise<void>
   /**
    * Adds keys for hashes that the account has none for, as long as it still has the `known` ones: false when not, since

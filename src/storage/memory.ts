@@ -4,6 +4,7 @@ import { hasKeys } from './accounts.js'
 import type { Account, AccountKeys, AccountKind, AccountPage, AccountRole, Accounts } from './accounts.js'
 import { MemoryPubsub } from './memory-pubsub.js'
 import type { Block, BlockStore } from './blocks.js'
+import { MemoryTokens } from './memory-tokens.js'
 import { MemoryArchive } from './memory-archive.js'
 import type { MapStore } from './map.js'
 import { splitKey } from './map.js'
@@ -28,8 +29,10 @@ export function memoryStores(options: { offline?: OfflineLimits; clock?: Clock }
   const maps = new MemoryMaps()
   const pubsub = new MemoryPubsub((account) => shelves.has(account))
   const archive = new MemoryArchive(options.clock ?? realClock)
+  const tokens = new MemoryTokens((account) => shelves.has(account))
   return {
-    accounts: new MemoryAccounts(shelves, maps, pubsub, archive),
+    accounts: new MemoryAccounts(shelves, maps, pubsub, archive, tokens),
+    tokens,
     pubsub,
     rosters: new MemoryRosters(shelves),
     offline: new MemoryOffline(shelves, options.offline ?? offlineLimits),
@@ -47,14 +50,22 @@ class MemoryAccounts implements Accounts {
   readonly #maps: MemoryMaps
   readonly #pubsub: MemoryPubsub
   readonly #archive: MemoryArchive
+  readonly #tokens: MemoryTokens
   readonly #ids = new Map<string, number>()
   #lastId = 0
 
-  constructor(shelves: Map<number, Shelf>, maps: MemoryMaps, pubsub: MemoryPubsub, archive: MemoryArchive) {
+  constructor(
+    shelves: Map<number, Shelf>,
+    maps: MemoryMaps,
+    pubsub: MemoryPubsub,
+    archive: MemoryArchive,
+    tokens: MemoryTokens,
+  ) {
     this.#shelves = shelves
     this.#maps = maps
     this.#pubsub = pubsub
     this.#archive = archive
+    this.#tokens = tokens
   }
 
   get(domain: string, local: string): Account | undefined {
@@ -82,6 +93,7 @@ class MemoryAccounts implements Accounts {
 
   async setKeys(id: number, keys: AccountKeys): Promise<void> {
     this.#change(id, { keys: { ...keys } })
+    await this.#tokens.revoke(id)
   }
 
   async addKeys(id: number, keys: AccountKeys, known: AccountKeys): Promise<boolean> {
@@ -111,6 +123,7 @@ class MemoryAccounts implements Accounts {
     this.#pubsub.forget(id)
     this.#ids.delete(`${local}@${domain}`)
     this.#maps.forget(domain, local)
+    await this.#tokens.revoke(id)
     await this.#archive.remove(id)
   }
 

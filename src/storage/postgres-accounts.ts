@@ -87,6 +87,7 @@ export class PostgresAccounts implements AccountTable {
         [id],
       )
       if (!name) return undefined
+      await transaction.query('accounts.drop-tokens', 'DELETE FROM tokens WHERE account = $1', [id])
       await transaction.query('accounts.drop-keys', 'DELETE FROM account_keys WHERE account = $1', [id])
       await insertKeys(transaction, id, keys)
       return name

@@ -15,6 +15,7 @@ import { PostgresOffline } from './postgres-offline.js'
 import { PostgresOutbound } from './postgres-outbound.js'
 import { PostgresPubsub } from './postgres-pubsub.js'
 import { PostgresRosters } from './postgres-rosters.js'
+import { PostgresTokens } from './postgres-tokens.js'
 import type { Stores } from './stores.js'
 
 export interface PostgresStoresOptions {
@@ -37,6 +38,7 @@ export function openPostgresStores(database: Database, options: PostgresStoresOp
     outbound,
     archive,
     blocks: new PostgresBlocks(database),
+    tokens: new PostgresTokens(database),
     pubsub: new PostgresPubsub(database),
     map: <T>(domain: string, name: string) => new PostgresMap<T>(database, domain, name),
     get cached() {

@@ -7,6 +7,7 @@ import type { OfflineStore } from './offline.js'
 import type { OutboundStore } from './outbound.js'
 import type { PubsubStore } from './pubsub.js'
 import type { RosterStore } from './rosters.js'
+import type { TokenStore } from './tokens.js'
 
 export type { MapStore } from './map.js'
 
@@ -18,6 +19,7 @@ export interface Stores {
   readonly archive: ArchiveStore
   readonly blocks: BlockStore
   readonly pubsub: PubsubStore
+  readonly tokens: TokenStore
   /** Small values of the accounts of `domain`; `name` is the module's. */
   map<T>(domain: string, name: string): MapStore<T>
   /** Entries of what is remembered in front of the database, by name. */

@@ -17,11 +17,13 @@ import { outboundContract } from './outbound.js'
 import { offlineContract, small } from './offline.js'
 import { pubsubContract } from './pubsub.js'
 import { rostersContract } from './rosters.js'
+import { tokensContract } from './tokens.js'
 
 function contracts(open: () => Stores): void {
   let domains = 0
   const domainOf = () => `domain-${++domains}.example`
   suite('accounts', () => accountsContract(open, domainOf))
+  suite('tokens', () => tokensContract(open, domainOf))
   suite('rosters', () => rostersContract(open, domainOf))
   suite('offline', () => offlineContract(open, domainOf))
   suite('outbound', () => outboundContract(open, domainOf))

@@ -6,7 +6,22 @@ import { memoryStores } from '../../src/storage/memory.js'
 import type { Element } from '../../src/xml/element.js'
 import { ScramClient } from '../unit/sasl/client.js'
 import type { Actor } from '../support/actor.js'
-import { scene, type Stage } from '../support/stage.js'
+import {
+  agent,
+  authenticate,
+  base64,
+  bind,
+  fails,
+  hashesOf,
+  identifier,
+  imported,
+  LAPTOP,
+  logsIn,
+  opens,
+  PHONE,
+  scram,
+} from '../support/modern.js'
+import { scene } from '../support/stage.js'
 
 const SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
 const SASL2 = 'urn:xmpp:sasl:2'
@@ -16,44 +31,6 @@ const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
 const UPGRADE = 'urn:xmpp:sasl:upgrade:0'
 const SCRAM_UPGRADE = 'urn:xmpp:scram-upgrade:0'
 const IAP = 'urn:xmpp:iap:0'
-
-const PHONE = 'd4565fa7-4d72-4749-b3d3-740edbf87770'
-const LAPTOP = '9c5b94b1-35ad-49bb-b118-8e8fc24abf80'
-
-const base64 = (text: string | Buffer) => Buffer.from(text).toString('base64')
-const agent = (id: string) =>
-  `<user-agent id='${id}'><software>Quill</software><device>Phone</device></user-agent>`
-const bind = (inside = '') => `<bind xmlns='${BIND2}'>${inside}</bind>`
-
-/** `data` in base64; inline elements besides. */
-function authenticate(mechanism: string, data: string | undefined, inline = ''): string {
-  const initial = data === undefined ? '' : `<initial-response>${data}</initial-response>`
-  return `<authenticate xmlns='${SASL2}' mechanism='${mechanism}'>${initial}${inline}</authenticate>`
-}
-
-async function opens(actor: Actor, attributes?: string): Promise<Element> {
-  await actor.stage.account(actor.local, actor.domain, 'wherefore')
-  return actor.opens(attributes)
-}
-
-/** Logs in with the password in one step; gives `<success/>`, behind which the features have come. */
-async function logsIn(actor: Actor, inline = ''): Promise<Element> {
-  await opens(actor)
-  actor.raw(authenticate('PLAIN', actor.plain(), inline))
-  const success = await actor.next('success')
-  assert.equal(success.local, 'success', actor.stage.transcript())
-  await actor.next('features')
-  actor.isConnected = success.child('bound', BIND2) !== undefined
-  return success
-}
-
-function identifier(success: Element): string {
-  return success.child('authorization-identifier', SASL2)?.text ?? ''
-}
-
-function fails(actor: Actor, condition: string) {
-  return actor.receives(`<failure xmlns='${SASL2}'><${condition} xmlns='${SASL}'/></failure>`)
-}
 
 scene('XEP-0388 §2.1, XEP-0386 §3.1: what is offered, beside SASL and as much', async ({ romeo }) => {
   const features = await opens(romeo)
@@ -423,29 +400,6 @@ scene('XEP-0509 §2.2: what is based on another offer fails without prejudice', 
   romeo.raw(authenticate('PLAIN', romeo.plain()))
   assert.equal((await romeo.next('success')).local, 'success')
 })
-
-/** An account that came from elsewhere with keys of SHA-1 alone. */
-async function imported(stage: Stage, local: string): Promise<void> {
-  await stage.account(local, stage.domain, 'wherefore')
-  const account = await stage.stores.accounts.get(stage.domain, local)
-  await stage.stores.accounts.setKeys(account!.id, { 'SHA-1': account!.keys['SHA-1']! })
-}
-
-async function hashesOf(stage: Stage, local: string): Promise<string[]> {
-  const account = await stage.stores.accounts.get(stage.domain, local)
-  return Object.keys(account!.keys).sort()
-}
-
-/** By SCRAM; what comes behind it. */
-async function scram(actor: Actor, hash: 'SHA-1' | 'SHA-256' | 'SHA-512', inline: string): Promise<Element> {
-  await actor.opens()
-  const client = new ScramClient({ user: actor.local, password: 'wherefore', hash })
-  actor.raw(authenticate(`SCRAM-${hash}`, base64(client.first()), inline))
-  const challenge = await actor.next('challenge')
-  const final = client.final(Buffer.from(challenge.text, 'base64'))
-  actor.raw(`<response xmlns='${SASL2}'>${base64(final)}</response>`)
-  return actor.next('the outcome')
-}
 
 const upgrades = ['SHA-512', 'SHA-256'].map(
   (hash) => `<upgrade xmlns='${UPGRADE}'>UPGR-SCRAM-${hash}</upgrade>`,

@@ -116,7 +116,7 @@ export async function fakeServices(change: Partial<AdminServices> = {}) {
   const sessions: SessionFacts[] = []
   const ended: string[] = []
   const federation = new FakeFederation()
-  const { accounts, blocks: store } = memoryStores()
+  const { accounts, tokens, blocks: store } = memoryStores()
   const blocks = await BlockList.open({ store, clock, metrics: new Metrics() })
   const derive = (password: string) => {
     if (password === 'forbidden') throw new StanzaError('not-acceptable', 'this is no password')
@@ -140,6 +140,7 @@ export async function fakeServices(change: Partial<AdminServices> = {}) {
     startedAt: clock.now(),
     domains: ['example.org', 'chat.example'],
     accounts,
+    tokens,
     sessions: {
       list: (account) =>
         sessions.filter(({ jid }) => account === undefined || jid.startsWith(`${account.bare.toString()}/`)),
