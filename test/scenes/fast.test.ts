@@ -19,7 +19,7 @@ import {
   tokenIn,
 } from '../support/modern.js'
 import type { Actor } from '../support/actor.js'
-import { scene, type Stage } from '../support/stage.js'
+import { scene, Stage } from '../support/stage.js'
 import { StorageUnavailable } from '../../src/storage/errors.js'
 import { memoryStores } from '../../src/storage/memory.js'
 import { parseMoment } from '../../src/stanza/delay.js'
@@ -216,6 +216,16 @@ for (const [what, end] of [
     await succeeds(romeo, shows(romeo, await given(romeo), phone))
   })
 }
+
+scene('Tokens survive a restart', async ({ romeo, stage }) => {
+  const token = await given(romeo)
+  const restarted = await Stage.open({ stores: () => stage.stores })
+  try {
+    await succeeds(restarted.actor('romeo'), shows(romeo, token, phone))
+  } finally {
+    await restarted.close()
+  }
+})
 
 scene(
   'A token of an old password is wrong, also when it was issued too late to be taken away',

@@ -360,6 +360,47 @@ scene(
   },
 )
 
+{
+  /** Held back until the scene lets it go: the session is there, and its client does not know yet. */
+  let letGo = () => {}
+  scene(
+    'XEP-0386 §3.2: what reaches the session first comes behind success, and carbons are on by then',
+    async ({ romeo, romeo$phone, juliet, stage }) => {
+      const inline = agent(PHONE) + bind(`<tag>Quill</tag><enable xmlns='urn:xmpp:carbons:2'/>`)
+      const full = identifier(await logsIn(romeo, inline))
+      await romeo.vanishes()
+      await romeo$phone.online()
+      await juliet.online()
+      await romeo.opens()
+      const token = `<request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-NONE'/>`
+      romeo.raw(authenticate('PLAIN', romeo.plain(), inline + token))
+      await stage.becomes(() => stage.server.sessionCount, 3)
+      juliet.sends(chat(full, 'm1'))
+      juliet.sends(chat(romeo$phone.full, 'm2'))
+      await juliet.settled()
+      await romeo$phone.settled()
+      assert.equal(romeo.waiting, 0, stage.transcript())
+      letGo()
+      assert.equal((await romeo.next('success')).local, 'success')
+      await romeo.next('features')
+      assert.equal((await romeo.next('the message')).attrs['id'], 'm1')
+      assert.ok((await romeo.next('the copy')).child('received', 'urn:xmpp:carbons:2'))
+    },
+    {
+      stores(offline) {
+        const stores = memoryStores({ offline })
+        const { tokens } = stores
+        const held = new Promise<void>((resolve) => (letGo = resolve))
+        const issue: typeof tokens.issue = async (...args) => held.then(() => tokens.issue(...args))
+        const slow = new Proxy(tokens, {
+          get: (of, name) => (name === 'issue' ? issue : Reflect.get(of, name)),
+        })
+        return { ...stores, tokens: slow }
+      },
+    },
+  )
+}
+
 scene(
   'XEP-0386 §3.2: an earlier session that waits to be resumed gives way to its installation',
   async ({ romeo, stage }) => {

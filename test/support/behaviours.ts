@@ -227,6 +227,39 @@ export const behaviours: readonly Behaviour[] = [
     ],
   },
   {
+    number: 27,
+    says: 'XEP-0388 §2.3, §2.6.1: inline requests, no new stream, a full JID with Bind 2',
+    proofs: [
+      ['scenes/sasl2', 'XEP-0388 §2.6.1: success names the account, features follow, the stream goes on'],
+      ['scenes/sasl2', 'XEP-0386 §3.2: bound with success, and the session works'],
+      ['scenes/sasl2', 'XEP-0198 §9.2: resumed in one step'],
+      ['scenes/sasl2', 'XEP-0388 §2.6.2, RFC 6120 §6.5: every failure by its name'],
+      ['scenes/sasl2', 'XEP-0388 §2.4: ${what} during an exchange ends the stream'],
+      ['scenes/sasl2', 'RFC 6120 §6.4.5: failures of both profiles count together'],
+    ],
+  },
+  {
+    number: 28,
+    says: 'XEP-0386 §3.2, XEP-0198 §9.1: the tag in the resource, features on before the first stanza',
+    proofs: [
+      ['scenes/sasl2', 'XEP-0386 §3.2.1: an installation has one resource for each tag'],
+      ['scenes/sasl2', 'XEP-0386 §3.2: what reaches the session first comes behind success'],
+      ['scenes/sasl2', 'XEP-0198 §9.1: stream management counts from success on'],
+    ],
+  },
+  {
+    number: 29,
+    says: 'XEP-0484 §3.4-§3.6: tokens with counters and mechanisms of their own, that can be taken away',
+    proofs: [
+      ['scenes/fast', 'XEP-0484 §3.4: a counter is used once'],
+      ['scenes/fast', 'XEP-0484 §3.4: a token is good for the mechanism that it was asked for'],
+      ['scenes/fast', 'XEP-0484 §3.6: a client takes its token back'],
+      ['scenes/fast', 'A token is over by ${what}'],
+      ['scenes/fast', 'Tokens survive a restart'],
+      ['unit/sasl/ht', 'HT-SHA-256-${binding} binds to the connection'],
+    ],
+  },
+  {
     number: 31,
     says: 'RFC 6120 §10.3: stanzas without to',
     proofs: [
@@ -989,9 +1022,6 @@ export const behaviours: readonly Behaviour[] = [
 
 /** Numbers that wait for what they are about. */
 export const later: Readonly<Record<number, string>> = {
-  27: 'SASL2',
-  28: 'Bind 2',
-  29: 'FAST',
   30: 'EXTERNAL for clients',
   97: 'archives',
   99: 'archives',
