@@ -47,6 +47,7 @@ export const bounds = [
   'caps_resources',
   'caps_size',
   'block_list',
+  'client_state_queue',
   'reports',
   'push_registrations',
   'push_devices',

@@ -14,7 +14,13 @@ import type { Counter, Counters, Metrics } from '../base/metrics.js'
 import { TokenBucket, type Throttle } from '../base/rate.js'
 import type { Random } from '../base/random.js'
 import type { Host } from '../host/host.js'
-import type { Negotiation, Next, StreamFacts, StreamFeature } from '../host/module.js'
+import {
+  anything,
+  type Negotiation,
+  type Next,
+  type StreamFacts,
+  type StreamFeature,
+} from '../host/module.js'
 import { stanzaErrorOf } from '../router/bounce.js'
 import type { Router } from '../router/router.js'
 import type { Passwords } from '../sasl/password.js'
@@ -390,7 +396,7 @@ export class Client implements StreamOwner, Negotiation {
     const feature = this.#features.find((one) =>
       isIq
         ? one.iqPayload !== undefined && one.iqPayload === payload
-        : one.ns === raw.ns && one.reads.includes(raw.name),
+        : one.ns === raw.ns && (one.reads.includes(raw.name) || one.reads === anything),
     )
     if (!feature?.receive) {
       // RFC 6120 §6.3, §7.1: nothing but negotiation before it is done.

@@ -39,6 +39,9 @@ export interface Negotiation {
 
 export type Next = 'stay' | 'restart' | 'ready'
 
+/** For `reads`: whatever its namespace holds. */
+export const anything: readonly string[] = Object.freeze([])
+
 /** A negotiable feature. What a stream has not been offered, it cannot use. */
 export interface StreamFeature<At extends Negotiation = Negotiation> {
   readonly ns: string

@@ -56,8 +56,8 @@ export default defineModule({
       'Copies of messages to other devices of their sender or reader',
     )
 
-    const isEnabled = (session: Session) => session.state(copying).enabled
-    const hasJoined = (session: Session, room: string) => session.state(copying).rooms?.has(room) === true
+    const isEnabled = (session: Session) => session.peek(copying)?.enabled === true
+    const hasJoined = (session: Session, room: string) => session.peek(copying)?.rooms?.has(room) === true
 
     function enable({ session }: IqRequest): void {
       if (session) session.state(copying).enabled = true
@@ -105,7 +105,7 @@ export default defineModule({
       const others = all.filter(isOther)
       if (others.length === 0) return
       if (stanza.effectiveType === 'error') {
-        if (!recipients.some((one) => one.state(copying).remembers(id, from))) return
+        if (!recipients.some((one) => one.peek(copying)?.remembers(id, from))) return
       } else if (!isEligible(stanza) || isFromOccupant(stanza, all)) return
       for (const one of recipients) one.state(copying).remember(id, from)
       at.copied = others

@@ -5,6 +5,7 @@ import bookmarks from './bookmarks/index.js'
 import capabilities from './capabilities/index.js'
 import carbons from './carbons.js'
 import commands from './commands/index.js'
+import clientState from './client-state/index.js'
 import contactAddresses from './contact-addresses.js'
 import disco from './disco.js'
 import displayed from './displayed.js'
@@ -33,6 +34,7 @@ export const modules: readonly AnyModule[] = [
   capabilities,
   carbons,
   commands,
+  clientState,
   contactAddresses,
   disco,
   displayed,

@@ -70,6 +70,7 @@ const titles: Readonly<Record<number, string>> = {
   334: 'Message Processing Hints',
   344: 'Impact of TLS and DNSSEC on Dialback',
   357: 'Push Notifications',
+  352: 'Client State Indication',
   368: 'SRV records for XMPP over TLS',
   377: 'Blocking Command Reports',
   386: 'Bind 2',

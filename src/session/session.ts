@@ -141,6 +141,11 @@ export class Session {
     return slots.get(slot) as T
   }
 
+  /** The same as far as it was made. */
+  peek<T>(slot: Slot<T>): T | undefined {
+    return this.#slots?.get(slot) as T | undefined
+  }
+
   /** Waits without a stream to be resumed. */
   get isParked(): boolean {
     return this.live && this.stream === undefined

@@ -870,6 +870,17 @@ export const behaviours: readonly Behaviour[] = [
     proofs: [['scenes/resumption', 'XEP-0198 §7: a closed stream ends the session at once']],
   },
   {
+    number: 125,
+    says: 'XEP-0352 §4.2, §5.1, §6: states at any time, order, and who sees them',
+    proofs: [
+      ['scenes/client-state', 'XEP-0352 §4.1, §4.2: offered with binding; no state is ever an error'],
+      ['scenes/client-state', 'XEP-0352 §5.1: active brings all that waited'],
+      ['scenes/client-state', 'XEP-0352 §3.2: what somebody would want to know does not wait'],
+      ['scenes/client-state', 'XEP-0352 §6: nobody sees whether a client is looked at'],
+      ['unit/modules/client-state', 'the client ends up with the same view, and nothing important waits'],
+    ],
+  },
+  {
     number: 127,
     says: 'XEP-0191 §3.3: what the blocked one sees, and what the one who blocks cannot say',
     proofs: [
@@ -1037,7 +1048,6 @@ export const later: Readonly<Record<number, string>> = {
   109: 'archives',
   110: 'archives of rooms',
   123: 'resumption',
-  125: 'client state',
   156: 'personal eventing',
   157: 'personal eventing',
   158: 'personal eventing',

@@ -47,6 +47,10 @@ const caps = (name: string): Proof => ['scenes/capabilities', name]
 const pep = (name: string): Proof => ['scenes/pep', name]
 const keptXml: Proof = ['unit/modules/kept', 'private XML over the quota is refused; making room is not']
 const reports: Proof = ['scenes/blocking', 'modules.blocking.reports, report_rate: the oldest goes']
+const clientState: Proof = [
+  'scenes/client-state',
+  'modules.client-state.queue, queue_size: when too much waits',
+]
 
 export const limits: readonly Limit[] = [
   limit('limits.c2s_stanza_size', 'c2s_stanza_size', stanzaSize, stanzaSize,
@@ -125,6 +129,8 @@ export const limits: readonly Limit[] = [
   limit('modules.pep.items', 'pep_items', pep('modules.pep.items: the oldest makes room')),
   limit('modules.pep.nodes', 'pep_nodes', pep('modules.pep.nodes: one more is refused')),
   limit('modules.pep.size', 'pep_size', pep('modules.pep.size: what is over is refused')),
+  limit('modules.client-state.queue', 'client_state_queue', clientState),
+  limit('modules.client-state.queue_size', 'client_state_queue', clientState),
   limit('passwords that wait to be hashed', 'password_queue',
     ['unit/sasl/password', 'no more derivations wait than may, the others are refused at once']),
   limit('callers that wait for a database connection', 'database_queue',

@@ -166,7 +166,7 @@ export default defineModule({
     /** XEP-0191 §3.3: to all resources that have asked for the list. */
     function push(account: Jid, change: Element): void {
       for (const session of sessions.of(account)) {
-        if (!session.state(watching).asked) continue
+        if (!session.peek(watching)?.asked) continue
         const envelope = { kind: 'iq', type: 'set', from: account.bare, to: session.jid } as const
         session.deliver(Stanza.of({ ...envelope, id: host.random.id() }, change))
       }

@@ -1,0 +1,61 @@
+/** Which stanzas can wait until somebody looks at the client (XEP-0352 §3.2), and which of them replace each other. */
+import type { Jid } from '../../stanza/jid.js'
+import type { Stanza } from '../../stanza/stanza.js'
+import type { Element } from '../../xml/element.js'
+import { NS } from '../../xml/namespaces.js'
+
+/**
+ * What makes an earlier stanza of the same word needless; '' for one that can wait and replaces none; undefined for one
+ * that cannot wait. Those that can are presence, what somebody is just doing, and news of contacts.
+ */
+export function whatWaits(stanza: Stanza, account: Jid): string | undefined {
+  const { kind, type, from } = stanza
+  if (kind === 'iq' || type === 'error') return undefined
+  // RFC 6121 §3: requests and their answers are for somebody to read.
+  if (kind === 'presence')
+    return type === undefined || type === 'unavailable' ? `presence ${from.toString()}` : undefined
+  if (isActivity(stanza.payload.spans)) return type === 'groupchat' ? '' : `activity ${from.toString()}`
+  const own = from.isBare && from.equals(account)
+  if (own) return isActivity(copiedChildren(stanza)) ? '' : undefined
+  return stanza.has('event', NS.pubsubEvent) && !stanza.has('body') ? newsOf(stanza) : undefined
+}
+
+interface Named {
+  readonly name: string
+  readonly ns?: string | undefined
+}
+
+/** What may stand beside a chat state that is all there is to a message. */
+const accompanying: ReadonlySet<string | undefined> = new Set([
+  NS.chatStates,
+  NS.hints,
+  NS.stanzaIds,
+  NS.occupantId,
+  NS.delay,
+])
+
+/** XEP-0085 §5.1: a chat state and nothing that somebody would read. */
+function isActivity(children: readonly Named[]): boolean {
+  let found = false
+  for (const { name, ns } of children) {
+    if (ns === NS.chatStates) found = true
+    else if (!accompanying.has(ns) && !(name === 'thread' && ns === NS.client)) return false
+  }
+  return found
+}
+
+/** The children of the message in a carbon copy (XEP-0280 §7, §8). */
+function copiedChildren(stanza: Stanza): readonly Named[] {
+  const wrapper = stanza.child('received', NS.carbons) ?? stanza.child('sent', NS.carbons)
+  const message = wrapper?.child('forwarded', NS.forward)?.child('message', NS.client)
+  return message?.childrenOf().map(({ local, ns }) => ({ name: local, ns })) ?? []
+}
+
+/** XEP-0060 §7.1.2.1: an item that is published again takes the place of the one before. */
+function newsOf(stanza: Stanza): string {
+  const items = stanza.child('event', NS.pubsubEvent)?.child('items', NS.pubsubEvent)
+  const [item, ...more]: readonly Element[] = items?.childrenOf() ?? []
+  const id = item?.attrs['id']
+  if (!items || item?.local !== 'item' || id === undefined || more.length > 0) return ''
+  return `item ${stanza.from.toString()} ${items.attrs['node'] ?? ''} ${id}`
+}
