@@ -344,6 +344,7 @@ export function tablesOf(parts: readonly Contributed[], crash: Crash): Tables {
       sessionParked: listeners('sessionParked'),
       sessionResumed: listeners('sessionResumed'),
       queuedForParked: listeners('queuedForParked'),
+      contactChanged: listeners('contactChanged'),
       accountCreated: listeners('accountCreated'),
       accountDeleted: listeners('accountDeleted'),
     }),

@@ -4,6 +4,7 @@ import type { AnyHook } from './hooks.js'
 import type { Host } from './host.js'
 import type { IqHandler, IqRequest } from './iq-table.js'
 import type { Schema } from '../base/schema.js'
+import type { ContactChange } from '../session/roster.js'
 import type { Session } from '../session/session.js'
 import type { DiscoInfo, Identity } from '../stanza/caps.js'
 import type { Jid } from '../stanza/jid.js'
@@ -88,6 +89,8 @@ export interface Events {
   sessionResumed(session: Session): void
   /** A stanza waits now for a session that is parked. `session.waiting` is all that does. */
   queuedForParked(session: Session, stanza: Stanza): void
+  /** A contact of an account was changed, or has become one; all that is to be said of it is on its way. */
+  contactChanged(change: ContactChange): void | Promise<void>
   accountCreated(account: Jid): void | Promise<void>
   accountDeleted(account: Jid): void | Promise<void>
 }

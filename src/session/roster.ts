@@ -50,6 +50,14 @@ export interface RosterHost {
   counter(name: string, help: string): Counter
   /** On the road, as said by an account of this host; not waited for. */
   send(stanza: Stanza): void
+  tell(event: 'contactChanged', change: ContactChange): void | Promise<void>
+}
+
+/** What became of a contact; `now` is undefined when nothing is left of it. */
+export interface ContactChange {
+  readonly account: Jid
+  readonly before: Contact
+  readonly now: Contact | undefined
 }
 
 /** What is to become of one contact. */
@@ -271,11 +279,17 @@ export class Roster {
     const done = await this.#serially(this.#use(owner), async (contacts) => {
       if (!contacts) return undefined
       const change = decide(contacts)
+      const told = change && {
+        account: contacts.owner,
+        before: contacts.get(change.jid),
+        now: change.contact,
+      }
       if (change) await this.#apply(contacts, change)
       // Not awaited in here: what is said may come back as another change of this roster.
-      return { said: afterwards(() => change && this.#push(contacts, change)) }
+      return { said: afterwards(() => change && this.#push(contacts, change)), told }
     })
     await done?.said
+    if (done?.told) await this.#host.tell('contactChanged', done.told)
     return done !== undefined
   }
 

@@ -43,6 +43,17 @@ export function audienceOf(
   return hearers
 }
 
+/** Available resources of a contact, as far as the account knows of them. */
+export function resourcesOf(
+  host: Host,
+  capabilities: Capabilities,
+  account: Jid,
+  contact: Jid,
+): readonly Jid[] {
+  if (contact.domain === account.domain) return host.sessions.available(contact).map(({ jid }) => jid)
+  return [...capabilities.heardBy(account)].filter((full) => full.bare.equals(contact))
+}
+
 /** Whether the access model lets them hear of it. */
 export function mayHear(node: Node, contacts: Contacts | undefined, who: Jid): boolean {
   const relation = relationTo(node.service, contacts, who)

@@ -1,23 +1,23 @@
 /** Creating, configuring and deleting nodes (XEP-0060 §8.1 to §8.4). */
-import { subscribeRefusal } from './access.js'
 import { configurationForm, configured, type Configuration } from './configuration.js'
-import { subscriptionsOf, type Node } from './node.js'
+import type { Entities } from './entities.js'
+import type { Node } from './node.js'
 import type { Notices } from './notices.js'
 import type { Onlookers } from './publishing.js'
-import { notForStrangers } from './refusals.js'
 import type { Service } from './service.js'
-import { StanzaError } from '../../stanza/errors.js'
 import type { Jid } from '../../stanza/jid.js'
 import type { Element } from '../../xml/element.js'
 
 export class Managing {
   readonly #service: Service
   readonly #notices: Notices
+  readonly #entities: Entities
   readonly #onlookers: Onlookers
 
-  constructor(service: Service, notices: Notices, onlookers: Onlookers) {
+  constructor(service: Service, notices: Notices, entities: Entities, onlookers: Onlookers) {
     this.#service = service
     this.#notices = notices
+    this.#entities = entities
     this.#onlookers = onlookers
   }
 
@@ -27,8 +27,7 @@ export class Managing {
    */
   async create(address: Jid, name: string | undefined, by: Jid, form: Element | undefined): Promise<Node> {
     const { rules, random, nodes } = this.#service
-    const relation = await rules.relation(address, by)
-    if (relation.stranger) throw notForStrangers()
+    await this.#service.requireAcquaintance(address, by)
     const config = form ? configured(rules.defaults, form, rules.bounds) : rules.defaults
     const chosen = name ?? random.id()
     return nodes.inTurn(address, chosen, () => this.#service.make(address, chosen, by, config))
@@ -46,7 +45,7 @@ export class Managing {
   /** XEP-0060 §8.3 */
   async defaultForm(address: Jid, by: Jid): Promise<Element> {
     const { rules } = this.#service
-    if ((await rules.relation(address, by)).stranger) throw notForStrangers()
+    await this.#service.requireAcquaintance(address, by)
     return configurationForm(rules.defaults, rules.bounds)
   }
 
@@ -61,6 +60,8 @@ export class Managing {
       const config = configured(before.config, form, rules.bounds)
       const node = await nodes.change(before, { config })
       await this.#makeRoom(before.config, node)
+      if (config.access !== before.config.access || config.groups !== before.config.groups)
+        await this.#entities.reconsiderAll(node)
       if (config.notifyConfig) await this.#notices.configured(node)
     })
   }
@@ -94,23 +95,5 @@ export class Managing {
       await this.#notices.deleted(node, redirect)
       await this.#onlookers.told({ node, by, gone: 'deleted' })
     })
-  }
-
-  /**
-   * XEP-0163 §7.1: `who` may have lost what gave them access; their subscriptions to nodes that they may no longer see
-   * end, and they are told.
-   */
-  async reconsider(address: Jid, who: Jid): Promise<void> {
-    const { nodes } = this.#service
-    for (const { name } of (await nodes.of(address)).values())
-      await nodes.inTurn(address, name, async () => {
-        const node = (await nodes.of(address)).get(name)
-        if (!node) return
-        const ended = subscriptionsOf(node, who)
-        const standing = await this.#service.standing(node, who)
-        if (ended.length === 0 || !(subscribeRefusal(node, standing) instanceof StanzaError)) return
-        await nodes.change(node, { subscriptions: ended.map(({ jid }) => [jid, undefined]) })
-        for (const { jid } of ended) this.#notices.subscriptionChanged(node, jid, 'none')
-      })
   }
 }

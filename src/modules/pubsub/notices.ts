@@ -7,6 +7,7 @@ import { delay } from '../../stanza/delay.js'
 import type { Jid } from '../../stanza/jid.js'
 import { Stanza } from '../../stanza/stanza.js'
 import type { ItemRecord } from '../../storage/pubsub.js'
+import type { Element } from '../../xml/element.js'
 import { NS } from '../../xml/namespaces.js'
 import { escapeAttribute, escapeText } from '../../xml/write.js'
 
@@ -48,9 +49,15 @@ export class Notices {
     await this.#tell(node, `<configuration node='${escapeAttribute(node.name)}'>${inner}</configuration>`)
   }
 
-  /** XEP-0060 §12.14: to whom it concerns. */
-  subscriptionChanged(node: Node, jid: Jid, state: 'none' | Subscription['state']): void {
-    this.#send(this.#event(node, subscriptionXml(node, jid, state)), jid)
+  /** XEP-0060 §12.14: to whom it concerns, or to somebody else who wants to know. */
+  subscriptionChanged(node: Node, jid: Jid, state: 'none' | Subscription['state'], to = jid): void {
+    this.#send(this.#event(node, subscriptionXml(node, jid, state)), to)
+  }
+
+  /** Something for a person, that may wait for them (XEP-0060 §8.6). */
+  say(node: Node, to: Jid, payload: Element): void {
+    const id = this.#service.random.id()
+    this.#service.rules.send(Stanza.of({ kind: 'message', id, from: node.service, to }, payload))
   }
 
   /** XEP-0060 §6.1.7, XEP-0163 §4.3.4: the last item, marked as an old one. */

@@ -1,7 +1,9 @@
 /** XEP-0163: Personal Eventing Protocol. Each account is a pubsub service (XEP-0060), which its contacts hear of unasked. */
 import { pepKey, type Pep, type PepDraft, type PepEvent, type PepItem, type PepOptions } from './api.js'
-import { audienceOf, relationTo } from './audience.js'
+import { audienceOf, relationTo, resourcesOf } from './audience.js'
 import { pepDefaults, type Bounds, type Configuration } from './configuration.js'
+import { Discovery } from './discovery.js'
+import { Entities } from './entities.js'
 import { accountsFor, sendLastItems } from './last-items.js'
 import { Managing } from './managing.js'
 import { Nodes } from './nodes.js'
@@ -12,13 +14,19 @@ import { notForStrangers } from './refusals.js'
 import { Requests } from './requests.js'
 import { retrieve, type Wanted } from './retrieving.js'
 import { Service, type Rules } from './service.js'
+import { FORM_AUTHORIZATION, Subscribing } from './subscribing.js'
 import { number, options, size } from '../../base/schema.js'
+import { handled, hook, type Verdict } from '../../host/hooks.js'
 import type { Host } from '../../host/host.js'
 import { iq } from '../../host/iq-table.js'
 import { defineModule, serviceKey } from '../../host/module.js'
 import type { Contacts } from '../../session/contacts.js'
+import type { ContactChange } from '../../session/roster.js'
+import { hasFrom } from '../../session/subscription.js'
 import { StanzaError } from '../../stanza/errors.js'
+import { formTypeOf } from '../../stanza/forms.js'
 import type { Jid } from '../../stanza/jid.js'
+import type { Stanza } from '../../stanza/stanza.js'
 import { NS } from '../../xml/namespaces.js'
 import { parseElement } from '../../xml/parser.js'
 import { blockingKey } from '../blocking/api.js'
@@ -63,15 +71,43 @@ export default defineModule({
     const notices = new Notices(service)
     const onlookers = new ByName(host)
     const publishing = new Publishing(service, notices, onlookers)
-    const managing = new Managing(service, notices, onlookers)
-    const requests = new Requests(service, publishing, managing)
-    const ownerRequests = new OwnerRequests(managing, publishing)
+    const entities = new Entities(service, notices)
+    const managing = new Managing(service, notices, entities, onlookers)
+    const subscribing = new Subscribing(service, notices)
+    const doings = { service, publishing, managing, entities, subscribing }
+    const requests = new Requests(doings)
+    const ownerRequests = new OwnerRequests(doings)
 
     const unlisten = capabilities.onKnown((full, features, account) => {
       // A resource of ours concerns its contacts here as well; one from elsewhere those whom it has shown presence.
       const accounts = host.sessions.get(full)?.presence ? accountsFor(host, full) : [account]
       return sendLastItems({ service, notices, host }, full, features, accounts)
     })
+
+    /** XEP-0163 §7.1: who gains access hears what there is; who loses it hears no more. */
+    async function contactChanged({ account, before, now }: ContactChange): Promise<void> {
+      const [had, has] = [hasFrom(before), now !== undefined && hasFrom(now)]
+      if (had) await entities.reconsider(account, before.jid)
+      if (had || !has) return
+      for (const full of resourcesOf(host, capabilities, account, before.jid))
+        await sendLastItems({ service, notices, host }, full, capabilities.of(full) ?? [], [account])
+    }
+
+    /** XEP-0060 §8.6: the answer of an owner to who wants to subscribe. */
+    function approval(stanza: Stanza): Promise<Verdict> | undefined {
+      const { to, from } = stanza
+      if (!to?.isBare || !stanza.has('x', NS.dataForms)) return undefined
+      const x = stanza.child('x', NS.dataForms)!
+      const { type } = x.attrs
+      if ((type !== 'submit' && type !== 'cancel') || formTypeOf(x) !== FORM_AUTHORIZATION) return undefined
+      return subscribing.answered(to, from, x).then(
+        () => handled,
+        (error: unknown) => {
+          if (error instanceof StanzaError) return error
+          throw error
+        },
+      )
+    }
 
     return {
       accountFeatures: features,
@@ -83,7 +119,9 @@ export default defineModule({
         iq('get', 'account', 'pubsub', NS.pubsubOwner, (request) => ownerRequests.get(request)),
         iq('set', 'account', 'pubsub', NS.pubsubOwner, (request) => ownerRequests.set(request)),
       ],
-      events: { accountDeleted: (account) => nodes.forget(account) },
+      hooks: [hook('received', 'stamp', ['message'], (stanza) => approval(stanza))],
+      events: { contactChanged, accountDeleted: (account) => nodes.forget(account) },
+      branches: [new Discovery(service)],
       provides: [
         { key: pepKey, value: pepOn(service, publishing, managing, onlookers) },
         { key: memory, value: nodes },
@@ -108,16 +146,30 @@ const features = [
   '#instant-nodes',
   '#item-ids',
   '#last-published',
+  '#manage-subscriptions',
+  '#member-affiliation',
+  '#meta-data',
+  '#modify-affiliations',
   '#multi-items',
+  '#outcast-affiliation',
   '#persistent-items',
   '#presence-subscribe',
   '#publish',
   '#publish-node-full',
+  '#publish-only-affiliation',
   '#publish-options',
+  '#publisher-affiliation',
   '#purge-nodes',
   '#retract-items',
+  '#retrieve-affiliations',
   '#retrieve-default',
+  '#retrieve-default-sub',
   '#retrieve-items',
+  '#retrieve-subscriptions',
+  '#rsm',
+  '#subscribe',
+  '#subscription-notifications',
+  '#subscription-options',
 ].map((name) => `${NS.pubsub}${name}`)
 
 function rulesOf(host: Host, limits: Limits): Rules {

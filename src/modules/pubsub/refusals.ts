@@ -7,6 +7,7 @@ import { NS } from '../../xml/namespaces.js'
 export type Detail =
   | 'closed-node'
   | 'invalid-jid'
+  | 'invalid-options'
   | 'invalid-payload'
   | 'item-forbidden'
   | 'item-required'

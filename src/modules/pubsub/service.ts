@@ -80,6 +80,24 @@ export class Service {
     return { node, who: standing }
   }
 
+  /** All nodes of a service, or one, as `who` finds them. @throws StanzaError as `visit`; strangers must have to do with one */
+  async visits(service: Jid, who: Jid, name?: string): Promise<readonly Visit[]> {
+    if (name !== undefined) return [await this.visit(service, name, who)]
+    const relation = await this.rules.relation(service, who)
+    const all = [...(await this.nodes.of(service)).values()]
+    const visits = all.map((node) => ({ node, who: standingAt(node, who, relation) }))
+    const known = visits.some(({ who: { affiliation, subscriptions } }) => {
+      return affiliation !== 'none' || subscriptions.length > 0
+    })
+    if (relation.stranger && !known) throw notForStrangers()
+    return visits
+  }
+
+  /** @throws StanzaError what strangers are told */
+  async requireAcquaintance(service: Jid, who: Jid): Promise<void> {
+    if ((await this.rules.relation(service, who)).stranger) throw notForStrangers()
+  }
+
   /** What somebody is at a node; `visit` without the errors. */
   async standing(node: Node, who: Jid): Promise<Standing> {
     return standingAt(node, who, await this.rules.relation(node.service, who))
@@ -143,7 +161,7 @@ function standingAt(node: Node, who: Jid | undefined, relation: Relation): Stand
 
 /** Whether there is anything at all that they may do at the node. */
 function hasBusiness(node: Node, who: Standing): boolean {
-  if (mayPublish(node, who) || !readRefusal(node, who)) return true
+  if (who.subscriptions.length > 0 || mayPublish(node, who) || !readRefusal(node, who)) return true
   const refused = subscribeRefusal(node, who)
   return refused === undefined || refused === 'ask'
 }

@@ -8,6 +8,7 @@ import { readRosterSet } from '../../../src/session/roster-query.js'
 import {
   defaultRosterLimits,
   Roster,
+  type ContactChange,
   type RosterLimits,
   type RosterRequest,
 } from '../../../src/session/roster.js'
@@ -55,6 +56,13 @@ class Desk {
 
   send(stanza: Stanza): void {
     this.sent.push(stanza)
+  }
+
+  /** Contacts that are told to have changed, with their subscriptions before and now. */
+  readonly told: string[] = []
+  tell(_event: 'contactChanged', { account, before, now }: ContactChange): void {
+    const states = `${before.subscription} ${now?.subscription ?? 'gone'}`
+    this.told.push(`${account.toString()} ${before.jid.toString()} ${states}`)
   }
 
   async account(jid: Jid): Promise<void> {
@@ -603,4 +611,23 @@ describe('what stays in memory', () => {
     )
     assert.equal(heard.length, 2)
   })
+})
+
+test('a change of a contact is told once it is stored and said, and only then', async () => {
+  const desk = new Desk()
+  await desk.account(juliet)
+  const said: string[] = []
+  await desk.roster.outbound(juliet, romeo, 'subscribe', async () => {
+    await Promise.resolve()
+    said.push(...desk.told, 'said')
+  })
+  await desk.roster.update(juliet, nurse, { name: 'Nurse', groups: [] })
+  await desk.roster.remove(juliet, nurse)
+  await assert.rejects(desk.roster.remove(juliet, nurse))
+  assert.deepEqual(said, ['said'])
+  assert.deepEqual(desk.told, [
+    'juliet@example.com romeo@example.net none none',
+    'juliet@example.com nurse@example.com none none',
+    'juliet@example.com nurse@example.com none gone',
+  ])
 })
