@@ -8,6 +8,7 @@ import {
   storageOf,
   type Bookmark,
 } from './convert.js'
+import { Lru } from '../../base/lru.js'
 import { options } from '../../base/schema.js'
 import { Turns } from '../../base/turns.js'
 import { defineModule } from '../../host/module.js'
@@ -17,6 +18,9 @@ import type { Element } from '../../xml/element.js'
 import { NS } from '../../xml/namespaces.js'
 import { type PrivateKeeper, type PrivateXml, privateXmlKey } from '../private-xml/api.js'
 import { pepKey, type Pep, type PepEvent } from '../pubsub/api.js'
+
+/** Accounts that are remembered to have nothing that must be converted. */
+const remembered = 10_000
 
 export default defineModule({
   name: 'bookmarks',
@@ -33,6 +37,8 @@ export default defineModule({
     const pep = host.service(pepKey)
     const privateXml = host.service(privateXmlKey)
     const bookmarks = new Bookmarks(pep, privateXml)
+    /** Accounts whose private XML was looked at; what comes into it later is converted at once. */
+    const seen = new Lru<string, true>(remembered)
     /** A node's publisher must not wait for the other node, whose publisher may be waiting for this one. */
     const afterwards = (convert: (event: PepEvent) => Promise<void>) => (event: PepEvent) =>
       void convert(event).catch((error: unknown) =>
@@ -55,14 +61,17 @@ export default defineModule({
       accountFeatures: [NS.bookmarksCompat, NS.bookmarksCompatPep, NS.bookmarksConversion],
       events: {
         sessionBound({ account, jid }) {
-          if (account === 0) return undefined
+          if (account === 0 || seen.get(jid.local)) return undefined
           // XEP-0411 §4: before the client looks.
           return bookmarks
             .bringsAlong(jid.bare)
+            .then(() => void seen.set(jid.local, true))
             .catch((error: unknown) =>
               host.log.warn('bookmarks.unconverted', { user: jid.bare.toString(), error }),
             )
         },
+        accountCreated: ({ local }) => void seen.delete(local),
+        accountDeleted: ({ local }) => void seen.delete(local),
       },
       stop: () => {
         for (const end of ends) end()

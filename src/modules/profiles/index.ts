@@ -51,7 +51,10 @@ export default defineModule({
       hooks: [
         hook('sent', 'stamp', ['presence'], (stanza, { session }) => presences.stamped(stanza, session)),
       ],
-      events: { sessionGone: (session) => presences.gone(session) },
+      events: {
+        accountCreated: (account) => presences.forget(account),
+        accountDeleted: (account) => presences.forget(account),
+      },
       stop: () => {
         for (const end of ends) end()
       },

@@ -1,4 +1,5 @@
 /** The hash of the avatar in an account's presences: put there by the server (XEP-0398 §4, XEP-0153 §4.1). */
+import { Lru } from '../../base/lru.js'
 import type { Host } from '../../host/host.js'
 import type { Session } from '../../session/session.js'
 import { Slot } from '../../session/slot.js'
@@ -7,14 +8,17 @@ import type { Stanza } from '../../stanza/stanza.js'
 import { el } from '../../xml/element.js'
 import { NS } from '../../xml/namespaces.js'
 
+/** Accounts whose hash is remembered, with sessions or without. */
+const remembered = 10_000
+
 /** Whether the last broadcast of the client said that it shows no picture. */
 const broadcast = new Slot('profiles', () => ({ shown: true }))
 
 export class Presences {
   readonly #host: Host
   readonly #load: (account: Jid) => Promise<string | undefined>
-  /** Of accounts with sessions, by localpart, as `Avatars.hashOf` gives them. */
-  readonly #hashes = new Map<string, { readonly hash: string | undefined }>()
+  /** By localpart, as `Avatars.hashOf` gives them. */
+  readonly #hashes = new Lru<string, { readonly hash: string | undefined }>(remembered)
 
   /** `load` reads the hash of an account that has just appeared. */
   constructor(host: Host, load: (account: Jid) => Promise<string | undefined>) {
@@ -38,7 +42,7 @@ export class Presences {
       const hash = await this.#load(account)
       const known = this.#hashes.get(account.local)
       if (known) return known.hash
-      if (this.#host.sessions.of(account).length > 0) this.#hashes.set(account.local, { hash })
+      this.#hashes.set(account.local, { hash })
       return hash
     } catch (error) {
       // Presence matters more than a picture; the next one is looked up again.
@@ -50,7 +54,6 @@ export class Presences {
   /** The account has another avatar: told to all who have its presence, as if its clients had said so. */
   changed(account: Jid, hash: string): void {
     const { sessions, roster } = this.#host
-    if (sessions.of(account).length === 0) return
     if (this.#hashes.get(account.local)?.hash === hash) return
     this.#hashes.set(account.local, { hash })
     const available = sessions.available(account)
@@ -67,8 +70,9 @@ export class Presences {
       roster.showPresence(account, contact, 'available')
   }
 
-  gone({ jid }: Session): void {
-    if (this.#host.sessions.of(jid).length === 0) this.#hashes.delete(jid.local)
+  /** The account is new, or no more. */
+  forget(account: Jid): void {
+    this.#hashes.delete(account.local)
   }
 }
 
