@@ -103,6 +103,8 @@ export class Server {
         sessionsPerAccount: () => this.#config.limits.sessionsPerAccount,
         deriveKeys: (password) => keysFor(password, this.passwords),
         neighbours: () => neighboursOf(domain, config.domains, this.#components.connected),
+        links: () =>
+          this.#s2s?.links().filter(({ local, state }) => local === domain && state === 'open') ?? [],
         desk: () => this.#desk(domain),
       })
       hosts.set(domain, host)

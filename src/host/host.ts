@@ -23,6 +23,7 @@ import type { Roster } from '../session/roster.js'
 import { Session, type SessionHost } from '../session/session.js'
 import { Sessions } from '../session/sessions.js'
 import { StanzaError } from '../stanza/errors.js'
+import { joinedForms } from '../stanza/forms.js'
 import { Jid } from '../stanza/jid.js'
 import { Stanza, type Kind } from '../stanza/stanza.js'
 import type { Account, AccountKeys, Accounts } from '../storage/accounts.js'
@@ -74,8 +75,16 @@ export interface HostParts {
   readonly deriveKeys: (password: string) => Promise<AccountKeys>
   /** External components that are connected now and belong to this domain. */
   readonly neighbours?: () => readonly string[]
+  /** Pairs of this domain and one of another server, one for each authenticated direction of a stream. */
+  readonly links?: () => readonly Link[]
   /** Where admins of this domain ask for commands. */
   readonly desk?: () => Desk | undefined
+}
+
+/** A stream between this domain and another one. */
+export interface Link {
+  readonly remote: string
+  readonly dir: 'in' | 'out'
 }
 
 /** How an account came to be: by a client (XEP-0077), or by the admin. */
@@ -102,6 +111,8 @@ export class Host {
   readonly sessionsPerAccount: () => number
   /** The domains of external components that are connected now, for clients that look for services. */
   readonly neighbours: () => readonly string[]
+  /** Streams from and to other servers that are authenticated now. */
+  readonly links: () => readonly Link[]
   /** Counts a limit that was met. */
   readonly hits: LimitHits
   tables: Tables
@@ -127,6 +138,7 @@ export class Host {
     this.#route = parts.route
     this.sessionsPerAccount = parts.sessionsPerAccount
     this.neighbours = parts.neighbours ?? (() => [])
+    this.links = parts.links ?? (() => [])
     this.#desk = parts.desk ?? (() => undefined)
     this.#deriveKeys = parts.deriveKeys
     const counted = parts.metrics.counters('stanzas_total', 'Stanzas taken in, made here, and sent out', [
@@ -333,7 +345,7 @@ export function tablesOf(parts: readonly Contributed[], crash: Crash): Tables {
     accountFeatures: Object.freeze([...new Set(all((c) => c.accountFeatures))].sort()),
     accountIdentities: Object.freeze(all((c) => c.accountIdentities)),
     identities: Object.freeze(all((c) => c.identities)),
-    info: Object.freeze(all((c) => c.info)),
+    info: Object.freeze(joinedForms(all((c) => c.info))),
     streamFeatures: Object.freeze(all((c) => c.streamFeatures)),
     bindFeatures: Object.freeze(all((c) => c.bindFeatures)),
     bound: Object.freeze(all((c) => c.bound && [c.bound])),

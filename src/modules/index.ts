@@ -19,6 +19,7 @@ import push from './push/index.js'
 import profiles from './profiles/index.js'
 import registration from './registration.js'
 import roster from './roster.js'
+import serverInfo from './server-info.js'
 import session from './session.js'
 import streamLimits from './stream-limits.js'
 import strangers from './strangers.js'
@@ -48,6 +49,7 @@ export const modules: readonly AnyModule[] = [
   profiles,
   registration,
   roster,
+  serverInfo,
   session,
   streamLimits,
   strangers,

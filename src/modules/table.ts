@@ -83,6 +83,7 @@ const titles: Readonly<Record<number, string>> = {
   474: 'SASL SCRAM Downgrade Protection',
   478: 'Stream Limits Advertisement',
   480: 'SASL Upgrade Tasks',
+  485: 'PubSub Server Information',
   490: 'Message Displayed Synchronization',
   484: 'Fast Authentication Streamlining Tokens',
   492: 'Chat notification settings',

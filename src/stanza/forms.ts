@@ -100,6 +100,19 @@ export function tableForm(columns: readonly string[], rows: readonly (readonly s
   )
 }
 
+/** Forms with the fields of all of one FORM_TYPE in one, as there must not be two (XEP-0128 §4, XEP-0485 §8.2). */
+export function joinedForms(forms: readonly Element[]): Element[] {
+  const joined = new Map<string | undefined, Element[]>()
+  for (const x of forms) {
+    const type = formTypeOf(x)
+    const fields = x.childrenOf('field', NS.dataForms).filter(({ attrs }) => attrs['var'] !== 'FORM_TYPE')
+    joined.set(type, [...(joined.get(type) ?? []), ...fields])
+  }
+  return [...joined].map(([type, fields]) =>
+    el('x', NS.dataForms, { type: 'result' }, type === undefined ? undefined : typeField(type), ...fields),
+  )
+}
+
 function typeField(formType: string): Element {
   return el(
     'field',

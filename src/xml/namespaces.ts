@@ -107,6 +107,7 @@ export const NS = {
   saslUpgrade: 'urn:xmpp:sasl:upgrade:0', // 0480
   scramUpgrade: 'urn:xmpp:scram-upgrade:0', // 0480
   fast: 'urn:xmpp:fast:0', // 0484
+  serverInfo: 'urn:xmpp:serverinfo:0', // 0485
   displayed: 'urn:xmpp:mds:displayed:0', // 0490
   displayedAssist: 'urn:xmpp:mds:server-assist:0', // 0490
   pipelining: 'urn:xmpp:iap:0', // 0509

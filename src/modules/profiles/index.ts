@@ -26,10 +26,10 @@ export default defineModule({
   ],
   requires: ['pep', 'vcard'],
   options: options({
-    photo_size: size('128KiB', 'The largest picture that a card may have.', { min: '1KiB', max: '1MiB' }),
+    photoSize: size('128KiB', 'The largest picture that a card may have.', { min: '1KiB', max: '1MiB' }),
   }),
 
-  setup(host, { photo_size: largest }) {
+  setup(host, { photoSize: largest }) {
     const pep = host.service(pepKey)
     const avatars = new Avatars(pep, largest)
     const cards = host.service(cardsKey)
