@@ -5,7 +5,7 @@ export async function check(name, run) {
     await seconds(90, run(), 'end')
     console.log(`ok ${name}`)
   } catch (error) {
-    console.log(`not ok ${name}: ${error?.stack ?? error}`)
+    console.log(`not ok ${name}: ${error?.stack ?? JSON.stringify(error?.error ?? String(error))}`)
   }
 }
 

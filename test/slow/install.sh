@@ -46,7 +46,7 @@ fi
 
 printf '{ "private": true }\n' > package.json
 retry npm npm install --no-audit --no-fund --no-package-lock --loglevel=error @xmpp/client@0.14.0 \
-  @xmpp/component@0.13.1 stanza@12.22.1 || failed=1
+  @xmpp/component@0.13.1 stanza@12.22.1 ws@8.23.0 || failed=1
 [ -x venv/bin/pip ] || retry venv python3 -m venv venv || failed=1
 retry pip venv/bin/pip install -q --disable-pip-version-check slixmpp==1.17.0 || failed=1
 retry maven mvn -B -q -f "$here/smack/pom.xml" \

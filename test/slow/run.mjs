@@ -25,6 +25,7 @@ const suites = {
     limit: 180,
     trust: 'NODE_EXTRA_CA_CERTS',
   },
+  stanza: { command: process.execPath, script: 'stanza_client.mjs', limit: 120 },
   slixmpp: { command: python, script: 'slixmpp_client.py', limit: 240 },
   xmpp_component: {
     command: process.execPath,
