@@ -6,6 +6,7 @@ import { defineModule } from '../host/module.js'
 import type { Session } from '../session/session.js'
 import { Slot } from '../session/slot.js'
 import { arrivalOf } from '../stanza/arrival.js'
+import { hasContent } from '../stanza/content.js'
 import { delayed } from '../stanza/delay.js'
 import { StanzaError } from '../stanza/errors.js'
 import { Stanza } from '../stanza/stanza.js'
@@ -225,7 +226,5 @@ function isWorthKeeping(stanza: Stanza): boolean {
   if (type !== 'chat' && type !== 'normal') return false
   if (stanza.has('no-store', NS.hints)) return false
   if (stanza.has('store', NS.hints)) return true
-  return stanza.payload.spans.some(
-    ({ name, ns }) => ns !== NS.chatStates && !(name === 'thread' && ns === NS.client),
-  )
+  return hasContent(stanza.payload.spans)
 }

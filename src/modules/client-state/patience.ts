@@ -1,4 +1,5 @@
 /** Which stanzas can wait until somebody looks at the client (XEP-0352 §3.2), and which of them replace each other. */
+import { isActivity } from '../../stanza/content.js'
 import type { Jid } from '../../stanza/jid.js'
 import type { Stanza } from '../../stanza/stanza.js'
 import type { Element } from '../../xml/element.js'
@@ -20,32 +21,8 @@ export function whatWaits(stanza: Stanza, account: Jid): string | undefined {
   return stanza.has('event', NS.pubsubEvent) && !stanza.has('body') ? newsOf(stanza) : undefined
 }
 
-interface Named {
-  readonly name: string
-  readonly ns?: string | undefined
-}
-
-/** What may stand beside a chat state that is all there is to a message. */
-const accompanying: ReadonlySet<string | undefined> = new Set([
-  NS.chatStates,
-  NS.hints,
-  NS.stanzaIds,
-  NS.occupantId,
-  NS.delay,
-])
-
-/** XEP-0085 §5.1: a chat state and nothing that somebody would read. */
-function isActivity(children: readonly Named[]): boolean {
-  let found = false
-  for (const { name, ns } of children) {
-    if (ns === NS.chatStates) found = true
-    else if (!accompanying.has(ns) && !(name === 'thread' && ns === NS.client)) return false
-  }
-  return found
-}
-
 /** The children of the message in a carbon copy (XEP-0280 §7, §8). */
-function copiedChildren(stanza: Stanza): readonly Named[] {
+function copiedChildren(stanza: Stanza): readonly { name: string; ns: string | undefined }[] {
   const wrapper = stanza.child('received', NS.carbons) ?? stanza.child('sent', NS.carbons)
   const message = wrapper?.child('forwarded', NS.forward)?.child('message', NS.client)
   return message?.childrenOf().map(({ local, ns }) => ({ name: local, ns })) ?? []
