@@ -51,6 +51,7 @@ const titles: Readonly<Record<number, string>> = {
   157: 'Contact Addresses for XMPP Services',
   160: 'Best Practices for Handling Offline Messages',
   163: 'Personal Eventing Protocol',
+  172: 'User Nickname',
   175: 'Best Practices for Use of SASL ANONYMOUS',
   178: 'Best Practices for Use of SASL EXTERNAL with Certificates',
   185: 'Dialback Key Generation and Validation',

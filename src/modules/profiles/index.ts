@@ -21,6 +21,7 @@ export default defineModule({
   xeps: [
     { number: 84, version: '1.1.4' },
     { number: 153, version: '1.1.1' },
+    { number: 172, version: '1.1', note: 'published, and kept in requests to subscribe' },
     { number: 292, version: '0.12.0' },
     { number: 398, version: '1.0.0' },
   ],
