@@ -12,8 +12,9 @@ const disco = (name: string): Proof => ['unit/modules/disco', name]
 const pep = (name: string) => claim('pep', name)
 const pubsub = (name: string) => claim('pubsub', name)
 
+const limits = simple('XEP-0478 §3.1: the limits that hold now')
 const awayFriend = kept('XEP-0012 §3: a friend learns how long the account has been away')
-const commands = claim('commands', 'XEP-0050')
+const commands = claim('commands', 'XEP-0050 §2.4.2, §3.4: form, confirmation, back again, and done')
 const info = disco('XEP-0030 §3.1: the server tells what it is and can')
 const accountInfo = disco('XEP-0030 §3.1, §4.1: an account tells its owner and friends')
 const card = modules('XEP-0054, XEP-0049: cards are for all, private data for its owner')
@@ -42,16 +43,16 @@ export const domainFeatures: Claims = {
   'jabber:iq:last': kept('XEP-0012 §5: the server tells how long it has been up'),
   'jabber:iq:private': card,
   'jabber:iq:register': modules('XEP-0077: somebody makes an account, logs in'),
-  'jabber:iq:version': simple('XEP-0092'),
-  msgoffline: claim('offline', 'XEP-0160'),
+  'jabber:iq:version': simple('XEP-0092 §2: name and version'),
+  msgoffline: claim('offline', 'XEP-0160 §2: kept messages are delivered once, in order'),
   'urn:xmpp:blocking': claim('blocking', 'XEP-0191 §3.3: who blocks cannot speak to the blocked'),
   'urn:xmpp:caps': disco('XEP-0390 §5.2, §5.5: the same for its two hashes'),
   'urn:xmpp:carbons:2': claim('carbons', 'XEP-0280 §7: whoever does not get it gets a copy'),
   'urn:xmpp:carbons:rules:0': claim('carbons', 'XEP-0280 §6.1: what is copied, and what not'),
-  'urn:xmpp:ping': simple('XEP-0199'),
+  'urn:xmpp:ping': simple('XEP-0199 §4.2: a ping to the server'),
   'urn:xmpp:reporting:1': claim('blocking', 'XEP-0377: a report is kept for the admin'),
   'urn:xmpp:serverinfo:0': claim('server-info', 'XEP-0485 §3, §4, §7: links are published'),
-  'urn:xmpp:time': simple('XEP-0202'),
+  'urn:xmpp:time': simple('XEP-0202 §2'),
   'vcard-temp': card,
 }
 
@@ -61,12 +62,24 @@ export const accountFeatures: Claims = {
   'http://jabber.org/protocol/disco#info': accountInfo,
   'http://jabber.org/protocol/disco#items': accountInfo,
   'jabber:iq:last': awayFriend,
-  'urn:ietf:params:xml:ns:vcard-4.0': claim('profiles', 'XEP-0292 §4.1, §11: a vCard4 is shown to old clients'),
-  'urn:xmpp:bookmarks-conversion:0': claim('bookmarks', 'XEP-0411 §3: a list of personal eventing is in private XML'),
+  'urn:ietf:params:xml:ns:vcard-4.0': claim(
+    'profiles',
+    'XEP-0292 §4.1, §11: a vCard4 is shown to old clients',
+  ),
+  'urn:xmpp:bookmarks-conversion:0': claim(
+    'bookmarks',
+    'XEP-0411 §3: a list of personal eventing is in private XML',
+  ),
   'urn:xmpp:bookmarks:1#compat': claim('bookmarks', 'XEP-0402 §5.3.2: a list in private XML becomes items'),
   'urn:xmpp:bookmarks:1#compat-pep': claim('bookmarks', 'XEP-0402 §5.3.1: items are in both lists'),
-  'urn:xmpp:mds:server-assist:0': claim('displayed', 'XEP-0490 §4.5.3: the item is published to the own devices'),
-  'urn:xmpp:pep-vcard-conversion:0': claim('profiles', 'XEP-0398 §3.1: what is published as an avatar is the photo'),
+  'urn:xmpp:mds:server-assist:0': claim(
+    'displayed',
+    'XEP-0490 §4.5.3: the item is published to the own devices',
+  ),
+  'urn:xmpp:pep-vcard-conversion:0': claim(
+    'profiles',
+    'XEP-0398 §3.1: what is published as an avatar is the photo',
+  ),
   'urn:xmpp:push:0': claim('push', 'XEP-0357 §5, §7: who is away is told of'),
   'vcard-temp': card,
   ...pubsubFeatures(),
@@ -119,5 +132,26 @@ function pubsubFeatures(): Claims {
   )
 }
 
-/** Stream features before and after a login, by namespace. */
-export const streamFeatures: Claims = {}
+const binding = claim('login', 'RFC 6120 §7.7: the resource asked for is prepared')
+
+/** Stream features under TLS, by namespace: of a stranger, and of who has proved an account. */
+export const streamFeatures: Readonly<Record<'before' | 'after', Claims>> = {
+  before: {
+    'http://jabber.org/features/iq-register': modules('XEP-0077: somebody makes an account, logs in'),
+    'urn:ietf:params:xml:ns:xmpp-sasl': binding,
+    'urn:xmpp:iap:0': claim('sasl2', 'XEP-0509 §2.2: header and authentication in one breath'),
+    'urn:xmpp:sasl:2': claim('sasl2', 'XEP-0388 §2.6.1: success names the account'),
+    'urn:xmpp:stream-limits:0': limits,
+  },
+  after: {
+    'http://jabber.org/protocol/caps': disco('XEP-0115 §6.3: the hash in the stream features'),
+    'urn:ietf:params:xml:ns:xmpp-bind': binding,
+    'urn:ietf:params:xml:ns:xmpp-session': simple('RFC 6121 appendix E: the session of old clients'),
+    'urn:xmpp:caps': disco('XEP-0390 §5.2, §5.5: the same for its two hashes'),
+    'urn:xmpp:csi:0': claim('client-state', 'XEP-0352 §5.1: active brings all that waited'),
+    'urn:xmpp:features:pre-approval': claim('subscriptions', 'RFC 6121 §3.4.2: an approval in advance'),
+    'urn:xmpp:features:rosterver': claim('roster', 'RFC 6121 §2.6.3: a client with the present version'),
+    'urn:xmpp:sm:3': claim('resumption', 'XEP-0198 §5: resumed comes first'),
+    'urn:xmpp:stream-limits:0': limits,
+  },
+}
