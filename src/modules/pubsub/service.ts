@@ -80,11 +80,11 @@ export class Service {
     return { node, who: standing }
   }
 
-  /** All nodes of a service, or one, as `who` finds them. @throws StanzaError as `visit`; strangers must have to do with one */
+  /** All nodes of a service by name, or one, as `who` finds them. @throws StanzaError as `visit`; strangers must have to do with one */
   async visits(service: Jid, who: Jid, name?: string): Promise<readonly Visit[]> {
     if (name !== undefined) return [await this.visit(service, name, who)]
     const relation = await this.rules.relation(service, who)
-    const all = [...(await this.nodes.of(service)).values()]
+    const all = [...(await this.nodes.of(service)).values()].sort((a, b) => (a.name < b.name ? -1 : 1))
     const visits = all.map((node) => ({ node, who: standingAt(node, who, relation) }))
     const known = visits.some(({ who: { affiliation, subscriptions } }) => {
       return affiliation !== 'none' || subscriptions.length > 0
