@@ -533,6 +533,9 @@ scene('XEP-0060 §6.5: all items, the newest, some by id, and pages of them', as
     juliet.bare,
   )
   assert.match(counted.toString(), /<set [^>]*><count>5<\/count><\/set>/)
+  // XEP-0060 §7.1.3: what is published again takes the place of what was there, as the newest.
+  await publishes(juliet, 'n', 'B', { id: 'b' })
+  assert.equal(await read({}), 'a c d e B')
 })
 
 scene(

@@ -970,6 +970,54 @@ export const behaviours: readonly Behaviour[] = [
     ],
   },
   {
+    number: 156,
+    says: 'XEP-0163 §3 to §5: publishing makes nodes, who hears of it, and the last item',
+    proofs: [
+      ['scenes/pep', 'XEP-0163 §3, §4: publishing makes the node; who asks for it hears of it'],
+      ['scenes/pep', 'XEP-0163 §4.3.4: the last item comes to whoever comes online and asks for it'],
+      ['scenes/pep-presence', 'XEP-0163 §4.3.4: a new subscriber of the presence gets the last item'],
+    ],
+  },
+  {
+    number: 157,
+    says: 'XEP-0163 §4.2: what clients ask for, here, elsewhere and by directed presence',
+    proofs: [
+      ['scenes/pep-presence', 'XEP-0060 §9.2: what a client asks for counts when it is known'],
+      ['scenes/pep-presence', 'XEP-0163 §4.2, §4.3: contacts at other servers hear of it'],
+      ['scenes/pep-presence', 'RFC 6121 §4.6: presence directed to an account brings its events'],
+    ],
+  },
+  {
+    number: 158,
+    says: 'XEP-0060 §7.1.5: publish-options',
+    proofs: [['scenes/pep', 'XEP-0060 §7.1.5: options are preconditions']],
+  },
+  {
+    number: 159,
+    says: 'XEP-0060 §4.5, §6.1.3: access models',
+    proofs: [
+      ['scenes/pubsub', 'XEP-0060 §4.5, §6.1.3, §6.5.9: what each access model says'],
+      ['scenes/pubsub', 'XEP-0060 §8.6: who wants to subscribe waits for the owner'],
+    ],
+  },
+  {
+    number: 160,
+    says: 'XEP-0060 §6.5, §7.2, §8.4, §8.5: retractions, purging, deletion, items',
+    proofs: [
+      ['scenes/pubsub', 'XEP-0060 §7.2, §8.4, §8.5, §8.2.5: retractions, purging, deletion'],
+      ['scenes/pubsub', 'XEP-0060 §6.5: all items, the newest, some by id, and pages of them'],
+    ],
+  },
+  {
+    number: 161,
+    says: 'XEP-0060 §7.1.2: max_items, ids, replacing',
+    proofs: [
+      ['scenes/pubsub', 'XEP-0060 §6.5: all items, the newest, some by id, and pages of them'],
+      ['scenes/pep', 'modules.pep.items: the oldest makes room'],
+      ['scenes/pubsub', 'XEP-0060 §7.1.3: what cannot be published, and why'],
+    ],
+  },
+  {
     number: 162,
     says: 'XEP-0402 §5.3, XEP-0411, XEP-0398 §3, §4: bookmarks and avatars are the same to clients of all ages',
     proofs: [
@@ -1048,10 +1096,4 @@ export const later: Readonly<Record<number, string>> = {
   109: 'archives',
   110: 'archives of rooms',
   123: 'resumption',
-  156: 'personal eventing',
-  157: 'personal eventing',
-  158: 'personal eventing',
-  159: 'personal eventing',
-  160: 'personal eventing',
-  161: 'personal eventing',
 }

@@ -5,6 +5,7 @@ import {
   type CapsHash,
   capsVersion,
   capsVersionInput,
+  type DiscoInfo,
   readDiscoInfo,
 } from '../../stanza/caps.js'
 import type { Stanza } from '../../stanza/stanza.js'
@@ -54,9 +55,9 @@ function ofHash(algo: CapsHash, hash: string): Advertised {
     key: node,
     node,
     checkable: true,
-    verified({ query, lang }) {
-      const info = readDiscoInfo(query, lang)
-      return info && capsHash(info, algo) === hash ? new Set(info.features) : undefined
+    verified(answer) {
+      const info = readingsOf(answer).find((reading) => capsHash(reading, algo) === hash)
+      return info && new Set(info.features)
     },
   }
 }
@@ -77,14 +78,22 @@ function ofVersion(hash: 'sha-1' | 'sha-256', node: string, ver: string): Advert
     key: `${hash}#${ver}`,
     node,
     checkable: true,
-    verified({ query, lang }) {
-      const info = readDiscoInfo(query, lang)
-      if (!info || capsVersion(info, hash) !== ver) return undefined
+    verified(answer) {
+      const info = readingsOf(answer).find((reading) => capsVersion(reading, hash) === ver)
+      if (!info) return undefined
       // The string that is hashed does not tell a feature from an identity or the FORM_TYPE of a form, so who answers
       // first could hide features from all others. Taking each part of it for a feature leaves nothing to choose.
       return new Set(capsVersionInput(info).split('<'))
     },
   }
+}
+
+/**
+ * The language of what surrounds an identity is its language too, and hashed; but a stanza without one gets that of its
+ * stream, or of a stream between servers, which the client that made the hash did not know.
+ */
+function readingsOf({ query, lang }: Answer): readonly DiscoInfo[] {
+  return [readDiscoInfo(query, lang), readDiscoInfo(query)].flatMap((reading) => reading ?? [])
 }
 
 /** What the answerer says of itself, and nobody else: without proof. Undefined when it is ill-formed. */
