@@ -49,6 +49,7 @@ export const bounds = [
   'block_list',
   'client_state_queue',
   'reports',
+  'archive_preferences',
   'push_registrations',
   'push_devices',
   'ad_hoc_dialogues',

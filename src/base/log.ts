@@ -52,9 +52,9 @@ export interface LogSettings {
 
 /** The first words of events: what a level can be set for. */
 export const components = [
-  'account', 'admin', 'avatar', 'bookmarks', 'c2s', 'component', 'config', 'connection', 'data-dir', 'database', 'displayed', 'last-activity', 'listen', 'module',
-  'offline', 'presence', 'process', 'push', 'report', 'request', 'roster', 'route', 's2s', 'server', 'session', 'stanza', 'start',
-  'stream', 'tls',
+  'account', 'admin', 'archive', 'avatar', 'bookmarks', 'c2s', 'component', 'config', 'connection', 'data-dir', 'database',
+  'displayed', 'last-activity', 'listen', 'module', 'offline', 'presence', 'process', 'push', 'report', 'request', 'roster',
+  'route', 's2s', 'server', 'session', 'stanza', 'start', 'stream', 'tls',
 ] as const // prettier-ignore
 
 /** A component, or `all` that have none of their own. */

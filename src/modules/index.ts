@@ -1,5 +1,6 @@
 /** The modules that come with the server. A line here and the file it names are all there is to one. */
 import announcements from './announcements.js'
+import archive from './archive/index.js'
 import blocking from './blocking/index.js'
 import bookmarks from './bookmarks/index.js'
 import capabilities from './capabilities/index.js'
@@ -30,6 +31,7 @@ import type { AnyModule } from '../host/module.js'
 
 export const modules: readonly AnyModule[] = [
   announcements,
+  archive,
   blocking,
   bookmarks,
   capabilities,

@@ -1,15 +1,17 @@
 /** XEP-0160: messages for an account that no resource can take are kept, and delivered in order when it returns. */
 import type { Timer } from '../base/clock.js'
+import { archiveKey } from './archive/api.js'
 import { options } from '../base/schema.js'
 import { handled, hook, unkept } from '../host/hooks.js'
 import { defineModule } from '../host/module.js'
 import type { Session } from '../session/session.js'
 import { Slot } from '../session/slot.js'
-import { arrivalOf } from '../stanza/arrival.js'
+import { arrivalOf, type Arrival } from '../stanza/arrival.js'
 import { hasContent } from '../stanza/content.js'
 import { delayed } from '../stanza/delay.js'
 import { StanzaError } from '../stanza/errors.js'
 import { Stanza } from '../stanza/stanza.js'
+import { StorageUnavailable } from '../storage/errors.js'
 import type { OfflineStore } from '../storage/offline.js'
 import { NS } from '../xml/namespaces.js'
 
@@ -73,9 +75,17 @@ export default defineModule({
     async function append(local: string, stanza: Stanza): Promise<'stored' | 'full' | 'known' | 'nobody'> {
       const account = await host.account(local)
       if (!account) return 'nobody'
+      return store.append(account.id, stanza.toStandaloneXml(), host.clock.now(), arrivalAt(stanza))
+    }
+
+    /** By what it is recognised when it comes again: its id in the archive, which is the same then, or what it says. */
+    function arrivalAt(stanza: Stanza): Arrival | undefined {
+      const archive = host.provided(archiveKey)
+      const id = archive?.idOf(stanza, stanza.to!.bare)
+      if (archive && id !== undefined && stanza.has('origin-id', NS.stanzaIds))
+        return { key: Buffer.from(id.replaceAll('-', ''), 'hex'), resent: archive.isRepeated(stanza) }
       // Another server that did not hear of its arrival sends a message again.
-      const arrival = stanza.from.domain === host.domain ? undefined : arrivalOf(stanza)
-      return store.append(account.id, stanza.toStandaloneXml(), host.clock.now(), arrival)
+      return stanza.from.domain === host.domain ? undefined : arrivalOf(stanza)
     }
 
     /** XEP-0160 §2: when a resource becomes able to take messages, by its first presence or a later priority. */
@@ -108,9 +118,12 @@ export default defineModule({
         if (pending) await Promise.allSettled(pending)
         for (let more = true; more && session.live;) {
           const page = await store.read(session.account, last, PAGE)
-          for (const { id, stanza, at } of page) {
-            const message = readBack(stanza, at)
-            if (message && !session.deliverNow(message, undefined, receipt?.of(id))) break
+          const messages = page.map(({ stanza, at }) => readBack(stanza, at))
+          const reached = await reachedBy(session, messages)
+          for (const [i, { id }] of page.entries()) {
+            const message = messages[i]
+            const isMissed = message && !reached.has(message)
+            if (isMissed && !session.deliverNow(message, undefined, receipt?.of(id))) break
             last = id
             await session.ready
           }
@@ -151,6 +164,17 @@ export default defineModule({
       if (session.live || !other) return
       other.hold()
       await deliver(other)
+    }
+
+    /** Those that the client gets from the archive anyway (XEP-0313 §6.1.1). Rather twice than never. */
+    async function reachedBy(session: Session, messages: readonly (Stanza | undefined)[]) {
+      try {
+        const known = messages.filter((message) => message !== undefined)
+        return (await host.provided(archiveKey)?.reached(session, known)) ?? new Set<Stanza>()
+      } catch (error) {
+        if (!(error instanceof StorageUnavailable)) throw error
+        return new Set<Stanza>()
+      }
     }
 
     /** A stanza that cannot be read any more costs a log line, never the delivery of the others. */

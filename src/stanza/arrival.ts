@@ -16,13 +16,17 @@ export interface Arrival {
 export function arrivalOf(stanza: Stanza): Arrival | undefined {
   if (stanza.id === undefined) return undefined
   const { text, spans } = stanza.payload
-  const children = spans.some(isDelay) ? stanza.children : []
+  const children = spans.some((span) => isDelay(span) || isStanzaId(span)) ? stanza.children : []
+  const account = stanza.to?.bare.toString()
   let payload = text
   let resent = false
   for (let i = spans.length - 1; i >= 0; i--) {
-    if (!isDelay(spans[i]!) || children[i]?.attrs['from'] !== stanza.from.domain) continue
+    const { attrs } = children[i] ?? {}
+    const isSign = isDelay(spans[i]!) && attrs?.['from'] === stanza.from.domain
+    // Nor what our archive calls it, each time anew.
+    if (!isSign && !(isStanzaId(spans[i]!) && attrs?.['by'] === account)) continue
     payload = payload.slice(0, spans[i]!.start) + payload.slice(spans[i]!.end)
-    resent = true
+    resent ||= isSign
   }
   const hash = createHash('sha256').update(
     `${stanza.from.toString()}\n${stanza.id.length} ${stanza.id}\n${payload}`,
@@ -45,4 +49,8 @@ function isMarked(stanza: Stanza, by: Jid): boolean {
 
 function isDelay({ name, ns }: { name: string; ns: string }): boolean {
   return name === 'delay' && ns === NS.delay
+}
+
+function isStanzaId({ name, ns }: { name: string; ns: string }): boolean {
+  return name === 'stanza-id' && ns === NS.stanzaIds
 }

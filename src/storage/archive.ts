@@ -19,6 +19,8 @@ export interface NewArchived {
    * again. Undefined when its sender does not say.
    */
   readonly origin: bigint | undefined
+  /** Another one of the same origin is another message all the same. Default false. */
+  readonly isNew?: boolean
 }
 
 export interface Archived {

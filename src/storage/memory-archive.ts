@@ -33,8 +33,9 @@ export class MemoryArchive implements ArchiveStore {
   }
 
   add(entry: NewArchived): Taken {
-    const { owner, origin } = entry
-    const known = origin === undefined ? undefined : this.#origins.find(owner, origin, this.#clock.now())
+    const { owner, origin, isNew } = entry
+    const mayBeKnown = origin !== undefined && !isNew
+    const known = mayBeKnown ? this.#origins.find(owner, origin, this.#clock.now()) : undefined
     if (known) return known
     const id = this.#ids.next()
     this.#of(owner).push({ ...entry, id })

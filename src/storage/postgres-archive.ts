@@ -110,8 +110,9 @@ export class PostgresArchive implements ArchiveStore {
     if (this.#closed) throw new StorageUnavailable('the archive is closed')
     // One such text would make PostgreSQL refuse the whole batch. XML cannot hold it.
     if (entry.stanza.includes('\0')) throw new RangeError('a stanza cannot hold U+0000')
-    const { owner, origin } = entry
-    const known = origin === undefined ? undefined : this.#origins.find(owner, origin, this.#clock.now())
+    const { owner, origin, isNew } = entry
+    const mayBeKnown = origin !== undefined && !isNew
+    const known = mayBeKnown ? this.#origins.find(owner, origin, this.#clock.now()) : undefined
     if (known) return known
     const id = this.#ids.next()
     const message = this.#messageOf(token, { ...entry, id })
@@ -284,7 +285,12 @@ export class PostgresArchive implements ArchiveStore {
     const known = await this.#database.query<{ id: string; original: string }>(
       'archive.append-new',
       appendNew,
-      [...columns, rows.map(({ origin }) => origin), firstOf(this.#clock.now() - originsKept)],
+      [
+        ...columns,
+        rows.map(({ origin }) => origin),
+        rows.map(({ isNew }) => isNew === true),
+        firstOf(this.#clock.now() - originsKept),
+      ],
       { repeatable: true },
     )
     for (const { id, original } of known) {
@@ -356,20 +362,20 @@ const append = `
 /** The same for rows with origins: one that its sender has sent before is not written, and known by its second id. */
 const appendNew = `
   WITH new AS MATERIALIZED (
-    SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::boolean[], $4::text[], $5::text[], $6::text[], $7::bigint[])
-      AS new (owner, id, groupchat, peer, resource, stanza, origin)),
+    SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::boolean[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+        $8::boolean[]) AS new (owner, id, groupchat, peer, resource, stanza, origin, other)),
   known AS MATERIALIZED (
     SELECT new.owner, new.id, (
         SELECT old.id FROM archive AS old
-          WHERE old.owner = new.owner AND old.origin = new.origin AND old.id > $8::uuid AND old.id < new.id
+          WHERE old.owner = new.owner AND old.origin = new.origin AND old.id > $9::uuid AND old.id < new.id
           ORDER BY old.id LIMIT 1) AS original
-      FROM new WHERE new.origin IS NOT NULL),
+      FROM new WHERE new.origin IS NOT NULL AND NOT new.other),
   aliased AS (
     INSERT INTO archive_aliases (owner, alias, id)
       SELECT owner, id, original FROM known WHERE original IS NOT NULL ON CONFLICT (owner, alias) DO NOTHING),
   stored AS (
     INSERT INTO archive (owner, id, groupchat, peer, resource, stanza, origin)
-      SELECT * FROM new WHERE NOT EXISTS (
+      SELECT owner, id, groupchat, peer, resource, stanza, origin FROM new WHERE NOT EXISTS (
         SELECT FROM known WHERE known.original IS NOT NULL AND known.owner = new.owner AND known.id = new.id)
       ON CONFLICT (owner, id) DO NOTHING)
   SELECT id, original FROM known WHERE original IS NOT NULL`

@@ -90,10 +90,14 @@ scene(
     const id = (by: string) => `<stanza-id xmlns='urn:xmpp:sid:0' by='${by}' id='1'/>`
     const forged = delay(stage.domain) + id(juliet.bare) + delay('CAPULET.example') + id(stage.domain)
     const honest =
-      delay(romeo.full) + id(romeo.bare) + delay('@') + id('room@rooms.example') + delay(juliet.bare)
+      delay(romeo.full) + id('a@b.example') + delay('@') + id('room@rooms.example') + delay(juliet.bare)
+    const ours = `<stanza-id xmlns='urn:xmpp:sid:0' by='${juliet.bare}' id='{any}'/>`
     for (const sender of [romeo, other.tybalt]) {
       sender.sends(chat(juliet.bare, 'm', forged + honest))
-      await juliet.receives(`<message from='${sender.full}'><body>m</body>${honest}</message>`)
+      const m = await juliet.receives(
+        `<message from='${sender.full}'><body>m</body>${honest}${ours}</message>`,
+      )
+      assert.notEqual(m.childrenOf('stanza-id').at(-1)?.attrs['id'], '1')
     }
     await juliet.leaves()
     romeo.sends(chat(juliet.bare, 'kept', forged))

@@ -23,6 +23,8 @@ export interface Archive {
    * or `received` of this process.
    */
   idOf(stanza: Stanza, account: Jid): string | undefined
+  /** Its sender has sent it again, and it was archived before. Asked about what a gate has just let through. */
+  isRepeated(stanza: Stanza): boolean
   /** Rejects with StorageUnavailable. */
   metadata(account: Jid): Promise<ArchiveEnds>
   /** Whether there is a message of that id. Rejects with StorageUnavailable. */
@@ -35,10 +37,10 @@ export interface Archive {
   /** The client gets what it has missed from the archive (XEP-0386 §3.2), and needs none of it from elsewhere. */
   catchesUp(session: Session): void
   /**
-   * Of these ids those whose messages the session's client gets from the archive by itself. Empty for one that does not
-   * use it. Rejects with StorageUnavailable.
+   * Of these messages of the session's account those that its client gets from the archive by itself. None for one that
+   * does not use it. Rejects with StorageUnavailable.
    */
-  reached(session: Session, ids: readonly string[]): Promise<ReadonlySet<string>>
+  reached(session: Session, messages: readonly Stanza[]): Promise<ReadonlySet<Stanza>>
 }
 
 export const archiveKey = serviceKey<Archive>('archive')

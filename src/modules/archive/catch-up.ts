@@ -1,0 +1,60 @@
+/** What a session's client gets from the archive by itself, and so need not get offline (XEP-0313 §6.1.1). */
+import type { ArchiveQuery } from './query.js'
+import type { Answer } from './pages.js'
+import type { Session } from '../../session/session.js'
+import { Slot } from '../../session/slot.js'
+import { firstOf } from '../../storage/archive-ids.js'
+
+interface Reach {
+  /** All from this id on; undefined: nothing. */
+  from: string | undefined
+}
+
+const reach = new Slot<Reach>('archive', () => ({ from: undefined }))
+
+const everything = firstOf(0)
+
+/** It catches up with all (XEP-0386 §3.2). */
+export function catchesUp(session: Session): void {
+  session.state(reach).from = everything
+}
+
+/** Whether its client uses the archive to catch up. */
+export function isCatchingUp(session: Session): boolean {
+  return session.state(reach).from !== undefined
+}
+
+/** Whether its client gets the message of that id from the archive, if it is there. */
+export function reaches(session: Session, id: string): boolean {
+  const { from } = session.state(reach)
+  return from !== undefined && id >= from
+}
+
+/**
+ * Looks at a query that was answered. One before the session takes messages, for all that there is from some point on,
+ * is how a client catches up: it goes on until it has the newest. Backwards it may stop where it likes, so there it
+ * counts only as far as it has come.
+ */
+export function noteQuery(
+  session: Session,
+  { filter, page }: ArchiveQuery,
+  { messages, complete }: Answer,
+): void {
+  if (session.takesMessages || page.max === 0 || page.index !== undefined) return
+  const { with: other, sift, ids, end, before } = filter
+  if (other || sift || ids || end !== undefined || before !== undefined) return
+  const state = session.state(reach)
+  const bound = lowerBound(filter.start, filter.after, page.after)
+  const oldest = messages[0]?.id
+  if (page.before === undefined) lower(state, bound)
+  else if (page.before === '' || page.before === state.from) lower(state, complete ? bound : oldest)
+}
+
+function lower(state: Reach, id: string | undefined): void {
+  if (id !== undefined && (state.from === undefined || id < state.from)) state.from = id
+}
+
+function lowerBound(start: number | undefined, ...after: (string | undefined)[]): string {
+  const bounds = [start === undefined ? everything : firstOf(start), ...after]
+  return bounds.reduce<string>((highest, id) => (id !== undefined && id > highest ? id : highest), everything)
+}

@@ -1,0 +1,236 @@
+/** XEP-0313: Message Archive Management. What people write and get is kept, and every device of theirs can read it. */
+import { archiveKey, type Archive, type ArchiveEnds } from './api.js'
+import { catchesUp, isCatchingUp, noteQuery, reaches } from './catch-up.js'
+import { Keeping } from './keeping.js'
+import { answer } from './pages.js'
+import { defaults, PreferenceLists } from './preferences.js'
+import { queryForm, readQuery } from './query.js'
+import { Results } from './results.js'
+import { tombstone } from './tombstones.js'
+import { choice, duration, flag, number, options, text } from '../../base/schema.js'
+import { accountArg, command, CommandError } from '../../host/command.js'
+import { hook } from '../../host/hooks.js'
+import { iq, type Answer as IqAnswer, type IqRequest } from '../../host/iq-table.js'
+import { defineModule } from '../../host/module.js'
+import { formatMoment, parseMoment } from '../../stanza/delay.js'
+import { StanzaError } from '../../stanza/errors.js'
+import type { Jid } from '../../stanza/jid.js'
+import { pageInfo } from '../../stanza/rsm.js'
+import type { Archived } from '../../storage/archive.js'
+import { firstOf, isArchiveId } from '../../storage/archive-ids.js'
+import { el, type Element } from '../../xml/element.js'
+import { NS } from '../../xml/namespaces.js'
+
+export default defineModule({
+  name: 'archive',
+  summary: 'Keeps what people write and get, for all their devices',
+  xeps: [
+    { number: 59, version: '1.0' },
+    { number: 313, version: '1.1.3', note: 'of accounts' },
+    { number: 359, version: '0.7.0' },
+    { number: 424, version: '0.4.2', note: 'tombstones in archives' },
+    { number: 431, version: '0.2.0' },
+    { number: 441, version: '0.2.0' },
+  ],
+  options: options({
+    default: choice(
+      defaults,
+      'always',
+      'What is kept of people who never said what they want: all messages, those with their contacts, or none.',
+    ),
+    keep: duration('off', 'How long messages are kept, such as "365d". Off: for ever.', {
+      off: true,
+      min: '1d',
+    }),
+    page: number(250, 'Messages that a client gets at once.', { min: 1, max: 1000 }),
+    groupchat: flag(false, 'Also keep what people get from rooms. Rooms have archives of their own.'),
+  }),
+
+  setup(host, settings) {
+    const store = host.stores.archive
+    const preferences = new PreferenceLists(host, settings.default)
+    const keeping = new Keeping(host, { preferences, groupchat: settings.groupchat })
+    const queries = host.counter('archive_queries_total', 'Questions to archives that were answered')
+    store.keep(host.domain, settings.keep)
+
+    /** What is older is on its way out: nobody sees it any more, whether it is still there or not. */
+    const since = () => (settings.keep === Infinity ? 0 : host.clock.now() - settings.keep)
+
+    async function query(request: IqRequest): Promise<Element> {
+      const { from, session, query: asked } = request
+      const owner = ownerOf(request)
+      const read = readQuery(asked, from.bare, true)
+      const limits = { most: settings.page, since: since() }
+      const answered = await answer(store, owner, read, limits)
+      queries.add()
+      if (session) noteQuery(session, read, answered)
+      const results = new Results(from.bare, from, read.queryId, host.log)
+      const { messages, complete } = answered
+      for (const message of read.isFlipped ? messages.toReversed() : messages) {
+        const result = results.of(message)
+        if (!session) host.send(result)
+        else {
+          // A page can be large: only as much of it waits as the client can take.
+          await session.ready
+          if (!session.deliver(result)) break
+        }
+      }
+      const info = await answered.info
+      return el('fin', NS.archive, { complete: complete ? 'true' : undefined }, pageInfo(info))
+    }
+
+    async function ends(owner: number): Promise<ArchiveEnds> {
+      await store.settled()
+      const one = { count: 1, bytes: 0 }
+      const filter = { start: since() }
+      const [first, last] = await Promise.all([
+        store.page(owner, filter, { from: 'start', ...one }),
+        store.page(owner, filter, { from: 'end', ...one }),
+      ])
+      const [start, end] = [first.messages[0], last.messages[0]]
+      return start && end ? { start: endOf(start), end: endOf(end) } : {}
+    }
+
+    async function metadata(request: IqRequest): Promise<Element> {
+      return metadataElement(await ends(ownerOf(request)))
+    }
+
+    async function getPreferences(request: IqRequest): Promise<Element> {
+      ownerOf(request)
+      return preferences.get(request.from.bare)
+    }
+
+    async function setPreferences(request: IqRequest): Promise<Element> {
+      ownerOf(request)
+      return preferences.set(request.from.bare, request.query)
+    }
+
+    async function ownerNamed({ local }: Jid): Promise<number | undefined> {
+      return (await host.account(local))?.id
+    }
+
+    const archive: Archive = {
+      idOf: (stanza, account) => keeping.idOf(stanza, account),
+      isRepeated: (stanza) => keeping.isRepeated(stanza),
+      metadata: async (account) => {
+        const owner = await ownerNamed(account)
+        return owner === undefined ? {} : ends(owner)
+      },
+      has: async (account, id) => {
+        const owner = await ownerNamed(account)
+        return owner !== undefined && (await standing(owner, [id])).has(id)
+      },
+      tombstone: async (account, id, by) => {
+        const owner = await ownerNamed(account)
+        if (owner === undefined) return false
+        if (!isArchiveId(id)) return false
+        const { messages } = await store.page(owner, { ids: [id] }, { from: 'start', count: 1, bytes: 0 })
+        for (const { stanza } of messages)
+          await store.replace(owner, id, tombstone(stanza, by, host.clock.now()))
+        return messages.length > 0
+      },
+      catchesUp,
+      reached: async (session, messages) => {
+        if (!isCatchingUp(session)) return new Set()
+        const ids = messages.map((message) => keeping.idOf(message, session.jid) ?? '')
+        const there = await standing(session.account, ids)
+        return new Set(messages.filter((_, i) => there.has(ids[i]!) && reaches(session, ids[i]!)))
+      },
+    }
+
+    /** Those of them that are in the archive, and are still shown. */
+    async function standing(owner: number, ids: readonly string[]): Promise<ReadonlySet<string>> {
+      await store.settled()
+      const oldest = firstOf(since())
+      const there = await store.find(owner, ids.filter(isArchiveId))
+      return new Set(ids.filter((id) => (there.get(id) ?? '') > oldest))
+    }
+
+    return {
+      accountFeatures: [
+        NS.archive,
+        `${NS.archive}#extended`,
+        `${NS.archive}#groupchat-field`,
+        ...(settings.groupchat ? [`${NS.archive}#groupchat-available`] : []),
+        NS.stanzaIds,
+        NS.fullText,
+        NS.retraction,
+        `${NS.retraction}#tombstone`,
+      ],
+      iq: [
+        ...own('set', 'query', query),
+        ...own('get', 'query', (request) => {
+          ownerOf(request)
+          return queryForm()
+        }),
+        ...own('get', 'metadata', metadata),
+        ...own('get', 'prefs', getPreferences),
+        ...own('set', 'prefs', setPreferences),
+      ],
+      hooks: [
+        // The id and the place in the archive are given in one go, after all others have changed the message.
+        hook('sent', 'store', ['message'], (stanza, at) => keeping.sent(stanza, at)),
+        hook('received', 'store', ['message'], (stanza, at) => keeping.received(stanza, at)),
+      ],
+      events: {
+        accountCreated: (account) => preferences.forget(account),
+        accountDeleted: (account) => preferences.forget(account),
+      },
+      commands: [
+        command(
+          'archive purge',
+          'admin',
+          'Remove the archived messages of an account',
+          options({
+            account: accountArg('Whose.'),
+            before: text(
+              undefined,
+              'Only those from before this day or moment: 2030-01-31, 2030-01-31T12:00:00Z.',
+            ),
+          }),
+          async ({ account, before }) => {
+            const owner = await ownerNamed(account)
+            if (owner === undefined) throw new CommandError(`There is no account ${account.toString()}.`)
+            const removed = await store.remove(owner, before === undefined ? undefined : dayOrMoment(before))
+            return `Removed ${removed} message${removed === 1 ? '' : 's'} of ${account.toString()}.`
+          },
+          ({ account, before }) =>
+            `all messages in the archive of ${account.toString()}${before === undefined ? '' : ` from before ${before}`}`,
+        ),
+      ],
+      provides: [{ key: archiveKey, value: archive }],
+    }
+  },
+})
+
+/** A request that only the owner may make; others get the same answer whether there is such an account or not (§8.1). */
+function own(type: 'get' | 'set', name: string, answer: IqAnswer) {
+  const refuse = () => {
+    throw new StanzaError('forbidden')
+  }
+  return [iq(type, 'self', name, NS.archive, answer), iq(type, 'account', name, NS.archive, refuse)]
+}
+
+/** The archive of who asks. Guests have none. */
+function ownerOf({ session }: IqRequest): number {
+  if (!session?.account) throw new StanzaError('feature-not-implemented')
+  return session.account
+}
+
+function endOf({ id, at }: Archived) {
+  return { id, at }
+}
+
+/** XEP-0313 §5. */
+export function metadataElement({ start, end }: ArchiveEnds): Element {
+  const one = (name: string, at: { id: string; at: number } | undefined) =>
+    at && el(name, undefined, { id: at.id, timestamp: formatMoment(at.at) })
+  return el('metadata', NS.archive, undefined, one('start', start), one('end', end))
+}
+
+function dayOrMoment(written: string): number {
+  const at = parseMoment(/^\d{4}-\d\d-\d\d$/.test(written) ? `${written}T00:00:00Z` : written)
+  if (at === undefined)
+    throw new CommandError(`${written} is no day and no moment.`, 'write it as 2030-01-31')
+  return at
+}
