@@ -33,7 +33,12 @@ need ldns-signzone ldnsutils
 [ -x /usr/sbin/ejabberdctl ] || missing="$missing ejabberd"
 compgen -G '/usr/lib/*/lua/5.4/lunbound.so' > /dev/null || missing="$missing lua-unbound"
 [ -x /usr/lib/postgresql/15/bin/initdb ] || missing="$missing postgresql-15"
-python3 -c 'import venv, ensurepip' 2> /dev/null || missing="$missing python3-venv"
+for python in python3 /usr/bin/python3; do
+  "$python" -c 'import venv, ensurepip' 2> /dev/null || missing="$missing python3-venv"
+done
+/usr/bin/python3 -c 'import gi; gi.require_version("Gio", "2.0"); gi.require_version("Soup", "3.0")' 2> /dev/null ||
+  missing="$missing python3-gi gir1.2-soup-3.0"
+compgen -G '/usr/lib/*/gio/modules/libgiognutls.so' > /dev/null || missing="$missing glib-networking"
 failed=0
 if [ -n "$missing" ]; then
   # The packages of servers start them: not here, where every check starts its own.
@@ -49,6 +54,10 @@ retry npm npm install --no-audit --no-fund --no-package-lock --loglevel=error @x
   @xmpp/component@0.13.1 stanza@12.22.1 ws@8.23.0 || failed=1
 [ -x venv/bin/pip ] || retry venv python3 -m venv venv || failed=1
 retry pip venv/bin/pip install -q --disable-pip-version-check slixmpp==1.17.0 || failed=1
+# nbxmpp stands on GLib, whose bindings belong to the system's own Python.
+[ -x gi/bin/pip ] || retry gi /usr/bin/python3 -m venv --system-site-packages gi || failed=1
+retry pip-gi gi/bin/pip install -q --disable-pip-version-check --no-deps \
+  nbxmpp==7.4.0 precis-i18n==1.1.2 packaging==26.3 idna==3.10 || failed=1
 retry maven mvn -B -q -f "$here/smack/pom.xml" \
   org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies -DoutputDirectory="$folder/smack" || failed=1
 exit "$failed"

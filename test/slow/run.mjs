@@ -25,6 +25,11 @@ const suites = {
     limit: 180,
     trust: 'NODE_EXTRA_CA_CERTS',
   },
+  nbxmpp: {
+    command: join(process.env.CLIENTS_DIR, 'gi/bin/python'),
+    script: 'nbxmpp_client.py',
+    limit: 200,
+  },
   stanza: { command: process.execPath, script: 'stanza_client.mjs', limit: 120 },
   slixmpp: { command: python, script: 'slixmpp_client.py', limit: 240 },
   xmpp_component: {
