@@ -11,6 +11,7 @@ import { splitKey } from './map.js'
 import type { OfflineLimits, OfflineMessage, OfflineStore } from './offline.js'
 import { arrivalsKept, offlineLimits } from './offline.js'
 import type { OutboundMessage, OutboundStore, StoredOutbound } from './outbound.js'
+import type { ParkedSession, ParkedStore, StoredParked } from './parked.js'
 import type { RosterItem, RosterStore } from './rosters.js'
 import type { Stores } from './stores.js'
 import type { Arrival } from '../stanza/arrival.js'
@@ -37,6 +38,7 @@ export function memoryStores(options: { offline?: OfflineLimits; clock?: Clock }
     rosters: new MemoryRosters(shelves),
     offline: new MemoryOffline(shelves, options.offline ?? offlineLimits),
     blocks: new MemoryBlocks(),
+    parked: new MemoryParked(),
     outbound: new MemoryOutbound(),
     archive,
     map: <T>(domain: string, name: string) => maps.map<T>(domain, name),
@@ -280,6 +282,27 @@ class MemoryOutbound implements OutboundStore {
 
   async read(after: number, limit: number): Promise<StoredOutbound[]> {
     return [...this.#messages.values()].filter(({ id }) => id > after).slice(0, limit)
+  }
+}
+
+class MemoryParked implements ParkedStore {
+  #sessions = new Map<string, StoredParked>()
+
+  async save(sessions: readonly ParkedSession[]): Promise<void> {
+    for (const session of sessions) this.#sessions.set(session.id, { ...session, stale: false })
+  }
+
+  async read(after: string, limit: number): Promise<StoredParked[]> {
+    const behind = [...this.#sessions.values()].filter(({ id }) => id > after)
+    return behind.sort((one, other) => (one.id < other.id ? -1 : 1)).slice(0, limit)
+  }
+
+  async claim(): Promise<void> {
+    for (const [id, session] of this.#sessions) this.#sessions.set(id, { ...session, stale: true })
+  }
+
+  async remove(ids: readonly string[]): Promise<void> {
+    for (const id of ids) this.#sessions.delete(id)
   }
 }
 

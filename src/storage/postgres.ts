@@ -13,6 +13,7 @@ import { PostgresBlocks } from './postgres-blocks.js'
 import { PostgresMap } from './postgres-map.js'
 import { PostgresOffline } from './postgres-offline.js'
 import { PostgresOutbound } from './postgres-outbound.js'
+import { PostgresParked } from './postgres-parked.js'
 import { PostgresPubsub } from './postgres-pubsub.js'
 import { PostgresRosters } from './postgres-rosters.js'
 import { PostgresTokens } from './postgres-tokens.js'
@@ -39,6 +40,7 @@ export function openPostgresStores(database: Database, options: PostgresStoresOp
     archive,
     blocks: new PostgresBlocks(database),
     tokens: new PostgresTokens(database),
+    parked: new PostgresParked(database),
     pubsub: new PostgresPubsub(database),
     map: <T>(domain: string, name: string) => new PostgresMap<T>(database, domain, name),
     get cached() {

@@ -5,6 +5,7 @@ import type { BlockStore } from './blocks.js'
 import type { MapStore } from './map.js'
 import type { OfflineStore } from './offline.js'
 import type { OutboundStore } from './outbound.js'
+import type { ParkedStore } from './parked.js'
 import type { PubsubStore } from './pubsub.js'
 import type { RosterStore } from './rosters.js'
 import type { TokenStore } from './tokens.js'
@@ -18,6 +19,7 @@ export interface Stores {
   readonly outbound: OutboundStore
   readonly archive: ArchiveStore
   readonly blocks: BlockStore
+  readonly parked: ParkedStore
   readonly pubsub: PubsubStore
   readonly tokens: TokenStore
   /** Small values of the accounts of `domain`; `name` is the module's. */

@@ -15,6 +15,7 @@ import { embeddedDatabase, freshDatabase } from './database.js'
 import { mapsContract } from './maps.js'
 import { outboundContract } from './outbound.js'
 import { offlineContract, small } from './offline.js'
+import { parkedContract } from './parked.js'
 import { pubsubContract } from './pubsub.js'
 import { rostersContract } from './rosters.js'
 import { tokensContract } from './tokens.js'
@@ -29,6 +30,7 @@ function contracts(open: () => Stores): void {
   suite('outbound', () => outboundContract(open, domainOf))
   suite('pubsub', () => pubsubContract(open, domainOf))
   suite('archive', () => archiveContract(open, domainOf))
+  suite('parked', () => parkedContract(open, domainOf))
   suite('blocks', () => blocksContract(open, domainOf))
   suite('maps', () => mapsContract(open, domainOf))
 }
