@@ -23,6 +23,7 @@ export interface AccountName {
 
 export class CachedAccounts implements Accounts {
   readonly #table: AccountTable
+  readonly #ended: (account: number) => void
   readonly #known: Lru<string, Account>
   /** Names that nobody has: apart, so that a guesser of names pushes out only guesses. */
   readonly #absent: Lru<string, true>
@@ -30,8 +31,14 @@ export class CachedAccounts implements Accounts {
   /** Counts changes: an answer that was under way during one is not kept. */
   #changes = 0
 
-  constructor(table: AccountTable, bounds = { known: 50_000, absent: 10_000 }) {
+  /** `ended` is told of an account whose keys were replaced, or that was removed: what was given for them is void. */
+  constructor(
+    table: AccountTable,
+    bounds = { known: 50_000, absent: 10_000 },
+    ended: (account: number) => void = () => undefined,
+  ) {
     this.#table = table
+    this.#ended = ended
     this.#known = new Lru(bounds.known)
     this.#absent = new Lru(bounds.absent)
   }
@@ -60,7 +67,7 @@ export class CachedAccounts implements Accounts {
   }
 
   async setKeys(id: number, keys: AccountKeys): Promise<void> {
-    await this.#change(() => this.#table.setKeys(id, keys))
+    await this.#change(() => this.#table.setKeys(id, keys)).finally(() => this.#ended(id))
   }
 
   addKeys(id: number, keys: AccountKeys, known: AccountKeys): Promise<boolean> {
@@ -80,7 +87,7 @@ export class CachedAccounts implements Accounts {
   }
 
   async remove(id: number): Promise<void> {
-    await this.#change(() => this.#table.remove(id))
+    await this.#change(() => this.#table.remove(id)).finally(() => this.#ended(id))
   }
 
   list(domain: string, page: AccountPage): Promise<Account[]> {

@@ -17,6 +17,7 @@ import { PostgresParked } from './postgres-parked.js'
 import { PostgresPubsub } from './postgres-pubsub.js'
 import { PostgresRosters } from './postgres-rosters.js'
 import { PostgresTokens } from './postgres-tokens.js'
+import { CachedTokens } from './token-cache.js'
 import type { Stores } from './stores.js'
 
 export interface PostgresStoresOptions {
@@ -31,7 +32,12 @@ export function openPostgresStores(database: Database, options: PostgresStoresOp
   const offline = new PostgresOffline(database, { clock, random, limits })
   const outbound = new PostgresOutbound(database, { clock, random })
   const archive = new PostgresArchive(database, { clock, random })
-  const accounts = new CachedAccounts(new PostgresAccounts(database, () => void archive.tend()))
+  const tokens = new CachedTokens(new PostgresTokens(database))
+  const accounts = new CachedAccounts(
+    new PostgresAccounts(database, () => void archive.tend()),
+    undefined,
+    (account) => tokens.forget(account),
+  )
   return {
     accounts,
     rosters: new PostgresRosters(database),
@@ -39,7 +45,7 @@ export function openPostgresStores(database: Database, options: PostgresStoresOp
     outbound,
     archive,
     blocks: new PostgresBlocks(database),
-    tokens: new PostgresTokens(database),
+    tokens,
     parked: new PostgresParked(database),
     pubsub: new PostgresPubsub(database),
     map: <T>(domain: string, name: string) => new PostgresMap<T>(database, domain, name),
@@ -50,6 +56,7 @@ export function openPostgresStores(database: Database, options: PostgresStoresOp
         absent_accounts: absent,
         offline_usage: offline.remembered,
         archive_origins: archive.remembered,
+        tokens: tokens.size,
       }
     },
     close: async () => {

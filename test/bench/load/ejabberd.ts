@@ -21,7 +21,8 @@ export const ejabberd: Server = {
   name: 'ejabberd',
   framing: 'xmpp',
   version: () => (firstLine('erl', '-version') === undefined ? undefined : installed()?.version),
-  does: () => true,
+  // Not in what Debian packages.
+  does: (load) => load !== 'login-fast',
   start,
 }
 

@@ -6,6 +6,7 @@ import { costOf } from './meter.js'
 export type LoadName =
   | 'login-sha1'
   | 'login-sha256'
+  | 'login-fast'
   | 'closed'
   | 'windowed'
   | 'presence'

@@ -31,7 +31,7 @@ export const groups: readonly Group[] = [
       { word: 'mate', count: 102 },
       { word: 'away', count: 100 },
     ],
-    loads: ['login-sha1', 'login-sha256', 'closed', 'windowed', 'presence', 'offline'],
+    loads: ['login-sha1', 'login-sha256', 'login-fast', 'closed', 'windowed', 'presence', 'offline'],
   },
   { accounts: [{ word: 'user', count: 5000 }], loads: ['idle', 'open', 'crowd'] },
   { accounts: [{ word: 'user', count: 20 }], loads: ['s2s', 'flood'], pair: true },
@@ -40,6 +40,7 @@ export const groups: readonly Group[] = [
 export const loads: Record<LoadName, Load> = {
   'login-sha1': { title: 'login, SCRAM-SHA-1, roster, presence, logout', unit: 'login', run: logins },
   'login-sha256': { title: 'login, SCRAM-SHA-256, the same', unit: 'login', run: logins },
+  'login-fast': { title: 'login, SASL2 with FAST and Bind 2, the same', unit: 'login', run: logins },
   closed: {
     title: 'chat, 100 pairs, window 1',
     unit: 'message',
@@ -73,7 +74,7 @@ const warmLogins = 2000
 
 async function logins(job: Job, target: Target): Promise<Outcome> {
   const figures: Figures = {}
-  const once = job.framing === 'lines' ? handshake : login
+  const once = job.framing === 'lines' ? handshake : job.load === 'login-fast' ? loginFast : login
   await pool(job.quick ? 500 : warmLogins, loginsAtOnce, async (index) => once(index, job, target))
   const count = job.quick ? 500 : 2000
   for (let run = 0; run < job.runs; run++) {
@@ -88,6 +89,12 @@ async function logins(job: Job, target: Target): Promise<Outcome> {
 async function login(index: number, _job: Job, target: Target): Promise<void> {
   const client = new Client(target, `user${index % 300}`)
   await client.login()
+  await client.logout()
+}
+
+async function loginFast(index: number, _job: Job, target: Target): Promise<void> {
+  const client = new Client(target, `user${index % 300}`)
+  await client.loginFast()
   await client.logout()
 }
 

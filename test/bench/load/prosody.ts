@@ -18,7 +18,8 @@ export const prosody: Server = {
   name: 'Prosody',
   framing: 'xmpp',
   version: () => firstLine('prosodyctl', 'about')?.replace('Prosody ', ''),
-  does: () => true,
+  // Not in what Debian packages.
+  does: (load) => load !== 'login-fast',
   start,
 }
 

@@ -55,6 +55,7 @@ const shown: readonly (readonly [LoadName, string, string, (value: number) => st
   ['login-sha1', 'cpu', 'login and logout, SCRAM-SHA-1 over a new TLS connection: CPU', micro],
   ['login-sha1', 'cpu', 'these logins per second of CPU', (value) => (1e6 / value).toFixed(0)],
   ['login-sha256', 'cpu', 'the same with SCRAM-SHA-256: CPU', micro],
+  ['login-fast', 'cpu', 'the same with SASL2, FAST and Bind 2: CPU', micro],
   ['presence', 'cpu', 'presence to 50 contacts: CPU a delivery', micro],
   ['offline', 'cpu', 'message to somebody absent, stored: CPU', micro],
   ['offline', 'database', 'and of its PostgreSQL', micro],
