@@ -39,6 +39,7 @@ export class Discovery implements DiscoBranch {
       return visits
         .filter(isVisible)
         .map(({ node }) => ({ jid, node: node.name, name: node.config.title || undefined }))
+        .sort((a, b) => (a.node < b.node ? -1 : 1))
     }
     const node = await this.#visible(to, name, from)
     if (!node || readRefusal(node, await this.#service.standing(node, from))) return undefined
