@@ -1,5 +1,5 @@
-"""nbxmpp, the library of Gajim: login, copies, avatars, bookmarks, blocking, resumption. Prints ok NAME or not ok NAME, at
-last done."""
+"""nbxmpp, the library of Gajim: login, copies, avatars, bookmarks, the archive, blocking, resumption. Prints ok NAME or
+not ok NAME, at last done."""
 import os
 import traceback
 
@@ -149,6 +149,7 @@ def main():
     check('carbons: another device hears what was said and what was heard', carbons)
     check('avatars: published, told to a contact, fetched', avatars)
     check('bookmarks: kept item by item, told to the other device', bookmarks)
+    check('archive: pages, the same for both, and what is to be kept', archive)
     check('blocking: a blocked contact is not heard, until unblocked', blocking)
     check('stream management: cut off, it resumes and misses nothing', resumption)
     print('done')
@@ -260,6 +261,47 @@ def bookmarks():
     assert phone.ask('NativeBookmarks', 'request_bookmarks') == []
     phone.leave()
     desktop.leave()
+
+
+def archive():
+    one, two = Device(ROMEO, 'one').online(), Device(JULIET, 'two').online()
+    before = {}
+    for device in (one, two):
+        own = JID.from_string(device.bare)
+        before[device] = device.ask('MAM', 'make_query', own, max_=0).rsm.count
+    lines = [f'archived {number}' for number in range(23)]
+    for line in lines:
+        one.says(JULIET, line)
+    for line in lines:
+        stanza = two.hears(line)
+        assert stanza.getTag('stanza-id', attrs={'by': JULIET}), str(stanza)
+    for device, other in ((one, JULIET), (two, ROMEO)):
+        assert pages(device, other, 10)[-len(lines):] == lines
+        everything = device.ask('MAM', 'make_query', JID.from_string(device.bare), max_=0)
+        assert everything.rsm.count == before[device] + len(lines), everything
+    one.ask('MAM', 'set_preferences', 'roster', [JID.from_string('paris@example.com')], [])
+    kept = one.ask('MAM', 'request_preferences')
+    assert (kept.default, [str(jid) for jid in kept.always], kept.never) == ('roster', ['paris@example.com'], []), kept
+    one.ask('MAM', 'set_preferences', 'always', [], [])
+    one.leave()
+    two.leave()
+
+
+def pages(device, other, size):
+    """The words said with that account, from the oldest on, so many at a time."""
+    words, after = [], None
+    for number in range(100):
+        page = f'page {number}'
+        answer = device.ask('MAM', 'make_query', JID.from_string(device.bare), queryid=page, with_=other,
+                            after=after, max_=size)
+        found = [one for one in device.heard if one[1].is_mam_message and one[1].mam.query_id == page]
+        device.heard = [one for one in device.heard if one not in found]
+        assert len(found) == size or answer.complete, (len(found), answer)
+        words += [properties.body for _stanza, properties in found]
+        if answer.complete:
+            return words
+        after = answer.rsm.last
+    raise AssertionError('no end')
 
 
 def blocking():

@@ -1,4 +1,4 @@
-/** stanza, over a bridge from WebSocket: devices, copies, avatars, bookmarks, blocking, resumption. */
+/** stanza, over a bridge from WebSocket: devices, copies, the archive, avatars, bookmarks, blocking, resumption. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
@@ -94,6 +94,8 @@ class Device {
   }
 }
 
+const bodies = (results) => results.map(({ item }) => item.message.body)
+
 await check('login, roster, subscriptions and chat', async () => {
   const [one, two] = [await new Device(romeo).online(), await new Device(juliet).online()]
   await one.xmpp.updateRosterItem({ jid: juliet, name: 'Juliet', groups: ['Capulet'] })
@@ -138,6 +140,37 @@ await check('carbons: another device hears what was said and what was heard', as
   const sent = await phone.next('carbon:sent')
   assert.equal(sent.carbon.forward.message.body, 'from the desktop')
   for (const device of [one, phone, desktop]) await device.leaves()
+})
+
+await check('archive: pages of what two accounts said, from either end, the same for both', async () => {
+  const [one, two] = [await new Device(romeo).online(), await new Device(juliet).online()]
+  const lines = Array.from({ length: 23 }, (_, number) => `archived ${number}`)
+  for (const line of lines) one.says(juliet, line)
+  for (const line of lines) assert.equal((await two.next('chat')).body, line)
+  for (const [device, other] of [
+    [one, juliet],
+    [two, romeo],
+  ]) {
+    const newest = await device.xmpp.searchHistory({ with: other, paging: { max: 10, before: '' } })
+    assert.deepEqual(bodies(newest.results), lines.slice(13))
+    assert.equal(newest.complete ?? false, false)
+    const before = await device.xmpp.searchHistory({
+      with: other,
+      paging: { max: 10, before: newest.paging.first },
+    })
+    assert.deepEqual(bodies(before.results), lines.slice(3, 13))
+    const after = await device.xmpp.searchHistory({
+      with: other,
+      paging: { max: 50, after: before.paging.last },
+    })
+    assert.deepEqual(bodies(after.results), lines.slice(13))
+    assert.equal(after.complete, true)
+    assert.ok(after.results.every(({ item }) => item.delay?.timestamp instanceof Date))
+  }
+  const { default: rule } = await one.xmpp.getHistoryPreferences()
+  assert.ok(['always', 'roster', 'never'].includes(rule), rule)
+  await one.leaves()
+  await two.leaves()
 })
 
 await check('avatars: published, told to a contact, fetched', async () => {
