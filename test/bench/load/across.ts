@@ -1,14 +1,13 @@
 /** Messages from users of one server to users of another, one way, so that the sending side and the receiving one are told apart. */
 import { Client, letters, pool, type Target } from './client.js'
-import { add, Latencies, sleep, Stopwatch, type Figures, type Job, type Outcome } from './job.js'
+import type { Job, Outcome } from './job.js'
+import { stamped, Traffic } from './traffic.js'
 
 const pairs = 20
 /** Messages under way from each sender. */
 const window = 5
 const bodyBytes = 200
 const warmSeconds = 5
-const drainDeadline = 20_000
-const padding = 'The quick brown fox jumps over the lazy dog, far away in another town. '.repeat(4)
 
 export async function across(job: Job, target: Target): Promise<Outcome> {
   const { far } = job
@@ -17,48 +16,22 @@ export async function across(job: Job, target: Target): Promise<Outcome> {
   const there = here.map((_, index) => new Client({ ...target, ...far }, `user${index}`))
   const all = [...here, ...there]
   await pool(all.length, 16, async (index) => all[index]?.login())
-  const fail: { error?: Error } = {}
-  for (const client of all) client.onEnd = (error) => void (fail.error ??= error)
-  const tally = { sent: 0, got: 0 }
-  const latencies = new Latencies()
-  let going = true
+  const traffic = new Traffic()
+  for (const client of all) client.onEnd = traffic.failed
   const say = (index: number): void => {
-    const id = (tally.sent++).toString(36)
+    const id = (traffic.sent++).toString(36)
     here[index]?.write(
-      `<message type='chat' to='user${index}@${far.domain}' id='${id}'><body>${body()}</body></message>`,
+      `<message type='chat' to='user${index}@${far.domain}' id='${id}'><body>${stamped(bodyBytes)}</body></message>`,
     )
   }
   there.forEach((client, index) => {
     client.onElement = (text, start, end, letter) => {
-      const at = letter === letters.message ? text.indexOf('@@', start) : -1
-      if (at < 0 || at >= end) return
-      tally.got++
-      latencies.add(performance.now() - Number.parseFloat(text.slice(at + 2, at + 16)))
-      if (going) say(index)
+      const at = letter === letters.message ? traffic.momentIn(text, start, end) : -1
+      if (at < 0) return
+      traffic.arrived(text, at)
+      if (traffic.going) say(index)
     }
   })
   for (let i = 0; i < window; i++) here.forEach((_, index) => say(index))
-
-  const figures: Figures = {}
-  await sleep(warmSeconds * 1000)
-  for (let run = 0; run < job.runs && !fail.error; run++) {
-    const watch = await Stopwatch.start(job)
-    const before = tally.got
-    latencies.reset()
-    await sleep(job.seconds * 1000)
-    await watch.stop(figures, tally.got - before)
-    add(figures, 'p99', latencies.quantile(0.99))
-  }
-  going = false
-  const deadline = performance.now() + drainDeadline
-  while (tally.got < tally.sent && !fail.error && performance.now() < deadline) await sleep(20)
-  if (fail.error) throw fail.error
-  await pool(all.length, 16, async (index) => all[index]?.logout())
-  return { figures, lost: tally.sent - tally.got }
-}
-
-/** Opens with the moment of sending. */
-function body(): string {
-  const mark = `@@${performance.now().toFixed(2)} `
-  return mark + padding.slice(0, bodyBytes - mark.length)
+  return traffic.outcome(job, warmSeconds, () => pool(all.length, 16, async (index) => all[index]?.logout()))
 }

@@ -1,7 +1,8 @@
 /** Pairs who write to each other: closed loop (a window each way) or open loop (a fixed rate over all). */
 import type { TLSSocket } from 'node:tls'
 import { Client, letters, openTls, pool, type Target } from './client.js'
-import { add, Latencies, sleep, Stopwatch, type Figures, type Job, type Outcome } from './job.js'
+import type { Job, Outcome } from './job.js'
+import { stamped, Traffic } from './traffic.js'
 
 export interface Chat {
   readonly pairs: number
@@ -21,71 +22,39 @@ interface End {
 const bodyBytes = 200
 /** An open loop needs some seconds until the code of the server is as fast as it gets. */
 const warmSeconds = { closed: 3, open: 10 }
-const drainDeadline = 20_000
-const padding =
-  'The quick brown fox jumps over the lazy dog while the rain stays mainly in the plain. '.repeat(6)
 
 export async function chat(job: Job, target: Target, { pairs, window, rate }: Chat): Promise<Outcome> {
-  const fail: { error?: Error } = {}
-  const onEnd = (error: Error): void => void (fail.error ??= error)
+  const traffic = new Traffic()
   const ends: End[] = []
   await pool(2 * pairs, 32, async (index) => {
     const peer = index < pairs ? index + pairs : index - pairs
     ends[index] =
       job.framing === 'lines'
-        ? await lineEnd(job, index, peer, onEnd)
-        : await clientEnd(target, index, peer, onEnd)
+        ? await lineEnd(job, index, peer, traffic.failed)
+        : await clientEnd(target, index, peer, traffic.failed)
   })
-  const latencies = new Latencies()
-  const tally = { sent: 0, got: 0 }
-  let going = true
   const say = (end: End | undefined): void => {
-    tally.sent++
+    traffic.sent++
     end?.say()
   }
   ends.forEach((end, index) => {
     const peer = ends[index < pairs ? index + pairs : index - pairs]
     end.onMessage = (text, start, stop) => {
-      const at = text.indexOf('@@', start)
-      if (at < 0 || at >= stop) return
-      tally.got++
-      latencies.add(performance.now() - Number.parseFloat(text.slice(at + 2, at + 16)))
-      if (window > 0 && going) say(peer)
+      const at = traffic.momentIn(text, start, stop)
+      if (at < 0) return
+      traffic.arrived(text, at)
+      if (window > 0 && traffic.going) say(peer)
     }
   })
   const ticker = rate > 0 ? openLoop(ends, rate, say) : undefined
   for (let i = 0; i < window; i++) ends.forEach(say)
 
   const warm = job.quick || rate === 0 ? warmSeconds.closed : warmSeconds.open
-  const figures = await measure(job, warm, tally, latencies, fail)
-  going = false
+  const figures = await traffic.measure(job, warm, 'p50')
   clearInterval(ticker)
-  const deadline = performance.now() + drainDeadline
-  while (tally.got < tally.sent && !fail.error && performance.now() < deadline) await sleep(20)
-  if (fail.error) throw fail.error
+  const lost = await traffic.drained()
   await pool(ends.length, 64, async (index) => ends[index]?.leave())
-  return { figures, lost: tally.sent - tally.got }
-}
-
-async function measure(
-  job: Job,
-  warm: number,
-  tally: { got: number },
-  latencies: Latencies,
-  fail: { error?: Error },
-): Promise<Figures> {
-  const figures: Figures = {}
-  await sleep(warm * 1000)
-  for (let run = 0; run < job.runs && !fail.error; run++) {
-    const watch = await Stopwatch.start(job)
-    const before = tally.got
-    latencies.reset()
-    await sleep(job.seconds * 1000)
-    await watch.stop(figures, tally.got - before)
-    add(figures, 'p50', latencies.quantile(0.5))
-    add(figures, 'p99', latencies.quantile(0.99))
-  }
-  return figures
+  return { figures, lost }
 }
 
 /** Sends what is due every 2 ms, to ends far apart; after a stall at most a tenth of a second's messages at once. */
@@ -115,7 +84,7 @@ async function clientEnd(
   const head = `<message type='chat' to='user${peer}@${target.domain}' id='`
   let count = 0
   const end: End = {
-    say: () => client.write(`${head}${(count++).toString(36)}'><body>${body(bodyBytes)}</body></message>`),
+    say: () => client.write(`${head}${(count++).toString(36)}'><body>${stamped(bodyBytes)}</body></message>`),
     onMessage: () => undefined,
     leave: () => client.logout(),
   }
@@ -136,7 +105,7 @@ async function lineEnd(job: Job, index: number, peer: number, onEnd: (error: Err
   socket.write(`${index}\n`)
   let rest = ''
   const end: End = {
-    say: () => socket.write(`${peer} ${body(330)}\n`, 'latin1'),
+    say: () => socket.write(`${peer} ${stamped(330)}\n`, 'latin1'),
     onMessage: () => undefined,
     leave: async () => {
       leaving = true
@@ -153,10 +122,4 @@ async function lineEnd(job: Job, index: number, peer: number, onEnd: (error: Err
     rest = text.slice(at)
   })
   return end
-}
-
-/** Opens with the moment of sending. */
-function body(bytes: number): string {
-  const mark = `@@${performance.now().toFixed(2)} `
-  return mark + padding.slice(0, bytes - mark.length)
 }

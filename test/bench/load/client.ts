@@ -41,6 +41,7 @@ export class Client {
   readonly bare: string
   readonly #target: Target
   readonly #name: string
+  readonly #resource: string
   #socket: TLSSocket | undefined
   #rest = ''
   #negotiating = true
@@ -50,9 +51,10 @@ export class Client {
   onElement: OnElement = () => undefined
   onEnd: (error: Error) => void = () => undefined
 
-  constructor(target: Target, name: string) {
+  constructor(target: Target, name: string, resource = 'r') {
     this.#target = target
     this.#name = name
+    this.#resource = resource
     this.bare = `${name}@${target.domain}`
   }
 
@@ -63,7 +65,7 @@ export class Client {
       await this.#authenticate()
       await this.#header()
       this.write(
-        `<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>r</resource></bind></iq>`,
+        `<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${this.#resource}</resource></bind></iq>`,
       )
       await this.#until('</iq>')
     })

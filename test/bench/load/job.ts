@@ -10,6 +10,7 @@ export type LoadName =
   | 'closed'
   | 'windowed'
   | 'presence'
+  | 'carbons'
   | 'offline'
   | 'idle'
   | 'open'

@@ -2,6 +2,7 @@
 import type { Crowd } from './accounts.js'
 import { chat } from './chat.js'
 import { across } from './across.js'
+import { carbons } from './devices.js'
 import { Client, openTls, pool, type Target } from './client.js'
 import { add, sleep, Stopwatch, type Figures, type Job, type LoadName, type Outcome } from './job.js'
 import { flood } from './flood.js'
@@ -31,7 +32,16 @@ export const groups: readonly Group[] = [
       { word: 'mate', count: 102 },
       { word: 'away', count: 100 },
     ],
-    loads: ['login-sha1', 'login-sha256', 'login-fast', 'closed', 'windowed', 'presence', 'offline'],
+    loads: [
+      'login-sha1',
+      'login-sha256',
+      'login-fast',
+      'closed',
+      'windowed',
+      'presence',
+      'carbons',
+      'offline',
+    ],
   },
   { accounts: [{ word: 'user', count: 5000 }], loads: ['idle', 'open', 'crowd'] },
   { accounts: [{ word: 'user', count: 20 }], loads: ['s2s', 'flood'], pair: true },
@@ -62,6 +72,7 @@ export const loads: Record<LoadName, Load> = {
     run: (job, target) => chat(job, target, { pairs: 2000, window: 0, rate: 2000 }),
   },
   presence: { title: 'presence to 50 contacts', unit: 'delivery', run: presence },
+  carbons: { title: 'chat between people with 3 devices each', unit: 'delivery', run: carbons },
   offline: { title: 'messages to absent users', unit: 'message', run: offline },
   s2s: { title: 'chat to another server, 20 senders', unit: 'message', run: across },
   flood: { title: '300 invented domains ask for dialback', unit: 'request', run: flood },

@@ -1,59 +1,43 @@
 /** Two cliques of 51 users who all see each other; whoever's presence reached all contacts, the next one changes. */
 import { Client, letters, pool, type Target } from './client.js'
-import { add, Latencies, sleep, Stopwatch, type Figures, type Job, type Outcome } from './job.js'
+import { sleep, type Job, type Outcome } from './job.js'
+import { Traffic } from './traffic.js'
 
 const contacts = 50
 const size = contacts + 1
 const users = 2 * size
 const changing = 10
+const warmSeconds = 2
 const setupDeadline = 240_000
 
 export async function presence(job: Job, target: Target): Promise<Outcome> {
   await subscribe(await everyone(target))
   const clients = await everyone(target)
   await sleep(2000)
-  const latencies = new Latencies()
-  const tally = { sent: 0, got: 0 }
+  const traffic = new Traffic()
   const waiting = Array.from({ length: users }, () => 0)
-  let going = true
   let next = changing
-  const fail: { error?: Error } = {}
   const change = (index: number): void => {
     waiting[index] = contacts
-    tally.sent += contacts
+    traffic.sent += contacts
     const show = (next & 1) === 1 ? 'away' : 'dnd'
     const status = `@@${performance.now().toFixed(2)} @f${index};`
     clients[index]?.write(`<presence><show>${show}</show><status>${status}</status></presence>`)
   }
   clients.forEach((client, own) => {
-    client.onEnd = (error) => void (fail.error ??= error)
+    client.onEnd = traffic.failed
     client.onElement = (text, start, end, letter) => {
-      const at = letter === letters.presence ? text.indexOf('@@', start) : -1
-      if (at < 0 || at >= end) return
+      const at = letter === letters.presence ? traffic.momentIn(text, start, end) : -1
+      if (at < 0) return
       const from = Number.parseInt(text.slice(text.indexOf('@f', at) + 2, end), 10)
       if (from === own) return
-      tally.got++
-      latencies.add(performance.now() - Number.parseFloat(text.slice(at + 2, at + 16)))
+      traffic.arrived(text, at)
       waiting[from] = (waiting[from] ?? 0) - 1
-      if (waiting[from] === 0 && going) change(next++ % users)
+      if (waiting[from] === 0 && traffic.going) change(next++ % users)
     }
   })
   for (let index = 0; index < changing; index++) change(index)
-  await sleep(2000)
-  const figures: Figures = {}
-  for (let run = 0; run < job.runs && !fail.error; run++) {
-    const watch = await Stopwatch.start(job)
-    const before = tally.got
-    latencies.reset()
-    await sleep(job.seconds * 1000)
-    await watch.stop(figures, tally.got - before)
-    add(figures, 'p99', latencies.quantile(0.99))
-  }
-  going = false
-  await sleep(1000)
-  if (fail.error) throw fail.error
-  await logoutAll(clients)
-  return { figures, lost: tally.sent - tally.got }
+  return traffic.outcome(job, warmSeconds, () => logoutAll(clients))
 }
 
 async function everyone(target: Target): Promise<Client[]> {

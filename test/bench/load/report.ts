@@ -57,6 +57,7 @@ const shown: readonly (readonly [LoadName, string, string, (value: number) => st
   ['login-sha256', 'cpu', 'the same with SCRAM-SHA-256: CPU', micro],
   ['login-fast', 'cpu', 'the same with SASL2, FAST and Bind 2: CPU', micro],
   ['presence', 'cpu', 'presence to 50 contacts: CPU a delivery', micro],
+  ['carbons', 'cpu', 'chat between people with 3 devices each, with copies: CPU a delivery', micro],
   ['offline', 'cpu', 'message to somebody absent, stored: CPU', micro],
   ['offline', 'database', 'and of its PostgreSQL', micro],
   ['s2s', 'cpu', 'chat message to a user of another server: CPU of the sending one', micro],
