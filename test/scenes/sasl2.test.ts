@@ -4,6 +4,7 @@ import { pbkdf2Sync } from 'node:crypto'
 import { StorageUnavailable } from '../../src/storage/errors.js'
 import { memoryStores } from '../../src/storage/memory.js'
 import type { Element } from '../../src/xml/element.js'
+import { NS } from '../../src/xml/namespaces.js'
 import { ScramClient } from '../unit/sasl/client.js'
 import type { Actor } from '../support/actor.js'
 import {
@@ -410,6 +411,29 @@ scene(
     await logsIn(romeo, agent(PHONE) + bind('<tag>Pen</tag>'))
     assert.equal(stage.metrics.valueOf('sessions_parked'), 0)
     assert.equal(stage.server.sessionCount, 1)
+  },
+)
+
+scene(
+  'XEP-0386 §3.2, XEP-0313 §7: bound tells of the archive, and what waited is left to it',
+  async ({ romeo, juliet }) => {
+    const empty = await logsIn(romeo, bind())
+    assert.ok(empty.child('bound', BIND2)!.child('metadata', NS.archive), empty.toString())
+    assert.deepEqual(empty.child('bound', BIND2)!.child('metadata', NS.archive)!.children, [])
+    await romeo.vanishes()
+    await juliet.online()
+    for (const id of ['m1', 'm2']) juliet.sends(chat(romeo.bare, id))
+    await juliet.settled()
+    const bound = (await logsIn(romeo, bind())).child('bound', BIND2)!
+    const metadata = bound.child('metadata', NS.archive)!
+    const [start, end] = ['start', 'end'].map((name) => metadata.child(name, NS.archive)!.attrs)
+    assert.ok(start!['id']! < end!['id']! && end!['timestamp'], metadata.toString())
+    const full = (await romeo.gets(`<ping xmlns='urn:xmpp:ping'/>`, romeo.domain)).attrs['to']
+    romeo.sends('<presence/>')
+    await romeo.receives(`<presence from='${full}'/>`)
+    await romeo.hearsNothingMore()
+    juliet.sends(chat(romeo.bare, 'm3'))
+    assert.equal((await romeo.next('what comes now')).attrs['id'], 'm3')
   },
 )
 

@@ -245,6 +245,7 @@ export const behaviours: readonly Behaviour[] = [
       ['scenes/sasl2', 'XEP-0386 §3.2.1: an installation has one resource for each tag'],
       ['scenes/sasl2', 'XEP-0386 §3.2: what reaches the session first comes behind success'],
       ['scenes/sasl2', 'XEP-0198 §9.1: stream management counts from success on'],
+      ['scenes/sasl2', 'XEP-0386 §3.2, XEP-0313 §7: bound tells of the archive'],
     ],
   },
   {

@@ -172,6 +172,13 @@ export default defineModule({
         hook('sent', 'store', ['message'], (stanza, at) => keeping.sent(stanza, at)),
         hook('received', 'store', ['message'], (stanza, at) => keeping.received(stanza, at)),
       ],
+      // XEP-0386 §3.2: the archive at the moment of binding, from which the client goes on by itself.
+      bound: async (session) => {
+        if (session.account === 0) return undefined
+        const element = metadataElement(await ends(session.account))
+        catchesUp(session)
+        return element
+      },
       events: {
         accountCreated: (account) => preferences.forget(account),
         accountDeleted: (account) => preferences.forget(account),
