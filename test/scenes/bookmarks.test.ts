@@ -1,6 +1,7 @@
 /** XEP-0402 §5.3, XEP-0411: bookmarks are the same wherever a client keeps them. */
 import assert from 'node:assert/strict'
 import type { Actor } from '../support/actor.js'
+import { Dice } from '../support/dice.js'
 import { Program } from '../support/programs.js'
 import { scene } from '../support/stage.js'
 import type { Element } from '../../src/xml/element.js'
@@ -251,3 +252,61 @@ scene(
     await everywhere(juliet, `${play} The Play false `)
   },
 )
+
+scene('whatever clients do one after the other, in the end all see the same', async ({ stage, juliet }) => {
+  await juliet.connects()
+  const dice = new Dice(stage.seed)
+  const model = new Map<string, string>()
+  const room = () => `r${dice.below(5)}@rooms.example`
+  const says = () => {
+    const [name, autojoin, nick] = [
+      dice.of(['', 'Hall', '&lt;']),
+      dice.of(['true', 'false']),
+      dice.of(['', 'JC']),
+    ]
+    const attributes = `${name && ` name='${name}'`} autojoin='${autojoin}'`
+    const text = [name && name.replace('&lt;', '<'), autojoin, nick].join(' ')
+    return { attributes, inner: nick && `<nick>${nick}</nick>`, text }
+  }
+  const wholeList = () => {
+    model.clear()
+    const conferences = Array.from({ length: dice.below(4) }, () => {
+      const [jid, { attributes, inner, text }] = [room(), says()]
+      if (model.has(jid)) return ''
+      model.set(jid, text)
+      return `<conference jid='${jid}'${attributes}>${inner}</conference>`
+    })
+    return conferences.join('') + dice.of(['', url])
+  }
+  for (let step = 0; step < 60; step++) {
+    switch (dice.below(4)) {
+      case 0: {
+        const [jid, { attributes, inner, text }] = [room(), says()]
+        model.set(jid, text)
+        await done(juliet, adding(jid, attributes, inner))
+        break
+      }
+      case 1: {
+        const [jid] = model.keys()
+        if (jid === undefined) continue
+        model.delete(jid)
+        await done(juliet, removing(jid))
+        break
+      }
+      case 2:
+        await done(juliet, keeping(wholeList()))
+        break
+      default:
+        await done(juliet, listing(wholeList()))
+    }
+    const shownAs = [...model].map(([jid, text]) => `${jid} ${text}`).sort()
+    const { items, list, kept } = await rooms(juliet)
+    const trimmed = (all: readonly string[] | undefined) => all?.map((one) => one.trimEnd())
+    const expected = trimmed(shownAs)
+    assert.deepEqual(
+      [trimmed(items), trimmed(list), trimmed(kept)],
+      [expected, expected, expected],
+      stage.transcript(),
+    )
+  }
+})

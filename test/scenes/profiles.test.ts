@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import type { Actor } from '../support/actor.js'
+import { Dice } from '../support/dice.js'
 import { friends, subscribed } from '../support/friends.js'
 import { Program } from '../support/programs.js'
 import { scene, type Stage } from '../support/stage.js'
@@ -324,4 +325,40 @@ scene(
     assert.equal(echo.child('x', NS.vcardUpdate), undefined)
   },
   { set: ['auth.anonymous=true'] },
+)
+
+scene(
+  'whatever clients of both ages do one after the other, they see one face',
+  async ({ stage, juliet, romeo }) => {
+    await juliet.online()
+    await romeo.online()
+    await friends(juliet, romeo)
+    const dice = new Dice(stage.seed)
+    const faces = [face, otherFace, picture('third')]
+    let shown: typeof face | undefined
+    let wasShown = false
+    for (let step = 0; step < 40; step++) {
+      const next = dice.below(3) === 0 ? undefined : dice.of(faces)
+      const photo = next ? `<PHOTO><BINVAL>${next.base64}</BINVAL></PHOTO>` : dice.of(['', '<PHOTO/>'])
+      if (dice.below(2)) await done(juliet, `<vCard xmlns='vcard-temp'><FN>${step}</FN>${photo}</vCard>`)
+      else if (next) await showsFace(juliet, next)
+      else
+        await done(
+          juliet,
+          publishing(NS.avatarMetadata, undefined, `<metadata xmlns='${NS.avatarMetadata}'/>`),
+        )
+      shown = next
+      wasShown ||= next !== undefined
+      await romeo.ignoresSoFar()
+      assert.equal(photoIn(await cardOf(juliet, romeo)), shown?.base64)
+      const [current] = await items(juliet, romeo, NS.avatarMetadata)
+      assert.equal(current?.child('metadata')?.child('info')?.attrs['id'], shown?.id)
+      juliet.sends('<presence/>')
+      const presence = await romeo.next()
+      const hash = presence.child('x', NS.vcardUpdate)?.child('photo')?.text
+      // One that never had a face says nothing of it; one that has it no more says so, unless it was gone before.
+      assert.ok(shown ? hash === shown.id : (hash ?? '') === '', stage.transcript())
+      if (!wasShown) assert.ok(hash === undefined || hash === '')
+    }
+  },
 )
