@@ -20,6 +20,8 @@ import {
   unsubscribes,
 } from '../support/pubsub.js'
 import { scene } from '../support/stage.js'
+import { pepKey } from '../../src/modules/pubsub/api.js'
+import { Jid } from '../../src/stanza/jid.js'
 import { NS } from '../../src/xml/namespaces.js'
 
 /** Puts a contact into a group. */
@@ -557,6 +559,15 @@ scene(
     assert.match(reply.toString(), /<first index="1">b<\/first><last>f<\/last><count>6<\/count>/)
     const before = `<set xmlns='${NS.resultSets}'><before>b</before></set>`
     assert.equal(ids(await juliet.gets(pubsub(`<items node='n'/>${before}`))), 'a')
+    // Modules of the server work on all of them.
+    const pep = juliet.stage.server.hosts.get(juliet.domain)!.service(pepKey)
+    const own = async (which?: { max?: number; ids?: string[] }) =>
+      (await pep.items(Jid.parse(juliet.bare), 'n', which)).map(({ id }) => id).join('')
+    const all = ['a', 'b', 'c', 'd', 'e', 'f']
+    assert.deepEqual(
+      [await own(), await own({ ids: all }), await own({ max: 2 })],
+      ['abcdef', 'abcdef', 'ef'],
+    )
   },
   { set: ['limits.c2s_burst=16MiB'] },
 )

@@ -12,7 +12,7 @@ import { OwnerRequests } from './owner-requests.js'
 import { Publishing, type Event, type Onlookers } from './publishing.js'
 import { notForStrangers } from './refusals.js'
 import { Requests } from './requests.js'
-import { retrieve, type Wanted } from './retrieving.js'
+import { retrieveAll, type Wanted } from './retrieving.js'
 import { Service, type Rules } from './service.js'
 import { FORM_AUTHORIZATION, Subscribing } from './subscribing.js'
 import { number, options, size } from '../../base/schema.js'
@@ -266,7 +266,7 @@ function pepOn(
     try {
       const node = await service.requireRead(account, name, reader)
       if (!node.config.persist) return []
-      const { items } = await retrieve(service, node, wanted)
+      const items = await retrieveAll(service, node, wanted)
       return items.flatMap(({ id, payload }) => (payload ? [{ id, payload: parseElement(payload) }] : []))
     } catch (error) {
       if (error instanceof StanzaError) return []

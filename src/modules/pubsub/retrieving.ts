@@ -66,6 +66,19 @@ export async function retrieve(service: Service, node: Node, wanted: Wanted): Pr
   return { items, index: from + skipped, count: all.length, cut: shown < part.length }
 }
 
+/** All that was wanted, however large: for other modules. @throws StanzaError as `retrieve` */
+export async function retrieveAll(
+  service: Service,
+  node: Node,
+  wanted: Pick<Wanted, 'ids' | 'max'>,
+): Promise<readonly ItemRecord[]> {
+  const { items, cut } = await retrieve(service, node, wanted)
+  if (!cut) return items
+  const now = service.clock.now()
+  const index = (await service.store.index(node.id, now)).map(({ id }) => id)
+  return service.store.items(node.id, wanted.ids ?? index.slice(-(wanted.max ?? index.length)), now)
+}
+
 /**
  * XEP-0059 §2: which part of these ids a page is.
  * @throws StanzaError `item-not-found`
