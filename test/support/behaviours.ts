@@ -766,9 +766,91 @@ export const behaviours: readonly Behaviour[] = [
     proofs: [['scenes/offline', 'XEP-0160 §2: a negative priority gets nothing, a later change does']],
   },
   {
+    number: 97,
+    says: 'XEP-0313 §3.5: once in the archive, and offline delivery carries its id',
+    proofs: [
+      ['scenes/archive-devices', 'XEP-0313 §3.5: what was kept offline has the id'],
+      [
+        'scenes/archive-devices',
+        'XEP-0313 §6.1.1: who has caught up from the archive before its presence gets nothing twice',
+      ],
+    ],
+  },
+  {
     number: 98,
     says: 'XEP-0359 §3: forged stanza ids',
     proofs: [['scenes/offline', 'XEP-0203 §4, XEP-0359 §3: nobody marks messages']],
+  },
+  {
+    number: 99,
+    says: 'XEP-0313 §4.2: results come before the reply, each with the queryid, from the archive',
+    proofs: [['scenes/archive', 'XEP-0313 §3.5, §4.2: both sides find what was said']],
+  },
+  {
+    number: 100,
+    says: 'XEP-0313 §4.3.3: an empty before is the last page, in the order of the archive',
+    proofs: [['scenes/archive', 'XEP-0313 §4.3, XEP-0059: pages forwards and backwards']],
+  },
+  {
+    number: 101,
+    says: 'XEP-0313 §4.3: an unknown id is item-not-found, one that the filter leaves out is not',
+    proofs: [['scenes/archive', 'XEP-0313 §4.3: unknown ids are item-not-found']],
+  },
+  {
+    number: 102,
+    says: 'XEP-0313 §4.3.2: complete exactly when nothing follows',
+    proofs: [['scenes/archive', 'XEP-0313 §4.3, XEP-0059: pages forwards and backwards']],
+  },
+  {
+    number: 103,
+    says: 'XEP-0059 §2.1, §2.7: the number alone, empty sets, and our own bound on pages',
+    proofs: [
+      ['scenes/archive', 'XEP-0313 §4.3, XEP-0059: pages forwards and backwards'],
+      ['scenes/archive-preferences', 'modules.archive.page: a client gets so many at once'],
+    ],
+  },
+  {
+    number: 104,
+    says: 'XEP-0313 §4.1.1: with a bare or full address, or oneself',
+    proofs: [['scenes/archive', 'XEP-0313 §4.1.1: with whom']],
+  },
+  {
+    number: 105,
+    says: 'XEP-0313 §4.1.2, §4.1.5: start and end are included; what does not fit the form is refused',
+    proofs: [
+      ['scenes/archive', 'XEP-0313 §4.1.2: from when to when, both included'],
+      ['scenes/archive', 'XEP-0313 §4.1.5: the form, and what does not fit it'],
+    ],
+  },
+  {
+    number: 106,
+    says: 'XEP-0313 §4.1.3, §4.3.4, §5: the extended queries that are advertised work',
+    proofs: [
+      ['scenes/archive', 'XEP-0313 §7, XEP-0359 §5: what accounts say that they can'],
+      ['scenes/archive', 'XEP-0313 §4.3.4: a flipped page'],
+      ['scenes/archive', 'XEP-0313 §5: where an archive begins and ends'],
+    ],
+  },
+  {
+    number: 107,
+    says: 'XEP-0313 §6.1.1, §4.1.4: what is archived, and messages of rooms only when asked for',
+    proofs: [
+      ['scenes/archive', 'XEP-0313 §6.1.1, XEP-0334 §4: what is kept and what is not'],
+      ['scenes/archive', 'XEP-0313 §4.1.4: messages of rooms, where they are kept'],
+    ],
+  },
+  {
+    number: 108,
+    says: 'XEP-0441: preferences are kept and obeyed; who is never kept leaves no trace',
+    proofs: [
+      ['scenes/archive-preferences', 'XEP-0441 §2: whose messages are kept'],
+      ['scenes/archive-preferences', 'XEP-0441 §2.1.1: the default of the domain'],
+    ],
+  },
+  {
+    number: 109,
+    says: 'XEP-0313 §8.1: an archive of an account is for its owner alone',
+    proofs: [['scenes/archive', 'XEP-0313 §8.1: an archive is its owner']],
   },
   {
     number: 111,
@@ -1083,18 +1165,6 @@ export const behaviours: readonly Behaviour[] = [
 /** Numbers that wait for what they are about. */
 export const later: Readonly<Record<number, string>> = {
   30: 'EXTERNAL for clients',
-  97: 'archives',
-  99: 'archives',
-  100: 'archives',
-  101: 'archives',
-  102: 'archives',
-  103: 'archives',
-  104: 'archives',
-  105: 'archives',
-  106: 'archives',
-  107: 'archives',
-  108: 'archives',
-  109: 'archives',
   110: 'archives of rooms',
   123: 'resumption',
 }

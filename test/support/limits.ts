@@ -120,7 +120,7 @@ export const limits: readonly Limit[] = [
     ['scenes/profiles', 'modules.profiles.photo_size: a larger photo is refused']),
   limit('features of a client', 'caps_size', caps('an answer of more than 32 KB or 500 features is not believed')),
   limit('addresses in archiving preferences', 'archive_preferences',
-    ['scenes/archive', 'Addresses in archiving preferences: a thousand are kept']),
+    ['scenes/archive-preferences', 'Addresses in archiving preferences: a thousand are kept']),
   limit('modules.blocking.list', 'block_list', ['scenes/blocking', 'modules.blocking.list: what is over is refused']),
   limit('modules.blocking.reports', 'reports', reports),
   limit('modules.blocking.report_rate', 'reports', reports),

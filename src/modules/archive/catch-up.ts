@@ -54,7 +54,8 @@ function lower(state: Reach, id: string | undefined): void {
   if (id !== undefined && (state.from === undefined || id < state.from)) state.from = id
 }
 
+/** `after` are ids that are known already: just above them it begins. */
 function lowerBound(start: number | undefined, ...after: (string | undefined)[]): string {
-  const bounds = [start === undefined ? everything : firstOf(start), ...after]
-  return bounds.reduce<string>((highest, id) => (id !== undefined && id > highest ? id : highest), everything)
+  const bounds = after.filter((id) => id !== undefined).map((id) => `${id}~`)
+  return [firstOf(start ?? 0), ...bounds].reduce((highest, bound) => (bound > highest ? bound : highest))
 }

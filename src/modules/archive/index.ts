@@ -229,7 +229,7 @@ function endOf({ id, at }: Archived) {
 }
 
 /** XEP-0313 §5. */
-export function metadataElement({ start, end }: ArchiveEnds): Element {
+function metadataElement({ start, end }: ArchiveEnds): Element {
   const one = (name: string, at: { id: string; at: number } | undefined) =>
     at && el(name, undefined, { id: at.id, timestamp: formatMoment(at.at) })
   return el('metadata', NS.archive, undefined, one('start', start), one('end', end))
