@@ -1,5 +1,6 @@
 /** The words of a command line, checked against the schemas of options. */
 import { nearest } from '../base/nearest.js'
+import { option } from '../base/schema.js'
 import { argumentsOf } from '../host/command.js'
 import type { AnyCommand } from '../host/command.js'
 
@@ -20,6 +21,18 @@ export interface Parsed {
   readonly flags: ReadonlySet<string>
   /** `--config FILE`, each as often as it was given. */
   readonly values: ReadonlyMap<string, readonly string[]>
+}
+
+/** An optional word, as `check` reads it, which may throw `Misfit`; by default a word of any kind, checked where it is used. */
+export function optionalWord(doc: string, check = (word: string): string => word) {
+  return option<string | undefined>({
+    kind: 'text',
+    doc,
+    fallback: undefined,
+    reload: 'applied',
+    expects: 'text',
+    parse: (raw) => check(String(raw)),
+  })
 }
 
 /** Options that go with a command whatever its own arguments are. */

@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.js'
 import { nearest } from '../base/nearest.js'
 import type { Random } from '../base/random.js'
-import { flag, Misfit, option, options } from '../base/schema.js'
+import { flag, Misfit, options } from '../base/schema.js'
 import type { Schema } from '../base/schema.js'
 import type { Terminal } from '../base/terminal.js'
 import type { FileAccess } from '../config/files.js'
@@ -15,7 +15,7 @@ import type { ModuleDeclaration } from '../config/server.js'
 import type { Setting } from '../config/settings.js'
 import { argumentsOf, CommandError } from '../host/command.js'
 import type { AnyCommand, CommandResult } from '../host/command.js'
-import { parseWords, UsageError } from './arguments.js'
+import { optionalWord, parseWords, UsageError } from './arguments.js'
 import type { Parsed } from './arguments.js'
 import { adminCommands } from './commands.js'
 import { dns, dnsArgs, dnsCheck, dnsCheckArgs } from './dns.js'
@@ -95,17 +95,17 @@ const localCommands: readonly LocalCommand[] = [
     name: 'init',
     summary: 'Write a small configuration and what belongs to it, asking for what is not given',
     args: options({
-      domain: optional('The domain of the addresses'),
-      host: optional('The name of this machine for clients, when it is another'),
-      ipv4: optional('Its IPv4 address, for the DNS records'),
-      ipv6: optional('Its IPv6 address'),
-      data: optional('The folder for data'),
-      database: optional('postgres://USER@HOST/DATABASE; default: a database of its own'),
-      databasePasswordFile: optional('The file with its password'),
-      certificate: optional('Certificate with its chain (PEM)'),
-      key: optional('Its private key (PEM)'),
-      user: optional('Your user name'),
-      listen: optional('ADDRESS:PORT for clients'),
+      domain: optionalWord('The domain of the addresses'),
+      host: optionalWord('The name of this machine for clients, when it is another'),
+      ipv4: optionalWord('Its IPv4 address, for the DNS records'),
+      ipv6: optionalWord('Its IPv6 address'),
+      data: optionalWord('The folder for data'),
+      database: optionalWord('postgres://USER@HOST/DATABASE; default: a database of its own'),
+      databasePasswordFile: optionalWord('The file with its password'),
+      certificate: optionalWord('Certificate with its chain (PEM)'),
+      key: optionalWord('Its private key (PEM)'),
+      user: optionalWord('Your user name'),
+      listen: optionalWord('ADDRESS:PORT for clients'),
       compose: flag(false, 'For containers: also compose.yaml, secrets/ and data/'),
     }),
     run: async ({ args }, globals, at) => {
@@ -455,16 +455,4 @@ function helpOf(command: AnyCommand | LocalCommand, { parley }: CtlEnvironment):
     `  ${command.summary}`,
     ...(rows.length > 0 ? ['', ...printRows(rows)] : []),
   ].join('\n')
-}
-
-/** A word of any kind, checked where it is used. */
-function optional(doc: string) {
-  return option<string | undefined>({
-    kind: 'text',
-    doc,
-    fallback: undefined,
-    reload: 'applied',
-    expects: 'text',
-    parse: (raw) => raw,
-  })
 }

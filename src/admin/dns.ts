@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.js'
 import type { Random } from '../base/random.js'
-import { flag, Misfit, option, options, text } from '../base/schema.js'
+import { flag, Misfit, options, text } from '../base/schema.js'
 import type { Terminal } from '../base/terminal.js'
 import { asDomain } from '../base/units.js'
 import type { Address } from '../base/units.js'
@@ -13,7 +13,7 @@ import type { ServerConfig } from '../config/server.js'
 import { Resolver } from '../dns/resolver.js'
 import { CommandError } from '../host/command.js'
 import { asciiDomain } from '../stanza/domain.js'
-import { UsageError } from './arguments.js'
+import { optionalWord, UsageError } from './arguments.js'
 import { checkDns, pinOf } from './dns-check.js'
 import type { Finding } from './dns-check.js'
 import { printRecords, printZone, recordsOf, siteOf, zoneLine } from './dns-records.js'
@@ -32,9 +32,9 @@ export interface DnsEnvironment {
 }
 
 const siteFields = {
-  target: checkedText('The host that runs the server; default: each domain itself', asDomain),
-  ipv4: checkedText('Its IPv4 address', (word) => addressOf(word, 4)),
-  ipv6: checkedText('Its IPv6 address', (word) => addressOf(word, 6)),
+  target: optionalWord('The host that runs the server; default: each domain itself', asDomain),
+  ipv4: optionalWord('Its IPv4 address', (word) => addressOf(word, 4)),
+  ipv6: optionalWord('Its IPv6 address', (word) => addressOf(word, 6)),
   authority: text('letsencrypt.org', 'Who may issue certificates, for the CAA record'),
 }
 
@@ -157,17 +157,6 @@ function parsed<T>(parse: () => T): T {
   } catch (fault) {
     throw fault instanceof Misfit ? new UsageError(fault.message, fault.hint) : fault
   }
-}
-
-function checkedText(doc: string, check: (word: string) => string) {
-  return option<string | undefined>({
-    kind: 'text',
-    doc,
-    fallback: undefined,
-    reload: 'applied',
-    expects: 'text',
-    parse: (raw) => check(String(raw)),
-  })
 }
 
 function addressOf(word: string, family: 4 | 6): string {

@@ -16,6 +16,22 @@ async function friend(stage: Cast['stage'], domain = FAR_DOMAIN): Promise<Peer> 
   return peer
 }
 
+/** A server that a message of romeo's has called, that has believed us and got it. */
+async function reached(romeo: Cast['romeo'], stage: Cast['stage']): Promise<Peer> {
+  const verona = serving(romeo, stage)
+  await verona.believes()
+  await verona.next('the message')
+  return verona
+}
+
+/** A server that a message of romeo's is about to call. */
+function serving(romeo: Cast['romeo'], stage: Cast['stage']): Peer {
+  const verona = new Peer(stage, FAR_DOMAIN)
+  verona.serves()
+  romeo.sends(`<message to='juliet@${FAR_DOMAIN}'><body>hey</body></message>`)
+  return verona
+}
+
 const valid = (sender: string, target: string) => `<db:result type='valid' from='${target}' to='${sender}'/>`
 const refused = (sender: string, target: string, condition: string) =>
   `<db:result type='error' from='${target}' to='${sender}'><error><${condition} xmlns='${STANZAS}'/></error></db:result>`
@@ -208,11 +224,7 @@ scene(
   'XEP-0220 §2.1.2: a key is verified on the stream that is there, and on a new one when that is dead',
   async ({ romeo, stage }) => {
     await romeo.online()
-    const verona = new Peer(stage, FAR_DOMAIN)
-    verona.serves()
-    romeo.sends(`<message to='juliet@${FAR_DOMAIN}'><body>hey</body></message>`)
-    await verona.believes()
-    await verona.next('the message')
+    const verona = await reached(romeo, stage)
     const caller = new Peer(stage, FAR_DOMAIN)
     await caller.opens()
     caller.asksDialback()
@@ -316,11 +328,7 @@ scene(
   'XEP-0220 §2.3: whom we call may answer us, but brings no stanzas',
   async ({ romeo, stage }) => {
     await romeo.online()
-    const verona = new Peer(stage, FAR_DOMAIN)
-    verona.serves()
-    romeo.sends(`<message to='juliet@${FAR_DOMAIN}'><body>hey</body></message>`)
-    await verona.believes()
-    await verona.next('the message')
+    const verona = await reached(romeo, stage)
     verona.sends(`<message from='juliet@${FAR_DOMAIN}' to='${romeo.bare}'><body>ho</body></message>`)
     await verona.isDisconnected('not-authorized')
     await romeo.hearsNothingMore()
@@ -330,9 +338,7 @@ scene(
 
 /** A server that we called and that may answer on the same stream. */
 async function called(romeo: Cast['romeo'], stage: Cast['stage']): Promise<Peer> {
-  const verona = new Peer(stage, FAR_DOMAIN)
-  verona.serves()
-  romeo.sends(`<message to='juliet@${FAR_DOMAIN}'><body>hey</body></message>`)
+  const verona = serving(romeo, stage)
   const { attrs } = await verona.takes(
     `<stream:features><bidi xmlns='urn:xmpp:features:bidi'/></stream:features>`,
   )
@@ -481,9 +487,7 @@ scene(
   'XEP-0185, XEP-0220 §2.2.2: our keys are for one stream between two domains, and we know them again',
   async ({ romeo, stage }) => {
     await romeo.online()
-    const verona = new Peer(stage, FAR_DOMAIN)
-    verona.serves()
-    romeo.sends(`<message to='juliet@${FAR_DOMAIN}'><body>hey</body></message>`)
+    const verona = serving(romeo, stage)
     await verona.takes(undefined, 'D60000229F')
     const request = await verona.receives(
       `<db:result from='${stage.domain}' to='${FAR_DOMAIN}'>{any}</db:result>`,

@@ -20,6 +20,16 @@ async function server(stage: Cast['stage'], romeo: Cast['romeo'], certificate: s
   return verona
 }
 
+/** That server and one of its other domain, for which a second message waits. */
+async function both(stage: Cast['stage'], romeo: Cast['romeo'], certified: 'certified' | '' = '') {
+  const [first, second] = certified === '' ? [[], []] : [[FAR_DOMAIN], [ROOMS]]
+  const verona = await server(stage, romeo, first)
+  const rooms = new Peer(stage, ROOMS, second)
+  rooms.serves()
+  romeo.sends(`<message to='a@${ROOMS}'><body>second</body></message>`)
+  return { verona, rooms }
+}
+
 async function isAsked(peer: Peer, sender: string, target: string, answer: string): Promise<void> {
   await peer.receives(`<db:result from='${sender}' to='${target}'>{any}</db:result>`)
   peer.raw(`<db:result from='${target}' to='${sender}' ${answer}</db:result>`)
@@ -72,10 +82,7 @@ scene(
   'XEP-0220 §2.6, §2.5: a pair that the peer does not want there gets a stream of its own',
   async ({ romeo, stage }) => {
     await romeo.online()
-    const verona = await server(stage, romeo)
-    const rooms = new Peer(stage, ROOMS)
-    rooms.serves()
-    romeo.sends(`<message to='a@${ROOMS}'><body>second</body></message>`)
+    const { verona, rooms } = await both(stage, romeo)
     await stage.passes(1000)
     await isAsked(
       verona,
@@ -99,10 +106,7 @@ scene(
   'XEP-0220 §2.6: where certificates are required, that of the stream must be for the further domain, too',
   async ({ romeo, stage }) => {
     await romeo.online()
-    const verona = await server(stage, romeo, [FAR_DOMAIN])
-    const rooms = new Peer(stage, ROOMS, [ROOMS])
-    rooms.serves()
-    romeo.sends(`<message to='a@${ROOMS}'><body>second</body></message>`)
+    const { verona, rooms } = await both(stage, romeo, 'certified')
     await rooms.believes()
     await rooms.receives(`<message from='${romeo.full}' to='a@${ROOMS}'><body>second</body></message>`)
     assert.equal(verona.waiting, 0)
@@ -113,10 +117,7 @@ scene(
   'XEP-0220 §2.6: a server that does not answer for a further pair is not waited for without end',
   async ({ romeo, stage }) => {
     await romeo.online()
-    const verona = await server(stage, romeo)
-    const rooms = new Peer(stage, ROOMS)
-    rooms.serves()
-    romeo.sends(`<message to='a@${ROOMS}'><body>second</body></message>`)
+    const { verona, rooms } = await both(stage, romeo)
     await stage.passes(1000)
     await verona.receives(`<db:result from='${stage.domain}' to='${ROOMS}'>{any}</db:result>`)
     await stage.passes(31_000)
