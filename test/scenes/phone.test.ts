@@ -70,6 +70,21 @@ async function itemsOf(
   return items.map((item) => [item.attrs['id']!, item.childrenOf()[0]!.toString()] as const)
 }
 
+/** Ids of what the archive holds, all on one page. */
+async function missedSince(actor: Actor): Promise<readonly (string | undefined)[]> {
+  const query = `<query xmlns='${NS.archive}' queryid='q'><set xmlns='${NS.resultSets}'><max>50</max></set></query>`
+  const waiting = actor.sets(query)
+  const fin = (await waiting).child('fin', NS.archive)
+  assert.equal(fin?.attrs['complete'], 'true')
+  const ids: (string | undefined)[] = []
+  while (actor.waiting > 0) {
+    const result = (await actor.next()).child('result', NS.archive)
+    const message = result?.child('forwarded', NS.forward)?.child('message')
+    if (message) ids.push(message.attrs['id'])
+  }
+  return ids
+}
+
 const event = (node: string, id: string, payload: string) =>
   `<message type='headline'><event xmlns='${NS.pubsubEvent}'><items node='${node}'><item id='${id}'>${payload}</item></items></event></message>`
 
@@ -87,6 +102,7 @@ scene(
     const success = await logsIn(phone, agent(PHONE) + bind(inline))
     const bound = success.child('bound', NS.bind2)!
     assert.ok(bound.child('enabled', NS.streamManagement))
+    assert.ok(bound.child('metadata', NS.archive))
     const full = success.child('authorization-identifier', NS.sasl2)!.text
     assert.match(full, /^juliet@capulet\.example\/Quill/)
 
@@ -100,6 +116,8 @@ scene(
       NS.bookmarksCompat,
       NS.avatarConversion,
       NS.displayedAssist,
+      NS.archive,
+      NS.stanzaIds,
       NS.push,
     ])
       assert.ok(account.includes(feature), feature)
@@ -113,6 +131,7 @@ scene(
     assert.ok((await phone.gets(`<blocklist xmlns='${NS.blocking}'/>`)).child('blocklist', NS.blocking))
     assert.deepEqual(await itemsOf(phone, NS.bookmarks), [])
     assert.deepEqual(await itemsOf(phone, NS.displayed), [])
+    assert.deepEqual(await missedSince(phone), [])
 
     // Its capabilities are known already: nothing is asked, and the other devices and the friend see it come.
     phone.sends(`<presence>${program.c}</presence>`)
@@ -141,8 +160,25 @@ scene(
     // What comes while it is away wakes it.
     await phone.vanishes()
     await laptop.leaves()
-    romeo.sends(`<message to='${phone.bare}' type='chat' id='m1'><body>Wherefore</body></message>`)
+    for (const id of ['m1', 'm2']) {
+      romeo.sends(`<message to='${phone.bare}' type='chat' id='${id}'><body>Wherefore</body></message>`)
+      await romeo.settled()
+    }
     await app.takes()
+
+    // Too late to resume: it logs in anew, and has the rest from the archive, each message once.
+    await stage.passes(301_000)
+    await phone.ignoresSoFar()
+    await logsIn(phone, agent(PHONE) + bind(inline))
+    assert.deepEqual(await missedSince(phone), ['m1', 'm2'])
+    phone.sends(`<presence>${program.c}</presence>`)
+    await phone.receives(`<presence to='${phone.bare}'>${program.c}</presence>`)
+    await phone.receives(`<presence from='${romeo.full}'>${program.c}</presence>`)
+    const nick = `<item id='current'><nick xmlns='${NICK}'>Jule</nick></item>`
+    await phone.receives(
+      `<message type='headline'><event xmlns='${NS.pubsubEvent}'><items node='${NICK}'>${nick}</items></event>{any}</message>`,
+    )
+    await phone.hearsNothingMore()
   },
   { set: [withPushes] },
 )

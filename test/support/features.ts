@@ -19,6 +19,7 @@ const info = disco('XEP-0030 §3.1: the server tells what it is and can')
 const accountInfo = disco('XEP-0030 §3.1, §4.1: an account tells its owner and friends')
 const card = modules('XEP-0054, XEP-0049: cards are for all, private data for its owner')
 
+const retracted = claim('archive-devices', 'XEP-0424 §4: what is retracted is taken out of both archives')
 const published = pep('XEP-0163 §3, §4: publishing makes the node; who asks for it hears of it')
 const lastItem = pep('XEP-0163 §4.3.4: the last item comes to whoever comes online')
 const options = pep('XEP-0060 §7.1.5: options are preconditions')
@@ -72,15 +73,25 @@ export const accountFeatures: Claims = {
   ),
   'urn:xmpp:bookmarks:1#compat': claim('bookmarks', 'XEP-0402 §5.3.2: a list in private XML becomes items'),
   'urn:xmpp:bookmarks:1#compat-pep': claim('bookmarks', 'XEP-0402 §5.3.1: items are in both lists'),
+  'urn:xmpp:fulltext:0': claim('archive', 'XEP-0431 §3: words in what was said'),
+  'urn:xmpp:mam:2': claim('archive', 'XEP-0313 §4.3, XEP-0059: pages forwards and backwards'),
+  'urn:xmpp:mam:2#extended': claim('archive', 'XEP-0313 §4.3.4: a flipped page is the same one'),
+  'urn:xmpp:mam:2#groupchat-field': claim(
+    'archive',
+    'XEP-0313 §4.1.4: messages of rooms, where they are kept',
+  ),
   'urn:xmpp:mds:server-assist:0': claim(
     'displayed',
     'XEP-0490 §4.5.3: the item is published to the own devices',
   ),
+  'urn:xmpp:message-retract:1': retracted,
+  'urn:xmpp:message-retract:1#tombstone': retracted,
   'urn:xmpp:pep-vcard-conversion:0': claim(
     'profiles',
     'XEP-0398 §3.1: what is published as an avatar is the photo',
   ),
   'urn:xmpp:push:0': claim('push', 'XEP-0357 §5, §7: who is away is told of'),
+  'urn:xmpp:sid:0': claim('archive', 'XEP-0359 §3: forged ids are gone from what is delivered'),
   'vcard-temp': card,
   ...pubsubFeatures(),
 }
