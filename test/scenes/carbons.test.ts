@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { Stanza } from '../../src/stanza/stanza.js'
 import { parseElement } from '../../src/xml/parser.js'
+import type { Element } from '../../src/xml/element.js'
 import type { Actor } from '../support/actor.js'
+import { archiveOf } from '../support/archive.js'
 import { scene, type Cast } from '../support/stage.js'
 
 const CARBONS = 'urn:xmpp:carbons:2'
@@ -265,6 +267,27 @@ scene('XEP-0280: notes to oneself come to each device once', async (cast) => {
   for (const actor of [juliet, juliet$phone, juliet$silent]) await actor.hearsNothingMore()
 })
 
+scene('XEP-0359 §3: copies carry the ids that the devices find in their archive', async (cast) => {
+  await devices(cast)
+  const { romeo, juliet, juliet$phone } = cast
+  const forged = `<stanza-id xmlns='urn:xmpp:sid:0' by='Juliet@capulet.example' id='forged'/>`
+  const idsIn = (carbon: Element, which: 'sent' | 'received') => {
+    const forwarded = carbon.child(which, CARBONS)?.child('forwarded', 'urn:xmpp:forward:0')
+    const ids = forwarded?.child('message', 'jabber:client')?.childrenOf('stanza-id') ?? []
+    return ids.map(({ attrs }) => `${attrs['by']} ${attrs['id']}`)
+  }
+  romeo.sends(message(`to='${juliet.full}' type='chat'`, `<body>1</body>${forged}`))
+  const received = idsIn(await juliet$phone.next(), 'received')
+  await juliet.ignoresSoFar()
+  juliet.sends(message(`to='${romeo.full}' type='chat'`, `<body>2</body>${forged}`))
+  const sent = idsIn(await juliet$phone.next(), 'sent')
+  const { ids } = await archiveOf(juliet$phone)
+  assert.deepEqual(
+    [...received, ...sent],
+    ids.map((id) => `${juliet.bare} ${id}`),
+  )
+})
+
 scene('XEP-0191 §3.3, XEP-0280: of what is blocked there are no copies', async (cast) => {
   await devices(cast)
   const { romeo, juliet, juliet$phone } = cast
@@ -274,6 +297,8 @@ scene('XEP-0191 §3.3, XEP-0280: of what is blocked there are no copies', async 
   assert.equal((await juliet.next()).attrs['type'], 'error')
   assert.equal((await romeo.next()).attrs['type'], 'error')
   await juliet$phone.hearsNothingMore()
+  await juliet.ignoresSoFar()
+  assert.deepEqual((await archiveOf(juliet)).ids, [])
 })
 
 scene('XEP-0297 §3.2: what is forwarded is as it was, whatever it holds', async (cast) => {

@@ -43,7 +43,7 @@ export function mismatch(pattern: Element, actual: Element, path = pattern.local
 function childMismatch(pattern: Element, actual: Element, path: string): string | undefined {
   const isIdFree = actual.local === 'message' && pattern.childrenOf('stanza-id').length === 0
   const children = actual.childrenOf()
-  const id = isIdFree ? children.findIndex((child) => isArchiveIdFor(child, actual)) : -1
+  const id = isIdFree ? children.findIndex((child) => isArchiveIdFor(child, ownerOf(actual, path))) : -1
   const left = children.filter((_, i) => i !== id)
   for (const wanted of pattern.childrenOf()) {
     const reasons = left.map((child) => mismatch(wanted, child, `${path}/${wanted.local}`))
@@ -58,9 +58,16 @@ function childMismatch(pattern: Element, actual: Element, path: string): string 
   return left.length > 0 ? `${path}: unexpected <${left[0]!.local} xmlns='${left[0]!.ns}'>` : undefined
 }
 
-function isArchiveIdFor({ local, ns, attrs }: Element, message: Element): boolean {
-  const to = message.attrs['to']?.replace(/\/.*$/, '')
-  return local === 'stanza-id' && ns === NS.stanzaIds && attrs['by'] === to && isArchiveId(attrs['id'] ?? '')
+/** Whose archive a message is from: its reader's, or its sender's when it is copied as sent (XEP-0280 §8). */
+function ownerOf({ attrs }: Element, path: string): string | undefined {
+  const isSent = path.endsWith('/sent/forwarded/message')
+  return attrs[isSent ? 'from' : 'to']?.replace(/\/.*$/, '')
+}
+
+function isArchiveIdFor({ local, ns, attrs }: Element, owner: string | undefined): boolean {
+  return (
+    local === 'stanza-id' && ns === NS.stanzaIds && attrs['by'] === owner && isArchiveId(attrs['id'] ?? '')
+  )
 }
 
 function ownText(element: Element): string {
