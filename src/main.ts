@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The process: arguments, signals, exit codes. Everything else is built in server.ts and spoken to in admin/. */
-import { readFileSync } from 'node:fs'
+import { createReadStream, readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -48,6 +48,10 @@ try {
     interfaces: () =>
       Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address)),
     start,
+    streams: {
+      open: (file) => (file === '-' ? process.stdin : createReadStream(file)),
+      write: (text) => new Promise((written) => void process.stdout.write(text, () => written())),
+    },
   })
 } catch (error) {
   giveUp(error)

@@ -28,6 +28,8 @@ export function adminServices({ server, stores, ...around }: Surroundings): Admi
       const host = server.hosts.get(domain)!
       return {
         createAccount: (local, password, way) => host.createAccount(local, password, way),
+        importAccount: (local, keys, at) => host.importAccount(local, keys, at),
+        portable: () => host.tables.portable,
         setPassword: (account, password) => host.setPassword(account, password),
         removeAccount: (account, beforeEnding) => host.removeAccount(account, beforeEnding),
         contacts: async (account) => (await host.roster.load(account))?.listed ?? [],

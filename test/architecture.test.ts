@@ -39,7 +39,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'dns',
   ],
   http: ['base', 'config', 'stanza', 'storage', 'session', 'host', 'router', 'c2s', 'stream'],
-  admin: ['base', 'config', 'stanza', 'storage', 'session', 'host', 'router', 'dns', 's2s'],
+  admin: ['base', 'config', 'xml', 'stanza', 'storage', 'session', 'host', 'router', 'dns', 's2s'],
 }
 
 interface Source {

@@ -15,7 +15,7 @@ export async function answerTo(
   commands: readonly AnyCommand[],
   log: Log,
 ): Promise<CommandAnswer> {
-  const { by, domain } = caller
+  const { by, domain, files } = caller
   const command = commands.find((each) => each.name === name)
   if (!command) return problem('usage', `the server knows no command "${String(name)}"`)
   if (!mayRun(caller, command)) {
@@ -27,7 +27,7 @@ export async function answerTo(
     const args: unknown = command.args.parse(fromText(raw, command))
     const loss = confirmed === true ? undefined : command.destroys?.(args)
     if (loss !== undefined) return problem('confirm', loss)
-    const result = await command.run(args, { by, domain })
+    const result = await command.run(args, { by, domain, ...(files ? { files } : {}) })
     if (!command.reads) log.info('admin.command', { command: command.name, args: openArgs(command, raw), by })
     return { ok: true, ...result }
   } catch (error) {

@@ -11,15 +11,17 @@ import type { ReloadReport } from '../config/settings.js'
 import { CommandError, declare } from '../host/command.js'
 import type { AnyCommand, CommandResult } from '../host/command.js'
 import type { Host } from '../host/host.js'
+import type { Portable } from '../host/module.js'
 import type { Contact } from '../session/contacts.js'
 import type { Jid } from '../stanza/jid.js'
 import type { Accounts } from '../storage/accounts.js'
 import type { TokenStore } from '../storage/tokens.js'
-import { tokenCommands } from './tokens.js'
 import { blockCommands } from './blocks.js'
 import { federationCommands } from './federation.js'
+import { movingCommands } from './moving.js'
 import { accountOf, mayTouch } from './named.js'
 import { counted, span } from './print.js'
+import { tokenCommands } from './tokens.js'
 import { userCommands } from './users.js'
 
 /** What the commands need of a running server. */
@@ -65,7 +67,12 @@ export interface AdminServices {
 }
 
 /** `createAccount` and `setPassword` reject with a StanzaError whose text says what is wrong with the password. */
-export interface AccountKeeper extends Pick<Host, 'createAccount' | 'setPassword' | 'removeAccount'> {
+export interface AccountKeeper extends Pick<
+  Host,
+  'createAccount' | 'importAccount' | 'setPassword' | 'removeAccount'
+> {
+  /** What its modules keep of an account. */
+  portable(): readonly Portable[]
   /** The roster, without those who only wait for an answer. */
   contacts(account: Jid): Promise<readonly Contact[]>
   /** In milliseconds since 1970; undefined when no module knows. */
@@ -117,6 +124,7 @@ export function adminCommands(server: () => AdminServices): readonly AnyCommand[
   return [
     ...userCommands(server),
     ...tokenCommands(server),
+    ...movingCommands(server),
     ...sessionCommands(server),
     ...federationCommands(server),
     ...blockCommands(server),

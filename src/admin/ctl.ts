@@ -17,6 +17,7 @@ import { argumentsOf, CommandError } from '../host/command.js'
 import type { AnyCommand, CommandResult } from '../host/command.js'
 import { optionalWord, parseWords, UsageError } from './arguments.js'
 import type { Parsed } from './arguments.js'
+import { callerFiles, type Streams } from './caller-files.js'
 import { adminCommands } from './commands.js'
 import { dns, dnsArgs, dnsCheck, dnsCheckArgs } from './dns.js'
 import { init } from './init.js'
@@ -39,6 +40,7 @@ export interface CtlEnvironment {
   modules(): Promise<readonly ModuleDeclaration[]>
   /** Addresses of this machine's network interfaces. */
   interfaces(): readonly string[]
+  readonly streams: Streams
   /** Runs a server until it is told to stop; resolves with the exit code. */
   start(source: ConfigSource): Promise<number>
 }
@@ -254,7 +256,9 @@ async function runInServer(
   }
   const patience = { clock: at.clock, ms: command.slow ? 180_000 : command.reads ? 10_000 : 60_000 }
   const request = { command: command.name, args }
-  let answer = await askServer(path, { ...request, confirmed: loss !== undefined }, patience)
+  const file = command.local === 'reads' ? String(Object.values(args)[0]) : ''
+  const files = command.local ? callerFiles(file, at.streams, at.files) : undefined
+  let answer = await askServer(path, { ...request, confirmed: loss !== undefined }, patience, files)
   if (!answer.ok && answer.kind === 'confirm') {
     // A command that only the server knows: it says what would be lost.
     if (!globals.flags.has('yes') && !(await confirmed(answer.message, at.terminal))) return 1
@@ -264,7 +268,10 @@ async function runInServer(
     if (answer.kind === 'usage') throw new UsageError(answer.message)
     throw new CommandError(answer.message, answer.hint)
   }
-  at.terminal.out(printed(answer, generated, globals))
+  const said = printed(answer, generated, globals)
+  // Standard output is the file.
+  if (command.local === 'writes') at.terminal.error(said)
+  else at.terminal.out(said)
   return answer.problem ? 1 : 0
 }
 

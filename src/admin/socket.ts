@@ -1,11 +1,12 @@
-/** The control socket: one JSON request a line in, one JSON answer a line out, over a Unix socket only its owner may open. */
+/** The control socket: one JSON request a line in, one JSON answer a line out, files in pieces between them, over a Unix socket only its owner may open. */
 import { chmodSync, closeSync, lstatSync, openSync, unlinkSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
 import { dirname, basename, relative } from 'node:path'
 import type { Clock } from '../base/clock.js'
 import type { Log } from '../base/log.js'
-import type { AnyCommand } from '../host/command.js'
+import { CommandError } from '../host/command.js'
+import type { AnyCommand, FilesOfCaller } from '../host/command.js'
 import type { CommandAnswer, CommandRequest } from '../host/desk.js'
 import { answerTo } from './answer.js'
 
@@ -68,72 +69,168 @@ export async function serveCommands(settings: {
   }
 }
 
-/** Sends one request and waits for its answer. Rejects with `NotRunning` when nobody listens or the answer never comes. */
+/**
+ * Sends one request and waits for its answer, serving the server's wishes meanwhile. Rejects with `NotRunning` when
+ * nobody listens, or nothing comes for `patience`.
+ */
 export async function askServer(
   path: string,
   request: CommandRequest,
   patience: { clock: Clock; ms: number },
+  files?: FilesOfCaller,
 ): Promise<CommandAnswer> {
   const short = shortened(path)
+  const socket = connect(short.path)
+  let late = false
+  const timer = patience.clock.after(patience.ms, () => {
+    late = true
+    socket.destroy()
+  })
+  const shelf = new Shelf(files)
   try {
-    return await new Promise<CommandAnswer>((answered, failed) => {
-      const socket = connect(short.path)
-      const timer = patience.clock.after(patience.ms, () => {
-        socket.destroy()
-        failed(new NotRunning(`the server did not answer within ${patience.ms / 1000} s (${path})`))
-      })
-      let text = ''
-      socket.setEncoding('utf8')
-      socket.once('connect', () => socket.write(`${JSON.stringify(request)}\n`))
-      socket.on('data', (chunk) => (text += String(chunk)))
-      socket.once('error', (error) => failed(new NotRunning(whyNot(path, error))))
-      socket.once('close', () => {
-        timer.cancel()
-        const [line = '', rest] = text.split('\n')
-        if (rest === undefined)
-          failed(new NotRunning(`the server closed the connection without an answer (${path})`))
-        else answered(JSON.parse(line) as CommandAnswer)
-      })
-    })
+    socket.write(`${JSON.stringify(request)}\n`)
+    for await (const line of linesOf(socket, Infinity)) {
+      timer.refresh()
+      const said = JSON.parse(line) as CommandAnswer | Wish
+      if ('ok' in said) return said
+      const reply = await shelf.grant(said)
+      if (reply) await written(socket, reply)
+    }
+    throw new Error('closed')
+  } catch (error) {
+    if (error instanceof CommandError) throw error
+    if (late) throw new NotRunning(`the server did not answer within ${patience.ms / 1000} s (${path})`)
+    if ((error as Error).message === 'closed')
+      throw new NotRunning(`the server closed the connection without an answer (${path})`)
+    throw new NotRunning(whyNot(path, error as NodeJS.ErrnoException))
   } finally {
+    timer.cancel()
+    await shelf.close()
+    socket.destroy()
     short.release()
   }
 }
+
+/** What the server wants before it answers: a piece of a file, or something written. */
+type Wish = { readonly read: string; readonly id: number } | { readonly write: string }
+/** A piece of a file, in base64; or its end, or why it cannot be read. */
+type Granted =
+  | { readonly piece: string }
+  | { readonly end: true }
+  | { readonly problem: string; readonly hint?: string }
+
+/** The files that the server reads, each by the number it gave to it. */
+class Shelf {
+  readonly #open = new Map<number, AsyncIterator<Buffer>>()
+  readonly #files: FilesOfCaller | undefined
+
+  constructor(files: FilesOfCaller | undefined) {
+    this.#files = files
+  }
+
+  async grant(wish: Wish): Promise<Granted | undefined> {
+    if (!this.#files) return { problem: 'there are no files here' }
+    if ('write' in wish) {
+      await this.#files.write(wish.write)
+      return undefined
+    }
+    const file = this.#open.get(wish.id) ?? this.#files.read(wish.read)[Symbol.asyncIterator]()
+    this.#open.set(wish.id, file)
+    try {
+      const next = await file.next()
+      return next.done ? { end: true } : { piece: next.value.toString('base64') }
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error
+      return { problem: error.message, ...(error.hint ? { hint: error.hint } : {}) }
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const file of this.#open.values()) await file.return?.()
+  }
+}
+
+/** Resolves when the other side has room for more. */
+function written(socket: Socket, value: unknown): Promise<void> {
+  return new Promise((ready) => {
+    if (socket.write(`${JSON.stringify(value)}\n`) || socket.destroyed) return ready()
+    const go = () => {
+      socket.off('drain', go).off('close', go)
+      ready()
+    }
+    socket.on('drain', go).on('close', go)
+  })
+}
+
+/** Throws `TooLong` past so many characters without an end of line. */
+async function* linesOf(socket: Socket, max: number): AsyncGenerator<string, void> {
+  socket.setEncoding('utf8')
+  let text = ''
+  for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
+    text += String(chunk)
+    const lines = text.split('\n')
+    text = lines.pop() ?? ''
+    if (text.length > max || lines.some((line) => line.length > max)) throw new TooLong()
+    yield* lines
+  }
+}
+
+class TooLong extends Error {}
 
 function whyNot(path: string, error: NodeJS.ErrnoException): string {
   if (error.code === 'EACCES') return `may not open ${path}: run this as the user the server runs as`
   return `no server is running here (${error.code === 'ENOENT' ? 'no' : 'nobody answers on'} ${path})`
 }
 
-/** One request at a time; the connection ends with the first answer. */
+/** One request; the connection ends with its answer. */
 function converse(
   socket: Socket,
   { commands, log, clock }: { commands: () => readonly AnyCommand[]; log: Log; clock: Clock },
 ): void {
   const timer = clock.after(idleMs, () => socket.destroy())
-  let text = ''
-  let asked = false
-  socket.setEncoding('utf8')
   socket.on('error', () => socket.destroy())
   socket.once('close', () => timer.cancel())
-  socket.on('data', (chunk) => {
-    if (asked) return
-    text += String(chunk)
-    if (text.length > maxLine) {
-      socket.destroy()
-      return
-    }
-    const end = text.indexOf('\n')
-    if (end < 0) return
-    asked = true
+  const lines = linesOf(socket, maxLine)
+  const answered = async () => {
+    const first = await lines.next()
+    if (first.done) return
     timer.cancel()
-    void answerLine(text.slice(0, end), commands(), log).then((answer) =>
-      socket.end(`${JSON.stringify(answer)}\n`),
-    )
-  })
+    const answer = await answerLine(first.value, commands(), log, filesOver(socket, lines))
+    socket.end(`${JSON.stringify(answer)}\n`)
+  }
+  // Who floods, or goes away in the middle, is owed no answer.
+  answered().catch(() => socket.destroy())
 }
 
-async function answerLine(line: string, commands: readonly AnyCommand[], log: Log): Promise<CommandAnswer> {
+/** The files of who asks. A file that is not read to its end is forgotten with the connection. */
+function filesOver(socket: Socket, lines: AsyncGenerator<string, void>): FilesOfCaller {
+  let files = 0
+  return {
+    async *read(file) {
+      const id = ++files
+      for (;;) {
+        await written(socket, { read: file, id })
+        const line = await lines.next()
+        if (line.done) throw new CommandError('the command line has gone away')
+        const granted = JSON.parse(line.value) as Granted
+        if ('problem' in granted) throw new CommandError(granted.problem, granted.hint)
+        if ('end' in granted) return
+        yield Buffer.from(granted.piece, 'base64')
+      }
+    },
+    async write(text) {
+      if (socket.destroyed) throw new CommandError('the command line has gone away')
+      await written(socket, { write: text })
+    },
+  }
+}
+
+async function answerLine(
+  line: string,
+  commands: readonly AnyCommand[],
+  log: Log,
+  files: FilesOfCaller,
+): Promise<CommandAnswer> {
   let request: Partial<CommandRequest> | null
   try {
     request = JSON.parse(line) as Partial<CommandRequest> | null
@@ -141,7 +238,7 @@ async function answerLine(line: string, commands: readonly AnyCommand[], log: Lo
     return { ok: false, kind: 'usage', message: 'the request is not JSON' }
   }
   // Who may open the socket may do everything.
-  return answerTo(request ?? {}, { by: 'local socket', role: 'admin' }, commands, log)
+  return answerTo(request ?? {}, { by: 'local socket', role: 'admin', files }, commands, log)
 }
 
 /** A socket file whose server is gone is removed; one that answers, or something else of that name, is an error. */

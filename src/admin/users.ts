@@ -349,7 +349,7 @@ function connected(server: AdminServices, domain: string, only: State): string[]
 const isActive = ({ priority, away }: SessionFacts) => priority !== undefined && away !== true
 
 /** Does something with a password; what is wrong with it is told as it is. */
-async function withPassword<T>(
+export async function withPassword<T>(
   password: string | undefined,
   use: (password: string) => Promise<T>,
 ): Promise<T> {

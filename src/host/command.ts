@@ -23,8 +23,8 @@ export interface Command<A> {
   readonly about?: 'server'
   /** Arguments, by key, that the log of changes leaves out: what people write. */
   readonly unlogged?: readonly string[]
-  /** Only for the command line, where files are. */
-  readonly local?: boolean
+  /** Only for the command line: it reads the file that its first argument names, or writes one on standard output. */
+  readonly local?: 'reads' | 'writes'
   /** It may take minutes. */
   readonly slow?: boolean
   /** What will be lost; asked before it is run. */
@@ -123,6 +123,16 @@ export interface CommandContext {
   readonly by: string
   /** The only domain that they may look after; undefined: all. */
   readonly domain?: string | undefined
+  /** Files of who asks, at a command line. */
+  readonly files?: FilesOfCaller
+}
+
+/** What is too large for arguments and results. */
+export interface FilesOfCaller {
+  /** In pieces; files beside the first one by names relative to it. Rejects with CommandError. */
+  read(file: string): AsyncIterable<Buffer>
+  /** On the standard output; resolves when more can be taken. */
+  write(text: string): Promise<void>
 }
 
 export interface CommandResult {

@@ -1,5 +1,5 @@
 /** Where commands are asked for, whatever door one comes through: the control socket, or a stanza. */
-import type { AnyCommand, CommandResult, Role } from './command.js'
+import type { AnyCommand, CommandResult, FilesOfCaller, Role } from './command.js'
 import type { StanzaCondition } from '../stanza/errors.js'
 
 export interface CommandRequest {
@@ -32,6 +32,7 @@ export interface Caller {
   readonly role: Role
   /** The only domain that they may look after; undefined: the whole server. */
   readonly domain?: string | undefined
+  readonly files?: FilesOfCaller
 }
 
 /** Whether somebody may run a command at all; what it does to whom is for the command to check. */

@@ -87,8 +87,8 @@ export interface Link {
   readonly dir: 'in' | 'out'
 }
 
-/** How an account came to be: by a client (XEP-0077), or by the admin. */
-export type Way = 'in-band' | 'admin'
+/** How an account came to be: by a client (XEP-0077), by the admin, or from another server (XEP-0227). */
+export type Way = 'in-band' | 'admin' | 'import'
 
 interface Waiting {
   readonly from: string
@@ -151,7 +151,11 @@ export class Host {
       iq: counted.of('out', 'iq'),
     }
     const made = parts.metrics.counters('registrations_total', 'Accounts made', ['way'])
-    this.#registrations = { 'in-band': made.of('in-band'), admin: made.of('admin') }
+    this.#registrations = {
+      'in-band': made.of('in-band'),
+      admin: made.of('admin'),
+      import: made.of('import'),
+    }
     this.tables = tablesOf([], () => undefined)
     this.roster = parts.roster(this)
     this.#sessionHost = {
@@ -189,8 +193,28 @@ export class Host {
     const account = await this.accounts.create(this.domain, local, keys, this.clock.now())
     if (account === 'exists') return account
     this.#registrations[way].add()
-    await this.tell('accountCreated', Jid.of(local, this.domain))
+    await this.tell('accountCreated', Jid.of(local, this.domain), way)
     return account
+  }
+
+  /**
+   * An account that comes from elsewhere, or the one of that name that is there. `at`: made then, in milliseconds since 1970.
+   * Rejects with StorageUnavailable.
+   */
+  async importAccount(
+    local: string,
+    keys: AccountKeys,
+    at = this.clock.now(),
+  ): Promise<{ readonly account: Account; readonly isNew: boolean }> {
+    const made = await this.accounts.create(this.domain, local, keys, at)
+    if (made !== 'exists') {
+      this.#registrations.import.add()
+      await this.tell('accountCreated', Jid.of(local, this.domain), 'import')
+      return { account: made, isNew: true }
+    }
+    const account = await this.account(local)
+    if (!account) throw new Error(`the account ${local} was removed while it was imported`)
+    return { account, isNew: false }
   }
 
   /** @throws StanzaError as `deriveKeys` does; StorageUnavailable */
@@ -362,7 +386,14 @@ export function tablesOf(parts: readonly Contributed[], crash: Crash): Tables {
     }),
     commands: Object.freeze(all((c) => c.commands)),
     branches: Object.freeze(all((c) => c.branches)),
-    portable: Object.freeze(all((c) => c.portable)),
+    portable: Object.freeze(portableOf(parts)),
     services: new Map(all((c) => c.provides).map(({ key, value }) => [key.name, value])),
   })
+}
+
+/** By what the first one of each module is called, so that a file looks the same every time. */
+function portableOf(parts: readonly Contributed[]): Portable[] {
+  const groups = parts.flatMap(({ contribution }) => (contribution.portable ? [contribution.portable] : []))
+  const keyOf = ([first]: readonly Portable[]) => `${first?.ns} ${first?.name}`
+  return groups.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)).flat()
 }

@@ -1,7 +1,7 @@
 /** A module is a value: metadata, options, and a `setup` that returns what it contributes. */
 import type { AnyCommand } from './command.js'
 import type { AnyHook } from './hooks.js'
-import type { Host } from './host.js'
+import type { Host, Way } from './host.js'
 import type { IqHandler, IqRequest } from './iq-table.js'
 import type { Schema } from '../base/schema.js'
 import type { ContactChange } from '../session/roster.js'
@@ -91,7 +91,7 @@ export interface Events {
   queuedForParked(session: Session, stanza: Stanza): void
   /** A contact of an account was changed, or has become one; all that is to be said of it is on its way. */
   contactChanged(change: ContactChange): void | Promise<void>
-  accountCreated(account: Jid): void | Promise<void>
+  accountCreated(account: Jid, way: Way): void | Promise<void>
   accountDeleted(account: Jid): void | Promise<void>
 }
 
@@ -164,6 +164,19 @@ export interface Unfit {
   readonly index: number
   /** Goes on after "line 12: ": `the item has no jid`. */
   readonly reason: string
+}
+
+/** Takes elements one after the other; what `take` has against one of them is told. */
+export async function each(
+  elements: readonly Element[],
+  take: (element: Element) => Promise<string | undefined>,
+): Promise<Unfit[]> {
+  const unfit: Unfit[] = []
+  for (const [index, element] of elements.entries()) {
+    const reason = await take(element)
+    if (reason !== undefined) unfit.push({ index, reason })
+  }
+  return unfit
 }
 
 export interface Contribution {

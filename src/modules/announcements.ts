@@ -3,6 +3,7 @@ import { flag, lines, options, required, text } from '../base/schema.js'
 import { Turns } from '../base/turns.js'
 import { announce, tell } from '../host/announce.js'
 import { command } from '../host/command.js'
+import type { Way } from '../host/host.js'
 import { defineModule } from '../host/module.js'
 import type { Session } from '../session/session.js'
 import type { Jid } from '../stanza/jid.js'
@@ -67,8 +68,9 @@ export default defineModule({
     }
 
     /** §4.27: waits for the first login among the messages for who is away. */
-    function greet(account: Jid): void {
-      if (welcome !== undefined) tell(host, account, welcome, 'Welcome')
+    function greet(account: Jid, way: Way): void {
+      // Who moves here with all they have is no stranger.
+      if (welcome !== undefined && way !== 'import') tell(host, account, welcome, 'Welcome')
     }
 
     const shown = (text: string | undefined) => ({

@@ -3,17 +3,21 @@ import type { Timer } from '../base/clock.js'
 import { archiveKey } from './archive/api.js'
 import { options } from '../base/schema.js'
 import { handled, hook, unkept } from '../host/hooks.js'
-import { defineModule } from '../host/module.js'
+import { defineModule, each, type Portable } from '../host/module.js'
 import type { Session } from '../session/session.js'
 import { Slot } from '../session/slot.js'
 import { arrivalOf, type Arrival } from '../stanza/arrival.js'
 import { hasContent } from '../stanza/content.js'
-import { delayed } from '../stanza/delay.js'
+import { delayed, parseMoment } from '../stanza/delay.js'
 import { StanzaError } from '../stanza/errors.js'
+import { JidError } from '../stanza/jid.js'
 import { Stanza } from '../stanza/stanza.js'
 import { StorageUnavailable } from '../storage/errors.js'
-import type { OfflineStore } from '../storage/offline.js'
+import type { OfflineMessage, OfflineStore } from '../storage/offline.js'
+import type { Account } from '../storage/accounts.js'
+import type { Element } from '../xml/element.js'
 import { NS } from '../xml/namespaces.js'
+import { parseElement, XmlFault } from '../xml/parser.js'
 
 /** Messages read from the store at a time while they are being delivered. */
 const PAGE = 100
@@ -188,7 +192,79 @@ export default defineModule({
       }
     }
 
+    /** XEP-0227 §4.5: with the marks of when they came, by which those that are here already are known again. */
+    const portable: Portable = {
+      name: 'offline-messages',
+      ns: NS.portable,
+      depth: 1,
+      async *export(account) {
+        for await (const kept of keptBy(account)) {
+          const message = exportedOf(kept)
+          if (message) yield message
+        }
+      },
+      async import(account, elements) {
+        const there = await keptAt(account, new Set(elements.map(stampOf)))
+        return each(elements, async (element) => {
+          const text = element.toString()
+          if (there.has(text)) return undefined
+          const stanza = readStanza(text)
+          if (stanza?.kind !== 'message') return 'the message is none'
+          const outcome = await store.append(
+            account.id,
+            stanza.toStandaloneXml(),
+            stampOf(element) ?? host.clock.now(),
+          )
+          return outcome === 'full' ? 'the account has no room for more messages' : undefined
+        })
+      },
+    }
+
+    /** When the server that kept it says that it came. */
+    function stampOf(message: Element): number | undefined {
+      const stamps = message.childrenOf('delay', NS.delay)
+      const own = stamps.find(({ attrs }) => attrs['from'] === host.domain) ?? stamps.at(-1)
+      return parseMoment((own?.attrs['stamp'] as string | undefined) ?? '')
+    }
+
+    function readStanza(text: string): Stanza | undefined {
+      try {
+        return Stanza.parse(text)
+      } catch (error) {
+        if (error instanceof StanzaError || error instanceof XmlFault || error instanceof JidError)
+          return undefined
+        throw error
+      }
+    }
+
+    /** What is kept since one of these moments, as it is exported. */
+    async function keptAt(
+      account: Account,
+      moments: ReadonlySet<number | undefined>,
+    ): Promise<ReadonlySet<string>> {
+      const texts = new Set<string>()
+      for await (const kept of keptBy(account))
+        if (moments.has(kept.at)) texts.add(exportedOf(kept)?.toString() ?? '')
+      return texts
+    }
+
+    function exportedOf({ stanza, at }: OfflineMessage): Element | undefined {
+      const message = readBack(stanza, at)
+      return message && parseElement(message.toStandaloneXml())
+    }
+
+    async function* keptBy(account: Account): AsyncIterable<OfflineMessage> {
+      let last = 0
+      for (;;) {
+        const page = await store.read(account.id, last, PAGE)
+        yield* page
+        last = page.at(-1)?.id ?? last
+        if (page.length < PAGE) return
+      }
+    }
+
     return {
+      portable: [portable],
       features: ['msgoffline'],
       hooks: [
         hook('undelivered', 'store', ['message'], (stanza) =>

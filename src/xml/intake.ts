@@ -16,8 +16,8 @@ export class Intake {
 
   /** Open elements, the stream's included. */
   protected depth = 0
-  /** The depth at which first-level elements begin: 1 in a stream, 0 in a document. */
-  protected readonly top: 0 | 1
+  /** The depth at which first-level elements begin: 1 in a stream, 0 in a document, more within containers. */
+  protected top: number
   /** The limit that the element at hand is over; the rest of it is checked, but nothing kept. */
   protected over: LimitName | undefined = undefined
   /** Holds the bytes from `base` (or `pos`) to `end`; a pushed chunk itself while it suffices. */

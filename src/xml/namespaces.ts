@@ -36,6 +36,11 @@ export const NS = {
   privateXml: 'jabber:iq:private', // 0049
   adHoc: 'http://jabber.org/protocol/commands', // 0050
   administration: 'http://jabber.org/protocol/admin', // 0133
+  portable: 'urn:xmpp:pie:0', // 0227
+  portableScram: 'urn:xmpp:pie:0#scram',
+  portableArchive: 'urn:xmpp:pie:0#mam',
+  ownPortable: 'urn:x-parley:account', // what else moves with an account
+  include: 'http://www.w3.org/2001/XInclude',
   vcard: 'vcard-temp', // 0054
   resultSets: 'http://jabber.org/protocol/rsm', // 0059
   pubsub: 'http://jabber.org/protocol/pubsub', // 0060

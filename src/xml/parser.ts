@@ -25,12 +25,22 @@ export type Parsed =
   | { readonly what: 'element'; readonly element: RawElement }
   /** Over a limit, but its end came within twice the allowed bytes: start tag facts only, `inner` is empty. */
   | { readonly what: 'oversize'; readonly element: RawElement; readonly limit: LimitName }
+  /** A container begins, and what is in it comes next. */
+  | { readonly what: 'open'; readonly header: StreamHeader }
+  /** It ends. */
+  | { readonly what: 'close' }
   /** White space between elements, a keep-alive (RFC 6120 §4.6.1); several may come as one. */
   | { readonly what: 'whitespace' }
   | { readonly what: 'end' }
 
 /** What is parsed: a stream with its header, or documents of one element each (RFC 7395 §3.3.3; storage, imports). */
 export type Framing = 'stream' | 'document'
+
+/**
+ * Whether an element is a container, whose children are to come one by one as if they were first-level ones; `level` is
+ * 0 for a first-level element, 1 for a child of a container, and so on. White space alone may stand between them.
+ */
+export type Descend = (header: StreamHeader, level: number) => boolean
 
 type Span = { -readonly [key in keyof ChildSpan]: ChildSpan[key] }
 
@@ -42,12 +52,13 @@ const L = 0x6c
 const MANY = 8
 const SMALL_TAG = 1024
 const NO_CONTENT = { inner: '', children: [] }
+const CLOSE: Parsed = { what: 'close' }
 const WHITESPACE: Parsed = { what: 'whitespace' }
 const END: Parsed = { what: 'end' }
 
 /**
  * Feed it with `push` and call `next` until it returns undefined. A stream restart (RFC 6120 §4.3.3) is a new parser;
- * in `document` framing each top-level element comes as an `element`.
+ * in `document` framing each top-level element comes as an `element`. Files larger than memory are read with `descend`.
  */
 export class Parser extends Scanner {
   readonly #scope = new Scope()
@@ -56,6 +67,10 @@ export class Parser extends Scanner {
   /** The end that follows a header at once. */
   #later: Parsed | undefined = undefined
   #contentNs: string | undefined = undefined
+  readonly #descend: Descend | undefined
+  /** What holds around each container that is open. */
+  readonly #around: { readonly name: Buffer; readonly contentNs: string | undefined }[] = []
+  #unread = 0
 
   // The first-level element at hand.
   #local = ''
@@ -65,8 +80,14 @@ export class Parser extends Scanner {
   #innerFrom = 0
   #spans: Span[] = []
 
-  constructor(limits: ParserLimits, framing: Framing = 'stream') {
+  constructor(limits: ParserLimits, framing: Framing = 'stream', descend?: Descend) {
     super(limits, framing === 'stream' ? 1 : 0)
+    this.#descend = descend
+  }
+
+  /** Bytes that were pushed and lie behind what has come out: an event, or the fault. */
+  get unread(): number {
+    return this.#fault ? this.#unread : this.pending
   }
 
   override push(chunk: Buffer): void {
@@ -86,6 +107,7 @@ export class Parser extends Scanner {
       } catch (error) {
         if (error instanceof XmlFault) {
           this.#fault = error
+          this.#unread = this.end - this.pos
           this.release()
         }
         throw error
@@ -121,6 +143,10 @@ export class Parser extends Scanner {
       this.#ns = ns
       this.#attrs = this.#decodeAttributes(true)
       this.#defaultNs = ownNs ?? inherited
+      if (this.#descend && !empty && !this.over) {
+        const header = new StreamHeader(prefix, local, ns, this.#defaultNs, this.#attrs)
+        if (this.#descend(header, this.top - 1)) return this.#enter(header)
+      }
       this.#innerFrom = this.pos - this.base
       // The content of a prefixed element stood under another default namespace than it is to stand under.
       this.canonical = this.#defaultNs === ns
@@ -132,10 +158,7 @@ export class Parser extends Scanner {
     if (level === 1) {
       if (!this.over) this.#spans[this.#spans.length - 1]!.end = this.pos - this.base
     } else if (level === 0) this.#element()
-    else if (level < 0) {
-      this.forget()
-      this.#emit(END)
-    }
+    else if (level < 0) this.#leave()
     if (this.#scope.deepest > this.depth) this.#scope.leave(this.depth)
   }
 
@@ -145,6 +168,28 @@ export class Parser extends Scanner {
     this.#contentNs = header.contentNs
     this.#emit({ what: 'header', header })
     if (!empty) this.forget()
+  }
+
+  /** What follows are the children of this container. */
+  #enter(header: StreamHeader): void {
+    checkEncoding(this.buffer.subarray(this.base, this.pos))
+    this.#around.push({ name: this.streamName, contentNs: this.#contentNs })
+    this.streamName = Buffer.from(header.prefix === '' ? header.local : `${header.prefix}:${header.local}`)
+    this.#contentNs = this.#defaultNs
+    this.top++
+    this.#emit({ what: 'open', header })
+    this.forget()
+  }
+
+  /** The end of a container, or of the stream. */
+  #leave(): void {
+    this.forget()
+    const around = this.#around.pop()
+    if (!around) return this.#emit(END)
+    this.streamName = around.name
+    this.#contentNs = around.contentNs
+    this.top--
+    this.#emit(CLOSE)
   }
 
   #element(): void {

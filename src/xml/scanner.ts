@@ -182,7 +182,7 @@ export abstract class Scanner extends Intake {
     if (pos > this.pos) {
       this.pos = pos
       this.#atStart = false
-      if (this.depth === 1) this.spaced()
+      if (this.depth > 0) this.spaced()
       return
     }
     const byte = buffer[pos]!
@@ -228,7 +228,7 @@ export abstract class Scanner extends Intake {
       return new XmlFault('unsupported-encoding', 'Only UTF-8 is spoken here')
     const character = (CLASS[byte]! & TEXT) !== 0 && byte < 0x80
     // RFC 6120 §11.7: only white space may stand between first-level elements.
-    return this.depth === 1 && character
+    return this.depth > 0 && character
       ? new XmlFault('bad-format', 'Text between elements')
       : malformed('Text outside the root')
   }

@@ -6,11 +6,11 @@ import { claimIn, inWords, Reports, type Claim } from './reports.js'
 import { jid as address, number, options, rate } from '../../base/schema.js'
 import { hook, silenced, type Verdict } from '../../host/hooks.js'
 import { iq, type IqRequest } from '../../host/iq-table.js'
-import { defineModule, hidesFrom } from '../../host/module.js'
+import { defineModule, each, hidesFrom, type Portable } from '../../host/module.js'
 import type { Session } from '../../session/session.js'
 import { Slot } from '../../session/slot.js'
 import { StanzaError } from '../../stanza/errors.js'
-import { Jid, JidError } from '../../stanza/jid.js'
+import { Jid, JidError, readJid } from '../../stanza/jid.js'
 import { Stanza } from '../../stanza/stanza.js'
 import { StorageUnavailable } from '../../storage/errors.js'
 import { el, type Element } from '../../xml/element.js'
@@ -191,7 +191,32 @@ export default defineModule({
       host.send(Stanza.of({ ...envelope, to: Jid.parse(admin) }, body))
     }
 
+    /** XEP-0227 knows only privacy lists; others write block lists like this, too. */
+    const portable: Portable = {
+      name: 'blocklist',
+      ns: NS.blocking,
+      depth: 1,
+      async *export({ local }) {
+        const list = await lists.of(Jid.of(local, host.domain))
+        for (const jid of list.items) yield el('item', NS.blocking, { jid: jid.toString() })
+      },
+      import: ({ local }, elements) =>
+        each(elements, async (item) => {
+          const account = Jid.of(local, host.domain)
+          const other = readJid((item.attrs['jid'] as string | undefined) ?? '')
+          if (!other) return 'the address of the item is none'
+          if ((await lists.of(account)).size >= settings.list) return 'the block list is full'
+          await lists.change(
+            account,
+            (list) => list.with([other]),
+            () => undefined,
+          )
+          return undefined
+        }),
+    }
+
     return {
+      portable: [portable],
       features: [NS.blocking, NS.reporting],
       iq: [
         iq('get', 'self', 'blocklist', NS.blocking, list),

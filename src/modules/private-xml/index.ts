@@ -3,7 +3,7 @@ import { privateXmlKey, type PrivateKeeper, type PrivateXml } from './api.js'
 import { options, size } from '../../base/schema.js'
 import { Turns } from '../../base/turns.js'
 import { iq, type IqRequest } from '../../host/iq-table.js'
-import { defineModule } from '../../host/module.js'
+import { defineModule, each, type Portable } from '../../host/module.js'
 import { StanzaError } from '../../stanza/errors.js'
 import type { Jid } from '../../stanza/jid.js'
 import { el, type Element } from '../../xml/element.js'
@@ -82,8 +82,32 @@ export default defineModule({
       },
     }
 
+    /** XEP-0227 §4.6. What is kept already stays. */
+    const portable: Portable = {
+      name: 'query',
+      ns: NS.privateXml,
+      depth: 1,
+      async *export({ local }) {
+        const kept = (await stored.get(local)) ?? {}
+        for (const key of Object.keys(kept).sort()) yield parseElement(kept[key]!)
+      },
+      import: ({ local }, elements) =>
+        each(elements, (element) =>
+          turns.take(local, async () => {
+            const before = (await stored.get(local)) ?? {}
+            const key = keyOf(element)
+            if (Object.hasOwn(before, key)) return undefined
+            const after = { ...before, [key]: element.toString() }
+            if (bytesOf(after) > quota) return 'the private storage of the account is full'
+            await stored.set(local, after)
+            return undefined
+          }),
+        ),
+    }
+
     // Requests about other accounts find no handler: *service-unavailable* tells less than the *forbidden* of §3.
     return {
+      portable: [portable],
       features: [NS.privateXml],
       provides: [{ key: privateXmlKey, value: provided }],
       iq: [iq('get', 'self', 'query', NS.privateXml, get), iq('set', 'self', 'query', NS.privateXml, set)],

@@ -6,6 +6,7 @@ import { Discovery } from './discovery.js'
 import { Entities } from './entities.js'
 import { accountsFor, sendLastItems } from './last-items.js'
 import { Managing } from './managing.js'
+import { portableNodes } from './moving.js'
 import { Nodes } from './nodes.js'
 import { Notices } from './notices.js'
 import { OwnerRequests } from './owner-requests.js'
@@ -122,6 +123,7 @@ export default defineModule({
       hooks: [hook('received', 'stamp', ['message'], (stanza) => approval(stanza))],
       events: { contactChanged, accountDeleted: (account) => nodes.forget(account) },
       branches: [new Discovery(service)],
+      portable: portableNodes(service, host.domain),
       provides: [
         { key: pepKey, value: pepOn(service, publishing, managing, onlookers) },
         { key: memory, value: nodes },

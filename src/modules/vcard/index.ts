@@ -3,11 +3,14 @@ import { cardsKey, type CardKeeper, type Cards } from './api.js'
 import { options } from '../../base/schema.js'
 import { Turns } from '../../base/turns.js'
 import { iq, type IqRequest } from '../../host/iq-table.js'
-import { defineModule } from '../../host/module.js'
+import { defineModule, each, type Portable } from '../../host/module.js'
 import { StanzaError } from '../../stanza/errors.js'
 import type { Jid } from '../../stanza/jid.js'
 import { NS } from '../../xml/namespaces.js'
 import { parseElement } from '../../xml/parser.js'
+
+/** Bytes of a card that comes from another server; a client's is bounded by what a stanza may be. */
+const largest = 1 << 20
 
 export default defineModule({
   name: 'vcard',
@@ -56,10 +59,29 @@ export default defineModule({
       },
     }
 
+    /** XEP-0227 §4.7. A card that is there stays. */
+    const portable: Portable = {
+      name: 'vCard',
+      ns: NS.vcard,
+      depth: 0,
+      async *export({ local }) {
+        const text = await texts.get(local)
+        if (text !== undefined) yield parseElement(text)
+      },
+      import: ({ local }, elements) =>
+        each(elements, async (card) => {
+          const text = card.toString()
+          if (Buffer.byteLength(text) > largest) return 'the card is too large'
+          await texts.keep(local, text)
+          return undefined
+        }),
+    }
+
     // Setting somebody else's card finds no handler: *service-unavailable*, which tells nothing about the account.
     return {
       features: [NS.vcard],
       accountFeatures: [NS.vcard],
+      portable: [portable],
       provides: [{ key: cardsKey, value: cards }],
       iq: [iq('get', 'account', 'vCard', NS.vcard, get), iq('set', 'self', 'vCard', NS.vcard, set)],
     }

@@ -72,8 +72,14 @@ export function environment(
     modules: () => Promise.resolve([]),
     interfaces: () => [],
     start: () => Promise.resolve(0),
+    streams: { open: () => noFile(), write: async (text) => void change.terminal.said.push(text) },
     ...change,
   }
+}
+
+async function* noFile(): AsyncIterable<Buffer> {
+  yield* []
+  throw Object.assign(new Error('no'), { code: 'ENOENT' })
 }
 
 /** A password every test may use; the keys carry it, so that one can see what arrived. */
@@ -124,6 +130,12 @@ export async function fakeServices(change: Partial<AdminServices> = {}) {
   }
   const keeper = (domain: string): AccountKeeper => ({
     contacts: async () => [],
+    portable: () => [],
+    async importAccount(local, keys, at = clock.now()) {
+      const made = await accounts.create(domain, local, keys, at)
+      if (made !== 'exists') return { account: made, isNew: true }
+      return { account: (await accounts.get(domain, local))!, isNew: false }
+    },
     lastLogin: async () => undefined,
     lastSeen: async () => undefined,
     createAccount: async (local, password) => accounts.create(domain, local, derive(password), clock.now()),
