@@ -21,9 +21,10 @@ export interface ExportCount {
 /** The file, in pieces. Rejects with StorageUnavailable. */
 export async function* exportFile(domains: readonly Exported[], count: ExportCount): AsyncIterable<string> {
   yield `<?xml version='1.0' encoding='UTF-8'?>\n<server-data xmlns='${NS.portable}'>\n`
-  for (const { domain, portable, accounts } of domains) {
+  for (const exported of domains) {
+    const { domain, portable } = exported
     yield `<host jid='${escapeAttribute(domain)}'>\n`
-    for await (const account of accounts()) {
+    for await (const account of exported.accounts()) {
       count.accounts++
       yield `<user name='${escapeAttribute(account.local)}'>\n`
       yield* ownElements(account).map((element) => `${serialise(element, NS.portable)}\n`)

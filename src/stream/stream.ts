@@ -318,6 +318,9 @@ export class Stream {
         // RFC 6120 §4.4: what came before is processed by now; answer and close.
         return this.#finish(true)
       case 'whitespace':
+      // A stream has no containers.
+      case 'open':
+      case 'close':
         return undefined
     }
   }

@@ -48,8 +48,9 @@ function streams(files: Record<string, string> = {}) {
 async function server() {
   const { kept, portable } = notes()
   const served = await serving()
-  const { keeper } = served.services
-  Object.assign(served.services, {
+  const { services } = served
+  const keeper = services.keeper.bind(services)
+  Object.assign(services, {
     keeper: (domain: string) => ({ ...keeper(domain), portable: () => [portable] }),
   })
   return { ...served, kept }
