@@ -186,11 +186,9 @@ export function configured(before: Configuration, x: Element, bounds: Bounds): C
     FORM_CONFIG,
     [nodeType, ...parts.map((one) => fieldOf(one, bounds))].map(withoutChoices),
   )
-  const given = formValues(x)
   const changes = parts.flatMap((one) => {
-    const name = `pubsub#${one.name}`
-    if (!submission.has(name)) return []
-    return [[one.key, valueOf(one, given.get(name) ?? [], bounds)] as const]
+    const given = submission.texts(`pubsub#${one.name}`)
+    return given ? [[one.key, valueOf(one, given, bounds)] as const] : []
   })
   const type = submission.text(nodeType.name) ?? 'leaf'
   // XEP-0248: collections.
@@ -209,10 +207,9 @@ export class Preconditions {
 
   /** @throws StanzaError `bad-request` when the form is none of publish-options */
   constructor(x: Element) {
-    const submission = new Submission(x, FORM_OPTIONS, [])
-    this.#given = new Map(
-      [...formValues(x)].filter(([name]) => name !== 'FORM_TYPE' || submission.unknown.includes(name)),
-    )
+    const { unknown } = new Submission(x, FORM_OPTIONS, [])
+    const given = formValues(x)
+    this.#given = new Map(unknown.map((name) => [name, given.get(name) ?? []]))
   }
 
   /**

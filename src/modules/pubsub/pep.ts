@@ -36,6 +36,9 @@ import { capabilitiesKey } from '../capabilities/api.js'
 /** Accounts whose nodes are kept in memory. */
 const accountsInMemory = 5_000
 
+/** Milliseconds between looks for items that have expired: until then they only take room. */
+const sweepEvery = 3_600_000
+
 /** What a reload leaves to the next set-up: whoever changes a node there still must find it changed here. */
 const memory = serviceKey<Nodes>('pep.memory')
 
@@ -85,6 +88,12 @@ export default defineModule({
       return sendLastItems({ service, notices, host }, full, features, accounts)
     })
 
+    let sweeping = host.clock.after(sweepEvery, sweep)
+    function sweep(): void {
+      store.removeExpired(host.clock.now()).catch((error: unknown) => host.log.warn('pep.sweep.failed', { error }))
+      sweeping = host.clock.after(sweepEvery, sweep)
+    }
+
     /** XEP-0163 §7.1: who gains access hears what there is; who loses it hears no more. */
     async function contactChanged({ account, before, now }: ContactChange): Promise<void> {
       const [had, has] = [hasFrom(before), now !== undefined && hasFrom(now)]
@@ -128,7 +137,10 @@ export default defineModule({
         { key: pepKey, value: pepOn(service, publishing, managing, onlookers) },
         { key: memory, value: nodes },
       ],
-      stop: unlisten,
+      stop() {
+        unlisten()
+        sweeping.cancel()
+      },
     }
   },
 })
