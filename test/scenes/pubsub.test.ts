@@ -616,3 +616,17 @@ scene(
     )
   },
 )
+
+scene(
+  'XEP-0060 §16.4.4: what has expired is removed for good within two hours',
+  async ({ stage, juliet }) => {
+    await juliet.online()
+    await creates(juliet, 'n', { item_expire: '60', max_items: '5' })
+    await publishes(juliet, 'n', 'old')
+    const [node] = await stage.stores.pubsub.load([juliet.bare])
+    const kept = () => stage.stores.pubsub.index(node!.id, 0)
+    assert.equal((await kept()).length, 1)
+    await stage.passes(3_600_000)
+    assert.equal((await kept()).length, 0)
+  },
+)

@@ -90,7 +90,9 @@ export default defineModule({
 
     let sweeping = host.clock.after(sweepEvery, sweep)
     function sweep(): void {
-      store.removeExpired(host.clock.now()).catch((error: unknown) => host.log.warn('pep.sweep.failed', { error }))
+      store
+        .removeExpired(host.clock.now())
+        .catch((error: unknown) => host.log.warn('pep.sweep.failed', { error }))
       sweeping = host.clock.after(sweepEvery, sweep)
     }
 

@@ -11,6 +11,7 @@ export type LoadName =
   | 'windowed'
   | 'presence'
   | 'carbons'
+  | 'pep'
   | 'offline'
   | 'idle'
   | 'open'

@@ -8,6 +8,7 @@ import { add, sleep, Stopwatch, type Figures, type Job, type LoadName, type Outc
 import { flood } from './flood.js'
 import { memoryOf } from './meter.js'
 import { offline } from './offline.js'
+import { pep } from './pep.js'
 import { presence } from './presence.js'
 
 export interface Load {
@@ -31,6 +32,7 @@ export const groups: readonly Group[] = [
       { word: 'user', count: 300 },
       { word: 'mate', count: 102 },
       { word: 'away', count: 100 },
+      { word: 'fan', count: 101 },
     ],
     loads: [
       'login-sha1',
@@ -40,6 +42,7 @@ export const groups: readonly Group[] = [
       'windowed',
       'presence',
       'carbons',
+      'pep',
       'offline',
     ],
   },
@@ -73,6 +76,7 @@ export const loads: Record<LoadName, Load> = {
   },
   presence: { title: 'presence to 50 contacts', unit: 'delivery', run: presence },
   carbons: { title: 'chat between people with 3 devices each', unit: 'delivery', run: carbons },
+  pep: { title: 'events to 100 contacts (PEP)', unit: 'delivery', run: pep },
   offline: { title: 'messages to absent users', unit: 'message', run: offline },
   s2s: { title: 'chat to another server, 20 senders', unit: 'message', run: across },
   flood: { title: '300 invented domains ask for dialback', unit: 'request', run: flood },
