@@ -32,6 +32,7 @@ const suites = {
   },
   stanza: { command: process.execPath, script: 'stanza_client.mjs', limit: 120 },
   slixmpp: { command: python, script: 'slixmpp_client.py', limit: 240 },
+  slixmpp_devices: { command: python, script: 'slixmpp_devices.py', limit: 200 },
   xmpp_component: {
     command: process.execPath,
     script: 'xmpp_component.mjs',
