@@ -128,6 +128,7 @@ export class Server {
       random,
       log,
       authResults: metrics.counters('auth_total', 'Logins by mechanism and result', ['mechanism', 'result']),
+      store: stores.parked,
       resumptions: metrics.counters(
         'resumptions_total',
         'Attempts to resume a session (XEP-0198), by result',
@@ -168,6 +169,7 @@ export class Server {
     const { stores, clock, metrics } = parts
     const server = new Server(parts, await BlockList.open({ store: stores.blocks, clock, metrics }))
     await server.#loadModules(parts.config)
+    await server.#c2s.parking.restore()
     await server.#s2s?.restore()
     return server
   }
@@ -282,6 +284,7 @@ export class Server {
     // What sessions said when they ended is on its way.
     await this.#s2s?.stop()
     this.#components.stop()
+    await this.#c2s.parking.save()
     for (const loaded of this.#modules.values()) await loaded.stop()
   }
 

@@ -28,6 +28,7 @@ import type { Session, UserAgent } from '../session/session.js'
 import { StanzaError } from '../stanza/errors.js'
 import { Jid, JidError } from '../stanza/jid.js'
 import { CONTENT, Stanza, type Kind } from '../stanza/stanza.js'
+import type { ParkedStore } from '../storage/parked.js'
 import { Asker, type Window } from '../stream/acks.js'
 import { StreamError } from '../stream/errors.js'
 import { Stream, type StreamLimits, type StreamOwner } from '../stream/stream.js'
@@ -78,6 +79,8 @@ export interface C2sParts {
   /** Attempts to resume a session, by result. */
   readonly resumptions: Counters
   readonly metrics: Metrics
+  /** Where sessions wait that a stop interrupts. */
+  readonly store: ParkedStore
   readonly hits: LimitHits
   /** Logins refused after too many failures. */
   readonly ratelimited: Counter
@@ -126,8 +129,13 @@ export class C2s {
 
   constructor(parts: C2sParts) {
     this.parts = parts
-    this.parking = new Parking({ ...parts, settings: () => parts.settings().parking })
     this.#asker = new Asker(parts.clock, ASK_AFTER)
+    this.parking = new Parking({
+      ...parts,
+      asker: this.#asker,
+      window: () => parts.settings().window,
+      settings: () => parts.settings().parking,
+    })
     this.#sweep()
   }
 
@@ -156,7 +164,6 @@ export class C2s {
   stop(): void {
     this.#sweeper?.cancel()
     for (const client of this.#clients) client.stream.fail(new StreamError('system-shutdown'))
-    for (const session of this.parking.parked) session.close()
   }
 
   /** One timer for all streams finds those that fell silent (RFC 6120 §4.6.1). */

@@ -88,6 +88,7 @@ export async function resumeOn(client: Client, { attrs }: Element): Promise<Answ
   await requireAccount(client)
   const account = Jid.of(local, host.domain)
   const session = parking.find(previd, account)
+  if (session) await parking.taken(session)
   const since = parts.clock.now()
   // Another stream of the client may take it meanwhile: from the last look to the resumption nothing waits.
   for (let pending = session && detached(session, client, since); pending;) {

@@ -7,12 +7,20 @@ import type { Metrics } from '../base/metrics.js'
 import type { Random } from '../base/random.js'
 import type { Host } from '../host/host.js'
 import type { Router } from '../router/router.js'
-import type { Resumable, Session } from '../session/session.js'
+import { sizeOfHeld, type Resumable, type Session } from '../session/session.js'
+import { remembered, snapshotOf, type Remembered } from '../session/snapshot.js'
 import type { Jid } from '../stanza/jid.js'
+import { StorageUnavailable } from '../storage/errors.js'
+import type { ParkedStore, StoredParked } from '../storage/parked.js'
+import type { Asker, Window } from '../stream/acks.js'
 
 /** Sessions that are over and whose last count is remembered, and milliseconds for which it is. */
 const mostFormer = 10_000
 const formerFor = 86_400_000
+/** Milliseconds that a stop waits for what clients said to be stored. */
+const settlingTime = 2000
+/** Sessions that are read from the store at a time. */
+const pageSize = 200
 
 export interface ParkingSettings {
   /** Milliseconds that a session waits when its client names no time, and the most that it may name. */
@@ -30,7 +38,23 @@ export interface ParkingParts {
   readonly log: Log
   readonly hits: LimitHits
   readonly metrics: Metrics
+  readonly store: ParkedStore
+  readonly asker: Asker
+  readonly window: () => Window
   readonly settings: () => ParkingSettings
+}
+
+interface Parked {
+  readonly timer: Timer
+  /** When it ends, in milliseconds since 1970. */
+  readonly until: number
+}
+
+/** A session in the store that goes on here. */
+interface Restored {
+  readonly session: Session
+  readonly memory: Remembered
+  readonly until: number
 }
 
 /** What is left of a session that is over. */
@@ -46,7 +70,9 @@ export class Parking {
   /** Whether they have a stream or not. */
   readonly #resumable = new Map<string, Session>()
   /** Those without, in the order in which they lost it. */
-  readonly #parked = new Map<Session, Timer>()
+  readonly #parked = new Map<Session, Parked>()
+  /** Ids of those that are in the store: they were parked before a restart, and have not come back since. */
+  readonly #stored = new Set<string>()
   readonly #former = new Lru<string, Former>(mostFormer)
 
   constructor(parts: ParkingParts) {
@@ -75,10 +101,7 @@ export class Parking {
   park(session: Session): void {
     const { router, clock, log } = this.#parts
     const { ms } = session.resumable!
-    this.#parked.set(
-      session,
-      clock.after(ms, () => this.#expired(session)),
-    )
+    this.#wait(session, clock.now() + ms)
     log.debug('c2s.parked', { user: session.jid.bare.toString(), ms })
     router.sessionParked(session)
     this.#makeRoom(session.jid)
@@ -90,9 +113,15 @@ export class Parking {
     return session?.jid.bare.equals(account) ? session : undefined
   }
 
+  /** Its client has come back: what is in the store of it is past. */
+  async taken(session: Session): Promise<void> {
+    const { id } = session.resumable!
+    if (this.#stored.has(id)) await this.#forget(id)
+  }
+
   /** It has a stream again. */
   resumed(session: Session): void {
-    this.#parked.get(session)?.cancel()
+    this.#parked.get(session)?.timer.cancel()
     this.#parked.delete(session)
     this.#parts.log.debug('c2s.resumed', { user: session.jid.bare.toString() })
   }
@@ -107,19 +136,140 @@ export class Parking {
   /** The session is over. */
   ended(session: Session): void {
     const { id } = session.resumable!
-    this.#parked.get(session)?.cancel()
+    this.#parked.get(session)?.timer.cancel()
     this.#parked.delete(session)
     this.#resumable.delete(id)
-    this.#former.set(id, {
-      account: session.jid.bare.toString(),
-      handled: session.acks!.handled,
-      until: this.#parts.clock.now() + formerFor,
-    })
+    this.#remember(id, session.jid.bare, session.acks!.handled)
+  }
+
+  /** What it left is where it goes. */
+  left(session: Session): void {
+    const { id } = session.resumable!
+    if (this.#stored.has(id)) void this.#forget(id)
   }
 
   /** Those that wait, in the order in which they lost their stream. */
   get parked(): readonly Session[] {
     return [...this.#parked.keys()]
+  }
+
+  /** At a stop: those that wait go on after the next start. What cannot be stored ends here. */
+  async save(): Promise<void> {
+    const { store, log, router } = this.#parts
+    await this.#settled()
+    const lasting = this.parked.filter(({ account }) => account !== 0)
+    const rows = lasting.map((session) => {
+      const { account, jid, resumable } = session
+      const { until } = this.#parked.get(session)!
+      return { id: resumable!.id, domain: jid.domain, account, until, ...snapshotOf(session) }
+    })
+    try {
+      await store.save(rows)
+    } catch (error) {
+      log.warn('c2s.parked.unsaved', { error })
+      lasting.length = 0
+    }
+    for (const session of lasting) {
+      this.#parked.get(session)?.timer.cancel()
+      this.#parked.delete(session)
+      router.sessionStored(session)
+    }
+    for (const session of this.parked) session.close()
+    await router.settled()
+  }
+
+  /**
+   * At a start: those that a stop had saved wait again. What a process had claimed that was killed goes the ways of
+   * sessions that are over, and their clients can be told how far it had come.
+   * @throws StorageUnavailable
+   */
+  async restore(): Promise<void> {
+    const { store, router } = this.#parts
+    const restored: Restored[] = []
+    const stale: { readonly stored: StoredParked; readonly memory: Remembered }[] = []
+    const past: string[] = []
+    for (let after = '', more = true; more;) {
+      const page = await store.read(after, pageSize)
+      for (const stored of page) {
+        const memory = await this.#recalled(stored)
+        if (!memory) past.push(stored.id)
+        else if (stored.stale) stale.push({ stored, memory })
+        else restored.push(this.#anew(stored, memory))
+      }
+      after = page.at(-1)?.id ?? ''
+      more = page.length === pageSize
+    }
+    await store.claim()
+    const all = new Map(restored.map(({ session }) => [session.jid.toString(), session]))
+    for (const { session, memory, until } of restored) {
+      memory.connect((full) => all.get(full.toString()))
+      await router.sessionRestored(session)
+      this.#wait(session, until)
+    }
+    for (const { stored, memory } of stale) {
+      this.#remember(stored.id, memory.jid.bare, memory.handled)
+      await router.redeliver(memory.waiting, stored.domain)
+      past.push(stored.id)
+    }
+    if (past.length > 0) await store.remove(past)
+  }
+
+  /** Undefined: nobody can come back to it, for want of its domain or its account. */
+  async #recalled(stored: StoredParked): Promise<Remembered | undefined> {
+    const { hosts, log } = this.#parts
+    try {
+      const memory = remembered(stored)
+      const account = await hosts.get(stored.domain)?.account(memory.jid.local)
+      return account?.id === stored.account && account.disabled === undefined ? memory : undefined
+    } catch (error) {
+      if (error instanceof StorageUnavailable) throw error
+      log.error('c2s.parked.unreadable', { error })
+      return undefined
+    }
+  }
+
+  #anew({ id, domain, account, until }: StoredParked, memory: Remembered): Restored {
+    const { hosts, asker, window } = this.#parts
+    const session = hosts.get(domain)!.session(memory.jid, account, undefined, memory.mechanism, memory.since)
+    memory.fill(session, { sizeOf: sizeOfHeld, window: window(), asker })
+    session.resumable = { id, ms: memory.ms, keeper: this }
+    this.#resumable.set(id, session)
+    this.#stored.add(id)
+    return { session, memory, until }
+  }
+
+  #wait(session: Session, until: number): void {
+    const { clock } = this.#parts
+    const timer = clock.after(Math.max(0, until - clock.now()), () => this.#expired(session))
+    this.#parked.set(session, { timer, until })
+  }
+
+  /** Resolves when what the clients said counts, or has had its time. */
+  async #settled(): Promise<void> {
+    const unsettled = this.parked.filter(({ acks }) => acks!.unsettled > 0)
+    if (unsettled.length === 0) return
+    await new Promise<void>((resolve) => {
+      const late = this.#parts.clock.after(settlingTime, resolve)
+      void Promise.all(unsettled.map(({ acks }) => acks!.settled())).then(() => {
+        late.cancel()
+        resolve()
+      })
+    })
+  }
+
+  #remember(id: string, account: Jid, handled: number): void {
+    const until = this.#parts.clock.now() + formerFor
+    this.#former.set(id, { account: account.toString(), handled, until })
+  }
+
+  async #forget(id: string): Promise<void> {
+    this.#stored.delete(id)
+    try {
+      await this.#parts.store.remove([id])
+    } catch (error) {
+      // What it held comes again after a crash.
+      this.#parts.log.warn('c2s.parked.kept', { error })
+    }
   }
 
   #expired(session: Session): void {

@@ -308,8 +308,14 @@ export class Host {
   }
 
   /** A session of this host; the caller registers it. */
-  session(jid: Jid, account: number, stream: Stream | undefined, mechanism: string): Session {
-    return new Session(jid, account, stream, this.#sessionHost, this.clock.now(), mechanism)
+  session(
+    jid: Jid,
+    account: number,
+    stream: Stream | undefined,
+    mechanism: string,
+    since = this.clock.now(),
+  ): Session {
+    return new Session(jid, account, stream, this.#sessionHost, since, mechanism)
   }
 
   /** Tells the modules; a crash is logged and concerns nobody else. Waits for those that hand back a promise, in order. */
@@ -377,6 +383,7 @@ export function tablesOf(parts: readonly Contributed[], crash: Crash): Tables {
       sessionBound: listeners('sessionBound'),
       presenceChanged: listeners('presenceChanged'),
       sessionGone: listeners('sessionGone'),
+      sessionRestored: listeners('sessionRestored'),
       sessionParked: listeners('sessionParked'),
       sessionResumed: listeners('sessionResumed'),
       queuedForParked: listeners('queuedForParked'),

@@ -85,6 +85,11 @@ export interface Events {
    * Presence stays, slots are kept, what is delivered waits. `sessionResumed` or `sessionGone` follows.
    */
   sessionParked(session: Session): void
+  /**
+   * A session from before a restart is there again, parked as it was, with its presence; slots that are kept are restored.
+   * Told instead of `sessionBound` and `presenceChanged`, before anybody can reach it.
+   */
+  sessionRestored(session: Session): void | Promise<void>
   /** It goes on, on a new stream; told before what waited is sent. */
   sessionResumed(session: Session): void
   /** A stanza waits now for a session that is parked. `session.waiting` is all that does. */

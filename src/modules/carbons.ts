@@ -39,7 +39,13 @@ class Copying {
   }
 }
 
-const copying = new Slot('carbons', () => new Copying())
+const copying = new Slot('carbons', () => new Copying(), {
+  save: ({ enabled, rooms }) => ({ enabled, rooms: [...(rooms ?? [])] }),
+  restore: (saved) => {
+    const { enabled, rooms } = saved as { enabled: boolean; rooms: readonly string[] }
+    return Object.assign(new Copying(), { enabled, rooms: rooms.length > 0 ? new Set(rooms) : undefined })
+  },
+})
 
 export default defineModule({
   name: 'carbons',

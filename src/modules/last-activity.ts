@@ -28,7 +28,7 @@ const longestStatus = 1024
 const writeEvery = 1000
 
 /** What the session said when it became unavailable. */
-const goodbye = new Slot('last-activity', () => ({ status: '' }))
+const goodbye = Slot.plain('last-activity', () => ({ status: '' }))
 
 export default defineModule({
   name: 'last-activity',
@@ -140,6 +140,9 @@ export default defineModule({
       ],
       events: {
         sessionBound: ({ jid, since, account }) => {
+          if (account !== 0) logins.set(jid.local, since)
+        },
+        sessionRestored: ({ jid, since, account }) => {
           if (account !== 0) logins.set(jid.local, since)
         },
         sessionGone: remember,

@@ -25,7 +25,7 @@ const PAGE = 100
 const patience = 10_000
 
 /** Whether the session could take messages at its last presence. */
-const taking = new Slot('offline', () => ({ messages: false }))
+const taking = Slot.plain('offline', () => ({ messages: false }))
 
 export default defineModule({
   name: 'offline',

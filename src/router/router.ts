@@ -9,6 +9,7 @@ import type { Host } from '../host/host.js'
 import type { IqRequest } from '../host/iq-table.js'
 import type { Session } from '../session/session.js'
 import { StanzaError } from '../stanza/errors.js'
+import { delayed } from '../stanza/delay.js'
 import type { Jid } from '../stanza/jid.js'
 import { Stanza, type Kind } from '../stanza/stanza.js'
 import type { Account } from '../storage/accounts.js'
@@ -118,6 +119,35 @@ export class Router {
     void this.#hosts.get(session.jid.domain)?.tell('sessionResumed', session)
   }
 
+  /** A session from before a restart is there again, parked. Rejects when the store cannot tell what it needs. */
+  async sessionRestored(session: Session): Promise<void> {
+    await this.sessionBinding(session)
+    const host = this.#hosts.get(session.jid.domain)!
+    host.sessions.add(session)
+    host.sessions.reorder(session)
+    await host.tell('sessionRestored', session)
+  }
+
+  /** A session's content is kept for the next start: nobody is told that it is gone. */
+  sessionStored(session: Session): void {
+    this.#hosts.get(session.jid.domain)?.sessions.remove(session)
+    session.handOver()
+  }
+
+  /** What a session of this domain had that did not outlive a crash, in order. */
+  async redeliver(
+    held: readonly { readonly stanza: Stanza; readonly at: number }[],
+    domain: string,
+  ): Promise<void> {
+    const host = this.#hosts.get(domain)!
+    const lasting = held.filter(({ stanza }) => stanza.kind !== 'presence')
+    await Promise.all(
+      lasting.map(async ({ stanza, at }) =>
+        this.#redeliver(stanza.kind === 'message' ? delayed(stanza, host.address, at) : stanza, host),
+      ),
+    )
+  }
+
   /** The session is over: unavailable to whom it concerns, and what it held goes other ways. */
   sessionGone(session: Session): void {
     const host = this.#hosts.get(session.jid.domain)
@@ -136,6 +166,7 @@ export class Router {
       session.drained()
       await this.#presence.get(host.domain)?.gone(session)
       await Promise.all(rerouted)
+      session.resumable?.keeper.left(session)
       await host.tell('sessionGone', session, farewell)
     }
     const ending: Promise<void> = ended()

@@ -30,6 +30,14 @@ export interface SessionHost {
   over(session: Session, full: boolean): void
 }
 
+/** Who keeps a session that can be resumed. */
+export interface Keeper {
+  /** It is over. */
+  ended(session: Session): void
+  /** And what it left is where it goes now. */
+  left(session: Session): void
+}
+
 /** How a session can be resumed (XEP-0198 §5). */
 export interface Resumable {
   /** What the client names it by; nobody can guess it. */
@@ -37,7 +45,7 @@ export interface Resumable {
   /** Milliseconds for which it waits without a stream. */
   readonly ms: number
   /** Told when the session ends, once. */
-  readonly keeper: { ended(session: Session): void }
+  readonly keeper: Keeper
 }
 
 /** What a stanza costs beside its text, in bytes and roughly: many small ones are worth a large one. */
@@ -100,6 +108,8 @@ export class Session {
   #pledge: Promise<unknown> | undefined = undefined
   readonly #host: SessionHost
   #slots: Map<Slot<unknown>, unknown> | undefined = undefined
+  /** States from before a restart, by the names of their slots, until somebody asks for them. */
+  #savedSlots: Readonly<Record<string, unknown>> | undefined = undefined
   /** What waits behind the reasons to hold, in order. */
   #held: Held[] | undefined = undefined
   /** How many of these have gone out just now. */
@@ -137,13 +147,29 @@ export class Session {
 
   state<T>(slot: Slot<T>): T {
     const slots = (this.#slots ??= new Map())
-    if (!slots.has(slot)) slots.set(slot, slot.make())
+    if (!slots.has(slot)) slots.set(slot, this.#restored(slot) ?? slot.make())
     return slots.get(slot) as T
   }
 
   /** The same as far as it was made. */
   peek<T>(slot: Slot<T>): T | undefined {
+    if (this.#savedSlots && !this.#slots?.has(slot) && slot.name in this.#savedSlots) return this.state(slot)
     return this.#slots?.get(slot) as T | undefined
+  }
+
+  /** The states that outlive a restart, by the names of their slots. */
+  keptSlots(): Record<string, unknown> {
+    const kept: Record<string, unknown> = { ...this.#savedSlots }
+    for (const [slot, state] of this.#slots ?? []) {
+      const saved = slot.kept?.save(state)
+      if (saved !== undefined) kept[slot.name] = saved
+    }
+    return kept
+  }
+
+  #restored<T>(slot: Slot<T>): T | undefined {
+    const saved = this.#savedSlots?.[slot.name]
+    return saved === undefined ? undefined : slot.kept?.restore(saved)
   }
 
   /** Waits without a stream to be resumed. */
@@ -302,6 +328,27 @@ export class Session {
   /** Bytes that wait here and not in the stream. */
   get heldBytes(): number {
     return this.#heldBytes
+  }
+
+  /** What was sent and is not acknowledged, and what waits to be sent, in order. */
+  get queued(): { readonly sent: readonly Held[]; readonly held: readonly Held[] } {
+    return { sent: this.acks?.unacknowledged ?? [], held: this.#held ?? [] }
+  }
+
+  /** Takes over what a session had that was parked before a restart; this one is parked too. */
+  restore(sent: readonly Held[], held: readonly Held[], slots: Readonly<Record<string, unknown>>): void {
+    for (const item of sent) this.acks?.sent(item)
+    if (held.length > 0) this.#held = [...held]
+    this.#heldBytes = held.reduce((sum, item) => sum + sizeOfHeld(item), 0)
+    this.#savedSlots = slots
+  }
+
+  /** All that it holds is kept elsewhere from now on, and it is over. */
+  handOver(): void {
+    this.live = false
+    const { sent, held } = this.queued
+    for (const item of [...sent, ...held]) tellAcknowledged(item)
+    this.drained()
   }
 
   /** What is not acknowledged or waits here, in order. */

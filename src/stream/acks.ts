@@ -29,7 +29,8 @@ export interface AcksOptions<T> {
   readonly asker: Asker
 }
 
-const nowhere: AckStream = { send: () => undefined }
+/** Where those are written that a parked session would say. */
+export const nowhere: AckStream = { send: () => undefined }
 
 /** Stanzas sent until the peer is asked about them, even while more follow. */
 const askEvery = 20

@@ -20,6 +20,7 @@ async function manages(actor: Actor, attributes = ''): Promise<string> {
 /** Comes back on a new stream; gives what the server has handled. */
 async function resumes(actor: Actor, id: string, h = actor.handled): Promise<number> {
   await actor.authenticates()
+  actor.handled = h
   actor.raw(`<resume xmlns='${SM}' previd='${id}' h='${h}'/>`)
   const resumed = await actor.receives(`<resumed xmlns='${SM}' previd='${id}'/>`)
   actor.isConnected = true
@@ -46,15 +47,21 @@ async function kept(actor: Actor): Promise<number> {
   return offline.count((await accounts.get(actor.domain, actor.local))!.id)
 }
 const delayOf = (message: Element) => message.child('delay', 'urn:xmpp:delay')
-/** Messages as they come, by id; requests between them are passed over. */
+/** Messages as they come, by id; what is between them is passed over. */
 async function messages(actor: Actor, count: number): Promise<string[]> {
   const ids: string[] = []
   while (ids.length < count) {
     const element = await actor.next(`${count - ids.length} more messages`)
     if (element.local === 'message') ids.push(element.attrs['id']!)
-    else assert.equal(element.ns, SM)
   }
   return ids
+}
+/** The next stanza; requests before it are passed over. */
+async function stanza(actor: Actor): Promise<Element> {
+  for (;;) {
+    const element = await actor.next('a stanza')
+    if (element.ns !== SM) return element
+  }
 }
 /** Nobody is asked whether he is still there. */
 const quiet = { set: ['limits.idle_ping=off'] }
@@ -585,4 +592,137 @@ scene(
     assert.equal(hits(stage, 'parked_sessions'), 198)
   },
   { set: ['limits.parked_sessions=2'] },
+)
+
+scene(
+  'limits §3 P5: a session that waits outlives a clean restart with all that it has, and nobody hears of it',
+  async ({ romeo, juliet$phone: phone, juliet$laptop: laptop, stage }) => {
+    await romeo.online()
+    await laptop.online()
+    await phone.online(`<presence><show>away</show><priority>3</priority></presence>`)
+    await friends(romeo, phone)
+    await phone.sets(`<enable xmlns='urn:xmpp:carbons:2'/>`)
+    await laptop.ignoresSoFar()
+    const id = await manages(phone)
+    const other = await manages(romeo)
+    const before = phone.handled
+    for (let i = 1; i <= 3; i++) romeo.sends(chat(phone.full, `m${i}`))
+    assert.deepEqual(await messages(phone, 3), ids(1, 3))
+    phone.sends(chat(romeo.full, 'n1'))
+    await phone.ignoresSoFar()
+    const said = await handledOf(phone)
+    await parks(phone)
+    for (let i = 4; i <= 6; i++) romeo.sends(chat(phone.full, `m${i}`))
+    await romeo.ignoresSoFar()
+    await stage.restarts()
+    await romeo.isDisconnected('system-shutdown')
+    await laptop.isGone()
+    assert.equal(parked(stage), 2)
+    assert.equal(stage.server.sessionCount, 2)
+
+    await resumes(romeo, other)
+    // The laptop had nothing to come back to: it left.
+    assert.equal((await stanza(romeo)).attrs['from'], laptop.full)
+    await romeo.ignoresSoFar()
+    romeo.sends(chat(phone.full, 'm7'))
+    await romeo.settled()
+    assert.equal(await resumes(phone, id, before + 1), said)
+    assert.deepEqual(await messages(phone, 6), ids(2, 7))
+    await phone.ignoresSoFar()
+    await romeo.hearsNothingMore()
+
+    // Carbons are still on, presence is what it was.
+    await laptop.online('<presence/>')
+    await laptop.receivesInAnyOrder(
+      `<presence from='${romeo.full}'/>`,
+      `<presence from='${phone.full}'><show>away</show><priority>3</priority></presence>`,
+    )
+    await phone.ignoresSoFar()
+    laptop.sends(chat(romeo.bare, 'from the laptop'))
+    const copy = await stanza(phone)
+    assert.ok(copy.child('sent', 'urn:xmpp:carbons:2'))
+    assert.deepEqual(await stage.stores.parked.read('', 10), [])
+  },
+)
+
+scene(
+  'limits §3 P5: what nobody comes back to after a restart ends as it would have without',
+  async ({ romeo, juliet, stage }) => {
+    await romeo.online()
+    await juliet.online()
+    await friends(romeo, juliet)
+    const id = await manages(juliet)
+    const other = await manages(romeo)
+    await parks(juliet)
+    for (let i = 1; i <= 3; i++) romeo.sends(chat(juliet.bare, `m${i}`))
+    await romeo.ignoresSoFar()
+    await stage.passes(100_000)
+    await stage.restarts()
+    await romeo.isGone()
+    await resumes(romeo, other)
+    await stage.passes(199_000)
+    assert.equal(parked(stage), 1)
+    await stage.passes(2000)
+    assert.equal(parked(stage), 0)
+    const farewell = await stanza(romeo)
+    assert.deepEqual([farewell.attrs['type'], farewell.attrs['from']], ['unavailable', juliet.full])
+    await stage.becomes(() => kept(juliet), 3)
+    await juliet.authenticates()
+    juliet.raw(`<resume xmlns='${SM}' previd='${id}' h='0'/>`)
+    assert.notEqual((await fails(juliet, 'item-not-found')).attrs['h'], undefined)
+    assert.deepEqual(await stage.stores.parked.read('', 10), [])
+  },
+  quiet,
+)
+
+scene(
+  'limits §3 P5: a crash after a restart: sessions that nobody came back to leave what they held, and tell how far they had come',
+  async ({ romeo, juliet, stage }) => {
+    await romeo.online()
+    await juliet.online()
+    const id = await manages(juliet)
+    const said = await handledOf(juliet)
+    for (let i = 1; i <= 2; i++) romeo.sends(chat(juliet.bare, `m${i}`))
+    await romeo.settled()
+    await messages(juliet, 2)
+    await stage.restarts()
+    await juliet.isGone()
+    await romeo.isGone()
+    assert.equal(parked(stage), 1)
+    await stage.isSucceeded()
+    assert.equal(parked(stage), 0)
+    await stage.becomes(() => kept(juliet), 2)
+    await juliet.authenticates()
+    juliet.raw(`<resume xmlns='${SM}' previd='${id}' h='2'/>`)
+    assert.equal((await fails(juliet, 'item-not-found')).attrs['h'], String(said))
+    await juliet.leaves()
+    await juliet.online()
+    assert.deepEqual(await messages(juliet, 2), ids(1, 2))
+    assert.deepEqual(await stage.stores.parked.read('', 10), [])
+  },
+)
+
+scene(
+  'kept messages that a session had and did not acknowledge come once after a restart',
+  async ({ romeo, juliet, stage }) => {
+    await stage.account(juliet.local, juliet.domain, 'wherefore')
+    await romeo.online()
+    for (let i = 1; i <= 3; i++) romeo.sends(chat(juliet.bare, `m${i}`))
+    await romeo.settled()
+    await juliet.connects()
+    const id = await manages(juliet)
+    juliet.sends('<presence/>')
+    await juliet.receives('<presence/>')
+    assert.deepEqual(await messages(juliet, 3), ids(1, 3))
+    await stage.restarts()
+    await juliet.isGone()
+    await stage.becomes(() => kept(juliet), 0)
+    await resumes(juliet, id, 3)
+    assert.deepEqual(await messages(juliet, 1), ['m3'])
+    await juliet.ignoresSoFar()
+    juliet.raw(`<a xmlns='${SM}' h='${juliet.handled}'/></stream:stream>`)
+    await juliet.isGone()
+    await juliet.online()
+    await juliet.hearsNothingMore()
+  },
 )

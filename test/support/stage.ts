@@ -62,9 +62,15 @@ interface Beside {
   readonly lines: string[]
 }
 
+/** One process. */
+interface Running {
+  readonly server: Server
+  readonly metrics: Metrics
+  readonly wire: Wire
+}
+
 export class Stage {
   readonly clock: HandClock
-  readonly metrics: Metrics
   readonly domain: string
   /** How it reaches other servers. */
   readonly network: Network
@@ -73,7 +79,6 @@ export class Stage {
   readonly #actors = new Map<string, Actor>()
   readonly #lines: string[]
   readonly #passwords = new Passwords(systemRandom, { iterations: 1 })
-  readonly server: Server
   readonly stores: Stores
   /** Lines that the server logged: warnings and errors unless more was asked for. */
   readonly logged: readonly string[]
@@ -83,30 +88,49 @@ export class Stage {
   readonly seed: number
   /** What the next connections look like to the server. */
   pipe: PipeOptions = {}
-  readonly #wire: Wire
+  #running: Running
+  readonly #start: () => Promise<Running>
 
   private constructor(
-    server: Server,
+    running: Running,
+    start: () => Promise<Running>,
     stores: Stores,
     clock: HandClock,
-    metrics: Metrics,
     logged: readonly string[],
     seed: number,
-    wire: Wire,
     { domain, network, lines }: Beside,
     ends: readonly string[],
   ) {
+    this.#running = running
+    this.#start = start
     this.ends = ends
     this.domain = domain
     this.network = network
     this.#lines = lines
-    this.#wire = wire
-    this.server = server
     this.stores = stores
     this.clock = clock
-    this.metrics = metrics
     this.logged = logged
     this.seed = seed
+  }
+
+  get server(): Server {
+    return this.#running.server
+  }
+
+  get metrics(): Metrics {
+    return this.#running.metrics
+  }
+
+  /** The server is stopped as it should be, and another process starts on its stores. */
+  async restarts(): Promise<void> {
+    await this.server.stop()
+    await this.isSucceeded()
+  }
+
+  /** Another process starts on the stores of one that says no more. Time must not go on for both. */
+  async isSucceeded(): Promise<void> {
+    this.#running.wire.close()
+    this.#running = await this.#start()
   }
 
   static async open(options: StageOptions = {}): Promise<Stage> {
@@ -139,39 +163,42 @@ export class Stage {
     })
     const { offlineMessages: messages, offlineSize: bytes } = config.limits
     const opened = stores ? stores({ messages, bytes }) : await openStores({ messages, bytes }, clock)
-    const metrics = new Metrics()
     const seed = Number(process.env['SCENE_SEED'] ?? randomInt(1_000_000))
-    const server = await Server.create({
-      config,
-      clock,
-      random: systemRandom,
-      log,
-      metrics,
-      stores: opened,
-      secret: Buffer.alloc(32, 7),
-      memoryUse,
-      peers: network.peers(),
-      arrange: anyOrder(new Dice(seed)),
-    })
     const ends: string[] = []
-    const services = adminServices({
-      server,
-      stores: opened,
-      version: '1.2.3',
-      clock,
-      domains: config.domains,
-      log,
-      isOverridden: () => false,
-      reload: () => Promise.resolve({ changes: [], notes: [] }),
-      certificates: () => [],
-      readiness: () => ({ ready: true, reasons: [] }),
-      end: async (how, after) => void ends.push(`${how} in ${after / 1000} s`),
-    })
-    server.desks = (domain) => openDesk(domain, () => services, log)
-    for (const domain of config.domains) network.add(domain, (transport) => server.acceptServer(transport))
-    const { writePause, writeQueue } = config.limits
-    const road = await openWire(server, config.domains, Math.min(writePause, writeQueue), wire)
-    return new Stage(server, opened, clock, metrics, lines, seed, road, beside, ends)
+    const start = async (): Promise<Running> => {
+      const metrics = new Metrics()
+      const server = await Server.create({
+        config,
+        clock,
+        random: systemRandom,
+        log,
+        metrics,
+        stores: opened,
+        secret: Buffer.alloc(32, 7),
+        memoryUse,
+        peers: network.peers(),
+        arrange: anyOrder(new Dice(seed)),
+      })
+      const services = adminServices({
+        server,
+        stores: opened,
+        version: '1.2.3',
+        clock,
+        domains: config.domains,
+        log,
+        isOverridden: () => false,
+        reload: () => Promise.resolve({ changes: [], notes: [] }),
+        certificates: () => [],
+        readiness: () => ({ ready: true, reasons: [] }),
+        end: async (how, after) => void ends.push(`${how} in ${after / 1000} s`),
+      })
+      server.desks = (domain) => openDesk(domain, () => services, log)
+      for (const domain of config.domains) network.add(domain, (transport) => server.acceptServer(transport))
+      const { writePause, writeQueue } = config.limits
+      const road = await openWire(server, config.domains, Math.min(writePause, writeQueue), wire)
+      return { server, metrics, wire: road }
+    }
+    return new Stage(await start(), start, opened, clock, lines, seed, beside, ends)
   }
 
   actor(name: string, domain = this.domain): Actor {
@@ -189,7 +216,7 @@ export class Stage {
   }
 
   connect(actor: Actor): ClientEnd {
-    return this.#wire.connect(actor.domain, this.pipe)
+    return this.#running.wire.connect(actor.domain, this.pipe)
   }
 
   /** Streams of clients that the server has not seen the end of. */
@@ -263,7 +290,7 @@ export class Stage {
   async close(): Promise<void> {
     await this.server.stop()
     await this.far?.close()
-    this.#wire.close()
+    this.#running.wire.close()
     await this.stores.close()
   }
 }

@@ -17,7 +17,7 @@ import { el, type Element } from '../../xml/element.js'
 import { NS } from '../../xml/namespaces.js'
 
 /** Whether the session has asked for the list: then it hears of changes (XEP-0191 §3.3). */
-const watching = new Slot('blocking', () => ({ asked: false }))
+const watching = Slot.plain('blocking', () => ({ asked: false }))
 
 export default defineModule({
   name: 'blocking',
@@ -237,6 +237,7 @@ export default defineModule({
       ],
       events: {
         sessionBound: ({ jid, account }) => lists.opened(jid, account === 0),
+        sessionRestored: ({ jid, account }) => lists.opened(jid, account === 0),
         sessionGone: ({ jid }) => lists.closed(jid),
         accountDeleted: (account) => lists.forget(account),
       },

@@ -38,6 +38,7 @@ export default defineModule({
       hooks: [hook('received', 'copy', ['presence'], (stanza) => known.arrived(stanza))],
       events: {
         presenceChanged: ({ session, now }) => known.own(session, now),
+        sessionRestored: (session) => known.own(session, session.presence),
         sessionGone: (session) => known.own(session, undefined),
         accountDeleted: (account) => known.forget(account),
       },

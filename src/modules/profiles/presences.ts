@@ -12,7 +12,7 @@ import { NS } from '../../xml/namespaces.js'
 const remembered = 10_000
 
 /** Whether the last broadcast of the client said that it shows no picture. */
-const broadcast = new Slot('profiles', () => ({ shown: true }))
+const broadcast = Slot.plain('profiles', () => ({ shown: true }))
 
 export class Presences {
   readonly #host: Host
