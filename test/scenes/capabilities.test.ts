@@ -3,8 +3,10 @@ import assert from 'node:assert/strict'
 import type { Actor } from '../support/actor.js'
 import { arrives, grants } from '../support/friends.js'
 import { Program } from '../support/programs.js'
-import { scene, type Stage } from '../support/stage.js'
+import { OTHER_DOMAIN, scene, secretFiles, type Stage } from '../support/stage.js'
+import { loadConfig } from '../../src/config/load.js'
 import { type Capabilities, capabilitiesKey } from '../../src/modules/capabilities/api.js'
+import { modules } from '../../src/modules/index.js'
 import { capsHash, discoInfoElement } from '../../src/stanza/caps.js'
 import { resultForm } from '../../src/stanza/forms.js'
 import { Jid } from '../../src/stanza/jid.js'
@@ -367,3 +369,31 @@ scene('an answer of more than 32 KB or 500 features is not believed', async ({ s
   }
   assert.equal(hits(stage, 'caps_size'), 3)
 })
+
+scene(
+  'a reload forgets nothing, unless the bounds change; then sessions are asked again',
+  async ({ stage, juliet }) => {
+    const reloads = async (...set: string[]) => {
+      const all = [`domain=${stage.domain}`, `domains=["${OTHER_DOMAIN}"]`, ...set]
+      const { config } = loadConfig({ modules, env: {}, files: secretFiles, set: all })
+      await stage.server.reload(config)
+    }
+    await juliet.online()
+    await grants(juliet, mercutio)
+    questions(stage)
+    await arrives(stage, `<presence from='${mercutio}/square' to='${juliet.bare}'/>`)
+    await juliet.ignoresSoFar()
+    juliet.sends(`<presence>${quill.c}</presence>`)
+    await juliet.receives(`<presence from='${juliet.full}'>{any}</presence>`)
+    await quill.isAsked(juliet)
+
+    await reloads('modules.vcard.enabled=true')
+    assert.equal(featuresOf(juliet)?.has(notify), true)
+    assert.deepEqual(heardBy(juliet), [`${mercutio}/square`])
+    await juliet.hearsNothingMore()
+
+    await reloads('modules.capabilities.hashes=7')
+    await quill.isAsked(juliet)
+    assert.equal(featuresOf(juliet)?.has(notify), true)
+  },
+)
