@@ -20,19 +20,22 @@ export class Person {
   #waiting = []
   #counted = 0
 
-  constructor(account, { service, password }) {
+  constructor(account, { service, password, userAgent }) {
     this.bare = account
     const [username, domain] = account.split('@')
     // Other names than ASCII it would write in Latin-1, and SCRAM would hash them so: it gets the bytes of UTF-8, for PLAIN.
     const plain = (login) => login({ username: Buffer.from(username).toString('latin1'), password }, 'PLAIN')
     const strange = Buffer.byteLength(username) > username.length
-    this.xmpp = client({ service, domain, ...(strange ? { credentials: plain } : { username, password }) })
+    const login = strange ? { credentials: plain } : { username, password }
+    const agent = userAgent && { userAgent: xml('user-agent', { id: userAgent }) }
+    this.xmpp = client({ service, domain, ...login, ...agent })
     this.xmpp.timeout = 30_000 // 2 s by itself: too short beside a busy build
     this.xmpp.reconnect.stop()
     this.xmpp.on('error', () => {}) // `start` rejects with it
     // XEP-0198 §4. By itself (0.14.0) it leaves out the answers to its requests: acknowledged messages would come again.
     Object.defineProperty(this.xmpp.streamManagement, 'inbound', { get: () => this.#counted, set() {} })
-    this.xmpp.on('nonza', (nonza) => nonza.is('enabled') && (this.#counted = 0))
+    const isEnabled = (nonza) => nonza.is('enabled') || nonza.getChild('bound')?.getChild('enabled')
+    this.xmpp.on('nonza', (nonza) => isEnabled(nonza) && (this.#counted = 0))
     this.xmpp.on('stanza', (stanza) => {
       this.#counted += 1
       this.#heard.push(stanza)
@@ -88,6 +91,20 @@ export class Person {
     const taken = this.all(fits)
     this.#heard = this.#heard.filter((it) => !taken.includes(it))
     return taken
+  }
+
+  /** The connection is gone without a word. */
+  async cut() {
+    const gone = new Promise((resolve) => this.xmpp.once('disconnect', resolve))
+    this.xmpp.socket.socket.destroy()
+    await seconds(10, gone, 'an end of the connection')
+  }
+
+  /** Connects again, and is as it was when that worked out. */
+  async resumes() {
+    const resumed = new Promise((resolve) => this.xmpp.streamManagement.once('resumed', resolve))
+    await seconds(30, this.xmpp.reconnect.reconnect(), 'connection')
+    await seconds(30, resumed, 'resumption')
   }
 
   stop() {

@@ -25,6 +25,12 @@ const suites = {
     limit: 180,
     trust: 'NODE_EXTRA_CA_CERTS',
   },
+  xmpp_client_devices: {
+    command: process.execPath,
+    script: 'xmpp_client_devices.mjs',
+    limit: 120,
+    trust: 'NODE_EXTRA_CA_CERTS',
+  },
   nbxmpp: {
     command: join(process.env.CLIENTS_DIR, 'gi/bin/python'),
     script: 'nbxmpp_client.py',
