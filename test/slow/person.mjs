@@ -9,7 +9,12 @@ const packages = createRequire(join(process.env.CLIENTS_DIR, 'package.json'))
 const { client, xml } = await import(pathToFileURL(packages.resolve('@xmpp/client')).href)
 
 export { xml }
-export const NS = { roster: 'jabber:iq:roster', ping: 'urn:xmpp:ping', delay: 'urn:xmpp:delay' }
+export const NS = {
+  roster: 'jabber:iq:roster',
+  ping: 'urn:xmpp:ping',
+  delay: 'urn:xmpp:delay',
+  archive: 'urn:xmpp:mam:2',
+}
 export const isChat = (it) => it.is('message') && it.getChild('body')
 export const chat = (to, body) => xml('message', { to, type: 'chat' }, xml('body', {}, body))
 export const ping = (domain) => xml('iq', { type: 'get', to: domain }, xml('ping', NS.ping))

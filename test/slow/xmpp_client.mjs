@@ -22,6 +22,27 @@ await check('direct TLS, certificate verified', async () => {
   await person.stop()
 })
 
+await check('SASL2 with Bind 2 in one step, and with a token the second time', async () => {
+  const person = new Person(romeo, settings)
+  const [said, heard] = [[], []]
+  person.xmpp.on('send', (element) => said.push(element))
+  person.xmpp.on('element', (element) => heard.push(element))
+  for (const mechanism of ['SCRAM-SHA-1', 'HT-SHA-256-NONE']) {
+    said.length = heard.length = 0
+    await person.start()
+    const [authenticate] = said.filter((it) => it.is('authenticate', 'urn:xmpp:sasl:2'))
+    assert.equal(authenticate.attrs.mechanism, mechanism)
+    const success = heard.find((it) => it.is('success', 'urn:xmpp:sasl:2'))
+    assert.ok(
+      success.getChild('bound', 'urn:xmpp:bind:0').getChild('metadata', 'urn:xmpp:mam:2'),
+      String(success),
+    )
+    assert.equal(String(person.xmpp.jid), success.getChildText('authorization-identifier'))
+    await person.ask(ping(domain))
+    await person.stop()
+  }
+})
+
 await check('a wrong password is refused with not-authorized', async () => {
   const person = new Person(romeo, { ...settings, password: 'wrong' })
   await assert.rejects(seconds(20, person.xmpp.start(), 'a refusal'), { condition: 'not-authorized' })
@@ -71,24 +92,33 @@ await check('roster, subscriptions, presence and chat', async () => {
   await two.stop()
 })
 
-await check('twenty messages wait in order, once', async () => {
-  const one = await new Person(romeo, settings).online()
-  const lines = Array.from({ length: 20 }, (_, number) => `line ${number}`)
-  for (const line of lines) await one.say(chat(juliet, line))
-  await one.ask(ping(domain))
-  const two = await new Person(juliet, settings).online()
-  for (const line of lines) {
-    const heard = await two.next(isChat, line)
-    assert.equal(heard.getChildText('body'), line)
-    assert.equal(heard.getChild('delay', NS.delay)?.attrs.from, domain)
-  }
-  await two.stop()
-  const again = await new Person(juliet, settings).online()
-  await again.ask(ping(domain))
-  assert.equal(again.all(isChat).length, 0, 'they came twice')
-  await again.stop()
-  await one.stop()
-})
+/** All that the archive has, as forwarded. */
+async function archiveOf(person) {
+  const id = `archive ${Math.random()}`
+  await person.ask(xml('iq', { type: 'set' }, xml('query', { xmlns: NS.archive, queryid: id })))
+  return person
+    .take((it) => it.getChild('result', NS.archive)?.attrs.queryid === id)
+    .map((it) => it.getChild('result').getChild('forwarded').getChild('message'))
+}
+
+await check(
+  'twenty messages wait in the archive in order: who uses Bind 2 gets them nowhere else',
+  async () => {
+    const one = await new Person(romeo, settings).online()
+    const lines = Array.from({ length: 20 }, (_, number) => `line ${number}`)
+    for (const line of lines) await one.say(chat(juliet, line))
+    await one.ask(ping(domain))
+    for (let time = 0; time < 2; time++) {
+      const two = await new Person(juliet, settings).online()
+      const kept = (await archiveOf(two)).map((message) => message.getChildText('body'))
+      assert.deepEqual(kept.slice(-lines.length), lines)
+      await two.ask(ping(domain))
+      assert.equal(two.all(isChat).length, 0, 'they came twice')
+      await two.stop()
+    }
+    await one.stop()
+  },
+)
 
 await check('a message to nobody comes back as an error', async () => {
   const one = await new Person(romeo, settings).online()
