@@ -23,6 +23,12 @@ export interface NewArchived {
   readonly isNew?: boolean
 }
 
+/** A message from another server's archive, or from ours of another time. */
+export interface RestoredMessage extends Omit<NewArchived, 'origin' | 'isNew'> {
+  /** As `isArchiveId` says; it carries the moment. */
+  readonly id: string
+}
+
 export interface Archived {
   /** An opaque string to clients. Grows with the order of the archive; carries `at`. */
   readonly id: string
@@ -106,6 +112,8 @@ export interface ArchiveStore {
   find(owner: ArchiveOwner, ids: readonly string[]): Promise<ReadonlyMap<string, string>>
   /** Puts another stanza into the place of one. */
   replace(owner: ArchiveOwner, id: string, stanza: string): Promise<void>
+  /** Puts messages into their places in the past, durably; those whose id is there already stay as they are. */
+  restore(messages: readonly RestoredMessage[]): Promise<void>
   /** Removes the messages before `before`, in milliseconds since 1970, or all; in small steps. How many there were. */
   remove(owner: ArchiveOwner, before?: number): Promise<number>
   /**

@@ -9,6 +9,7 @@ import type {
   ArchiveSlice,
   ArchiveStore,
   NewArchived,
+  RestoredMessage,
   Taken,
 } from './archive.js'
 import { originsKept } from './archive.js'
@@ -90,6 +91,15 @@ export class MemoryArchive implements ArchiveStore {
     const left = rows.filter(({ id }) => momentOf(id) >= before)
     this.#rows.set(owner, left)
     return rows.length - left.length
+  }
+
+  async restore(messages: readonly RestoredMessage[]): Promise<void> {
+    for (const message of messages) {
+      const rows = this.#of(message.owner)
+      if (rows.some(({ id }) => id === message.id)) continue
+      rows.push({ ...message, origin: undefined })
+      rows.sort((a, b) => (a.id < b.id ? -1 : 1))
+    }
   }
 
   keep(): void {}

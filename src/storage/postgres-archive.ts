@@ -15,6 +15,7 @@ import type {
   ArchiveSlice,
   ArchiveStore,
   NewArchived,
+  RestoredMessage,
   Taken,
 } from './archive.js'
 import type { Database } from './database.js'
@@ -267,6 +268,13 @@ export class PostgresArchive implements ArchiveStore {
         else await pause(this.#clock, tryEvery)
       }
     }
+  }
+
+  async restore(messages: readonly RestoredMessage[]): Promise<void> {
+    const rows = messages.map((message): Row => ({ ...message, origin: undefined }))
+    if (rows.length === 0) return
+    await this.#months.make(rows.map(({ id }) => momentOf(id)))
+    await this.#insert(rows)
   }
 
   async #insert(rows: readonly Row[]): Promise<void> {

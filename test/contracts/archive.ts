@@ -39,6 +39,31 @@ function sift(...words: string[]): Sift {
 export function archiveContract(open: () => Stores, domainOf: () => string): void {
   const owner = () => created(open(), domainOf(), 'romeo')
 
+  test('messages of the past are put into their places, once', async () => {
+    const { archive } = open()
+    const one = await owner()
+    const now = await add(archive, entry(one, 'now'))
+    const past = (at: string, body: string) => ({
+      ...entry(one, body),
+      id: `${firstOf(Date.parse(at)).slice(0, 13)}-7000-8000-00000000000${body}`,
+    })
+    const [first, second, third] = [
+      past('2009-03-01T12:00:00Z', '1'),
+      past('2011-07-31T23:59:59.999Z', '2'),
+      past('2011-08-01T00:00:00Z', '3'),
+    ]
+    await archive.restore([third, first])
+    await archive.restore([first, second, third])
+    await archive.restore([])
+    const { messages } = await archive.page(one, {}, all)
+    assert.deepEqual(
+      messages.map(({ id }) => id),
+      [first.id, second.id, third.id, now],
+    )
+    assert.equal(messages[0]!.at, Date.parse('2009-03-01T12:00:00Z'))
+    assert.equal((await archive.page(one, { end: messages[1]!.at }, all)).messages.length, 2)
+  })
+
   test('messages are read in the order in which they were added, with their moments', async () => {
     const { archive } = open()
     const [one, other] = [await owner(), await owner()]

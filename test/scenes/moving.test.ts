@@ -170,6 +170,14 @@ scene(
         `<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:example:mood'/></pubsub>`,
       )
       assert.match(mood.toString(), /in love/)
+      const heardOf = moved.waiting
+      await moved.sets(`<query xmlns='urn:xmpp:mam:2'/>`)
+      const results = []
+      for (let left = moved.waiting - heardOf; left > 0; left--) results.push(await moved.next())
+      assert.deepEqual(
+        results.map((one) => one.child('result')!.child('forwarded')!.child('message')!.child('body')!.text),
+        ['Ay me!', 'O Romeo, Romeo! <wherefore/>'],
+      )
     } finally {
       await other.close()
     }
@@ -297,6 +305,38 @@ scene('XEP-0227 §5: files that others include are read, those within data are n
   }
   await assert.rejects(imported(stage, endless), CommandError)
 })
+
+scene(
+  'XEP-0227 §4.11: archives of other servers are read in their order, twice the same',
+  async ({ stage }) => {
+    const result = (id: string, stamp: string, body: string) =>
+      `<result xmlns='urn:xmpp:mam:2' id='${id}'><forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='${stamp}'/>
+      <message xmlns='jabber:client' from='romeo@${DOMAIN}/a' to='juliet@example.org' type='chat'><body>${body}</body></message></forwarded></result>`
+    const file = user(`<archive xmlns='urn:xmpp:pie:0#mam'>
+    ${result('1719828-1', '2012-05-01T10:00:00Z', 'c')}${result('zz', '2012-05-01T10:00:00Z', 'b')}${result('aa', '2012-05-01T10:00:00Z', 'a')}
+    ${result('b', '2010-05-01T10:00:00Z', 'first')}
+    ${result('c', '1910-05-01T10:00:00Z', 'too early')}
+    ${result('d', '2910-05-01T10:00:00Z', 'too late')}
+    <result xmlns='urn:xmpp:mam:2' id='e'/>
+  </archive>`)
+    for (let times = 0; times < 2; times++) {
+      const report = await imported(stage, file)
+      assert.equal(report.elements.get('result'), 4)
+      assert.deepEqual(
+        report.problems.slice(0, 3).map((problem) => problem.replace(/^\S+ /, '')),
+        [
+          'nothing was said at 1910-05-01T10:00:00.000Z',
+          'nothing was said at 2910-05-01T10:00:00.000Z',
+          'the result holds no message with its moment',
+        ],
+      )
+    }
+    const bodies = [...(await exported(stage, 'romeo')).matchAll(/<body>(.*?)<\/body>/g)].map(
+      ([, body]) => body,
+    )
+    assert.deepEqual(bodies, ['first', 'c', 'b', 'a'])
+  },
+)
 
 scene('a look at a file changes nothing and says what would', async ({ stage }) => {
   const file = user(`<vCard xmlns='vcard-temp'/><x xmlns='urn:x'/>`)
