@@ -10,6 +10,7 @@ import clientState from './client-state/index.js'
 import contactAddresses from './contact-addresses.js'
 import disco from './disco.js'
 import displayed from './displayed.js'
+import externalServices from './external-services.js'
 import forgedMarks from './forged-marks.js'
 import lastActivity from './last-activity.js'
 import offline from './offline.js'
@@ -41,6 +42,7 @@ export const modules: readonly AnyModule[] = [
   contactAddresses,
   disco,
   displayed,
+  externalServices,
   forgedMarks,
   lastActivity,
   offline,

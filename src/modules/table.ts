@@ -62,6 +62,7 @@ const titles: Readonly<Record<number, string>> = {
   199: 'XMPP Ping',
   202: 'Entity Time',
   203: 'Delayed Delivery',
+  215: 'External Service Discovery',
   220: 'Server Dialback',
   222: 'Persistent Storage of Public Data via PubSub',
   223: 'Persistent Storage of Private Data via PubSub',
