@@ -10,7 +10,7 @@ import type { StoredToken } from '../storage/tokens.js'
 import { el, type Element } from '../xml/element.js'
 import { NS } from '../xml/namespaces.js'
 
-/** Milliseconds after which a token that is used is replaced by a new one (§3.5). */
+/** Milliseconds after which a token that is used is replaced by a new one (§3.5), or half of its life if that is less. */
 const rotateAfter = 86_400_000
 const seedBytes = 32
 /** The XML Schema type of the counter is xs:int. */
@@ -92,8 +92,11 @@ export class TokenLogin {
     const offered = tokenMechanisms(this.#client)
     if (this.#wanted) return offered.find(({ name }) => name === asked)?.name
     const stored = this.#stored
-    const isOld = stored && this.#client.parts.clock.now() - stored.issuedAt >= rotateAfter
-    return isOld && !isOver ? stored.mechanism : undefined
+    if (!stored || isOver) return undefined
+    const { issuedAt, expiresAt } = stored
+    const isOld =
+      this.#client.parts.clock.now() - issuedAt >= Math.min(rotateAfter, (expiresAt - issuedAt) / 2)
+    return isOld ? stored.mechanism : undefined
   }
 
   /** §3.4: whether the token was there still, and its counter was new. Most uses need not be written. */

@@ -288,13 +288,12 @@ scene(
   { set: ['limits.sessions_per_account=1'] },
 )
 
-scene('XEP-0198 §9.1: stream management counts from success on', async ({ romeo, juliet }) => {
-  await juliet.online()
+scene('XEP-0198 §9.1: stream management counts from success on', async ({ romeo }) => {
   const success = await logsIn(romeo, bind(`<enable xmlns='${SM}'/>`))
   assert.ok(success.child('bound', BIND2)!.child('enabled', SM), success.toString())
   romeo.raw(`<r xmlns='${SM}'/>`)
   await romeo.receives(`<a xmlns='${SM}' h='0'/>`)
-  romeo.sends(`<message type='chat' to='${juliet.full}'><body>Hist!</body></message>`)
+  await romeo.gets(`<ping xmlns='urn:xmpp:ping'/>`, romeo.domain)
   romeo.raw(`<r xmlns='${SM}'/>`)
   await romeo.receives(`<a xmlns='${SM}' h='1'/>`)
   romeo.raw(`<enable xmlns='${SM}'/>`)
@@ -451,6 +450,21 @@ scene('XEP-0509 §2.2: header and authentication in one breath', async ({ romeo 
   await romeo.next('features')
   await romeo.receives(`<presence from='${identifier(success)}'/>`)
 })
+
+scene(
+  'XEP-0509, RFC 6120 §5.4.3.3: the first bytes under TLS are header and authentication',
+  async ({ romeo, stage }) => {
+    stage.pipe = { trusted: false, starttls: true }
+    const features = await opens(romeo)
+    assert.equal(features.child('authentication', SASL2), undefined)
+    romeo.raw(`<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`)
+    await romeo.next('proceed')
+    const header = `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='${romeo.domain}' version='1.0'>`
+    romeo.raw(header + authenticate('PLAIN', romeo.plain(), bind()))
+    assert.ok((await romeo.next('features')).child('authentication', SASL2))
+    assert.ok((await romeo.next('success')).child('bound', BIND2))
+  },
+)
 
 scene('XEP-0509 §2.2: what is based on another offer fails without prejudice', async ({ romeo, stage }) => {
   await opens(romeo)
