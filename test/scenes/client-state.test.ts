@@ -220,6 +220,39 @@ scene(
   { set: ['limits.idle_ping=off'] },
 )
 
+scene(
+  'XEP-0198 §5, XEP-0352: what waited when the server was stopped is there after the restart',
+  async ({ romeo, juliet, stage }) => {
+    await romeo.online()
+    await juliet.online()
+    await friends(romeo, juliet)
+    juliet.raw(`<enable xmlns='${SM}' resume='true'/>`)
+    const id = (await juliet.receives(`<enabled xmlns='${SM}' resume='true'/>`)).attrs['id']!
+    juliet.raw(inactive)
+    await juliet.settled()
+    const seen = juliet.handled
+    const event = (count: number) =>
+      `<message from='iago@far.example' to='${juliet.full}' type='headline'><event xmlns='${EVENT}'><purge node='${count}'/></event></message>`
+    for (const count of [1, 2]) says(juliet, event(count))
+    romeo.sends(`<presence type='unavailable'/>`)
+    await romeo.settled()
+    await juliet.vanishes()
+    await juliet.isGone()
+    await stage.restarts()
+    await juliet.authenticates()
+    juliet.raw(`<resume xmlns='${SM}' previd='${id}' h='${seen}'/>`)
+    await juliet.receives(`<resumed xmlns='${SM}' previd='${id}'/>`)
+    const told: (string | undefined)[] = []
+    while (told.length < 3) {
+      const stanza = await juliet.next()
+      const purged = stanza.child('event', EVENT)?.child('purge')?.attrs['node']
+      if (stanza.ns !== SM) told.push(purged ?? `${stanza.attrs['type']} ${stanza.attrs['from']}`)
+    }
+    assert.deepEqual(told, ['1', '2', `unavailable ${romeo.full}`])
+  },
+  { set: ['limits.idle_ping=off'] },
+)
+
 scene('XEP-0352 §6: nobody sees whether a client is looked at', async (cast) => {
   await asleep(cast)
   const { romeo, juliet } = cast

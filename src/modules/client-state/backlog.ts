@@ -1,5 +1,5 @@
 /** What waits for a client that nobody looks at: in order, of what replaces each other only the last. */
-import type { Stanza } from '../../stanza/stanza.js'
+import { Stanza } from '../../stanza/stanza.js'
 
 /** What a stanza costs beside its payload, in bytes and roughly. */
 const overhead = 512
@@ -32,6 +32,16 @@ export class Backlog {
     this.#waiting.clear()
     this.#bytes = 0
     return all
+  }
+
+  /** What waits as pairs of words and text, fit for JSON. */
+  toJSON(): readonly (readonly [string, string])[] {
+    return [...this.#waiting].map(([word, stanza]) => [word, stanza.toStandaloneXml()])
+  }
+
+  /** Puts back what `toJSON` gave. */
+  restore(saved: readonly (readonly [string, string])[]): void {
+    for (const [word, text] of saved) this.add(Stanza.parse(text), /^\d+$/.test(word) ? '' : word)
   }
 
   #remove(key: string): void {

@@ -18,7 +18,15 @@ class Attention {
   readonly backlog = new Backlog()
 }
 
-const attention = new Slot('client-state', () => new Attention())
+/** What waits outlives a restart, too: nobody says it again. */
+const attention = new Slot('client-state', () => new Attention(), {
+  save: ({ backlog }) => (backlog.length === 0 ? undefined : backlog.toJSON()),
+  restore(saved) {
+    const at = new Attention()
+    at.backlog.restore(saved as ReturnType<Backlog['toJSON']>)
+    return at
+  },
+})
 
 export default defineModule({
   name: 'client-state',
