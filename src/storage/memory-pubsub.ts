@@ -4,6 +4,7 @@ import type {
   NewNode,
   NodeChange,
   NodeRecord,
+  Published,
   PubsubStore,
   Room,
   SubscriptionRecord,
@@ -89,11 +90,7 @@ export class MemoryPubsub implements PubsubStore {
     return this.#nodes.delete(node)
   }
 
-  async publish(
-    node: number,
-    items: readonly ItemRecord[],
-    room: Room,
-  ): Promise<{ trimmed: readonly string[] } | 'items' | 'bytes' | 'gone'> {
+  async publish(node: number, items: readonly ItemRecord[], room: Room): Promise<Published> {
     const kept = this.#nodes.get(node)
     if (!kept) return 'gone'
     const others = kept.items.filter(({ id }) => !items.some((item) => item.id === id))

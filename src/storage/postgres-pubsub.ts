@@ -1,10 +1,13 @@
-/** Pubsub nodes and items in PostgreSQL. Each operation is one statement. */
+/** Pubsub nodes and items in PostgreSQL. Each operation is one statement, or a part of one. */
+import type { Clock } from '../base/clock.js'
 import type { Database } from './database.js'
+import { Publications } from './postgres-publications.js'
 import type {
   ItemRecord,
   NewNode,
   NodeChange,
   NodeRecord,
+  Published,
   PubsubStore,
   Room,
   SubscriptionRecord,
@@ -36,9 +39,16 @@ const alive = ($now: string) =>
 
 export class PostgresPubsub implements PubsubStore {
   readonly #database: Database
+  readonly #publications: Publications
 
-  constructor(database: Database) {
+  constructor(database: Database, { clock }: { clock: Clock }) {
     this.#database = database
+    this.#publications = new Publications(database, clock)
+  }
+
+  /** Writes what waits to be written. */
+  close(): Promise<void> {
+    return this.#publications.close()
   }
 
   async create(node: NewNode, most: number): Promise<number | 'exists' | 'full' | 'nobody'> {
@@ -147,57 +157,8 @@ export class PostgresPubsub implements PubsubStore {
     return (await this.#database.query('pubsub.remove', sql, [node])).length > 0
   }
 
-  async publish(
-    node: number,
-    items: readonly ItemRecord[],
-    room: Room,
-  ): Promise<{ trimmed: readonly string[] } | 'items' | 'bytes' | 'gone'> {
-    const [row] = await this.#database.query<{
-      gone: boolean
-      excess: boolean
-      crowded: boolean
-      trimmed: string[] | null
-    }>(
-      'pubsub.publish',
-      // Every part sees the items as they were before: what is replaced counts neither for the room nor for the bytes.
-      `WITH given AS (
-          SELECT * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[])
-            WITH ORDINALITY AS g (id, publisher, at, payload, place)),
-        target AS (SELECT id, service FROM pubsub_nodes WHERE id = $1 FOR UPDATE),
-        others AS (SELECT id, serial FROM pubsub_items WHERE node = $1 AND id <> ALL ($2)),
-        verdict AS (
-          SELECT NOT EXISTS (SELECT FROM target) AS gone,
-            $8 AND (SELECT count(*) FROM others) + cardinality($2) > $6 AS crowded,
-            (SELECT coalesce(sum(octet_length(payload)), 0) FROM given) + coalesce((
-              SELECT sum(i.bytes) FROM target, pubsub_nodes n JOIN pubsub_items i ON i.node = n.id
-                WHERE n.service = target.service AND (n.id <> $1 OR i.id <> ALL ($2))), 0) > $7 AS excess),
-        stored AS (
-          INSERT INTO pubsub_items (node, id, publisher, at, bytes, payload)
-            SELECT target.id, given.id, given.publisher, to_timestamp(given.at::float8 / 1000),
-                octet_length(given.payload), given.payload
-              FROM given, target, verdict WHERE NOT excess AND NOT crowded ORDER BY place
-            ON CONFLICT (node, id) DO UPDATE SET serial = EXCLUDED.serial, publisher = EXCLUDED.publisher,
-              at = EXCLUDED.at, bytes = EXCLUDED.bytes, payload = EXCLUDED.payload),
-        trimmed AS (
-          DELETE FROM pubsub_items USING verdict WHERE node = $1 AND NOT excess AND NOT crowded AND id IN (
-            SELECT id FROM others ORDER BY serial DESC OFFSET greatest(0, $6 - cardinality($2))) RETURNING id, serial)
-        SELECT gone, excess, crowded, (SELECT array_agg(id ORDER BY serial) FROM trimmed) AS trimmed FROM verdict`,
-      [
-        node,
-        items.map(({ id }) => id),
-        items.map(({ publisher }) => publisher),
-        items.map(({ at }) => at),
-        items.map(({ payload }) => payload),
-        room.items,
-        room.bytes,
-        room.whenFull === 'refuse',
-      ],
-      { repeatable: true },
-    )
-    if (!row || row.gone) return 'gone'
-    if (row.crowded) return 'items'
-    if (row.excess) return 'bytes'
-    return { trimmed: row.trimmed ?? [] }
+  publish(node: number, items: readonly ItemRecord[], room: Room): Promise<Published> {
+    return this.#publications.add(node, items, room)
   }
 
   async retract(node: number, ids: readonly string[], publisher?: string): Promise<string[]> {

@@ -32,6 +32,7 @@ export function openPostgresStores(database: Database, options: PostgresStoresOp
   const offline = new PostgresOffline(database, { clock, random, limits })
   const outbound = new PostgresOutbound(database, { clock, random })
   const archive = new PostgresArchive(database, { clock, random })
+  const pubsub = new PostgresPubsub(database, { clock })
   const tokens = new CachedTokens(new PostgresTokens(database))
   const accounts = new CachedAccounts(
     new PostgresAccounts(database, () => void archive.tend()),
@@ -47,7 +48,7 @@ export function openPostgresStores(database: Database, options: PostgresStoresOp
     blocks: new PostgresBlocks(database),
     tokens,
     parked: new PostgresParked(database),
-    pubsub: new PostgresPubsub(database),
+    pubsub,
     map: <T>(domain: string, name: string) => new PostgresMap<T>(database, domain, name),
     get cached() {
       const { known, absent } = accounts.sizes
@@ -60,7 +61,7 @@ export function openPostgresStores(database: Database, options: PostgresStoresOp
       }
     },
     close: async () => {
-      await Promise.all([offline.close(), outbound.close(), archive.close()])
+      await Promise.all([offline.close(), outbound.close(), archive.close(), pubsub.close()])
     },
   }
 }

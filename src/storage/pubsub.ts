@@ -64,6 +64,8 @@ export interface Room {
   readonly whenFull: 'trim' | 'refuse'
 }
 
+export type Published = { readonly trimmed: readonly string[] } | 'items' | 'bytes' | 'gone'
+
 export interface PubsubStore {
   /**
    * The node's id. 'exists': the service has one of that name. 'full': it has `most` nodes. 'nobody': there is no such
@@ -81,11 +83,7 @@ export interface PubsubStore {
    * to go. Nothing is stored: 'items' when the node is full (`whenFull`), 'bytes' when the service is, 'gone' when there
    * is no such node.
    */
-  publish(
-    node: number,
-    items: readonly ItemRecord[],
-    room: Room,
-  ): Promise<{ readonly trimmed: readonly string[] } | 'items' | 'bytes' | 'gone'>
+  publish(node: number, items: readonly ItemRecord[], room: Room): Promise<Published>
   /** Removes those of them that are there (and published by `publisher`, a bare address); gives their ids. */
   retract(node: number, ids: readonly string[], publisher?: string): Promise<string[]>
   /** Removes all items. */

@@ -187,6 +187,37 @@ export function pubsubContract(open: () => Stores, domainOf: () => string): void
     assert.deepEqual(await idsOf(other), ['d'])
   })
 
+  test('publications at the same time do not know of each other, but those at one node do', async () => {
+    const { pubsub } = open()
+    const service = domainOf()
+    const nodes = await Promise.all(['a', 'b', 'c', 'gone'].map((name) => create(service, name)))
+    await pubsub.remove(nodes[3]!)
+    const two: Room = { ...plenty, items: 2 }
+    const outcomes = await Promise.all(
+      [1, 2, 3].flatMap((round) =>
+        nodes.map((node, index) =>
+          pubsub.publish(
+            node,
+            [item(`${index}.${round}`)],
+            index === 1 ? { ...two, whenFull: 'refuse' } : two,
+          ),
+        ),
+      ),
+    )
+    const kept = { trimmed: [] }
+    assert.deepEqual(outcomes, [
+      kept, kept, kept, 'gone',
+      kept, kept, kept, 'gone',
+      { trimmed: ['0.1'] }, 'items', { trimmed: ['2.1'] }, 'gone',
+    ]) // prettier-ignore
+    assert.deepEqual(await Promise.all(nodes.map((node) => idsOf(node))), [
+      ['0.2', '0.3'],
+      ['1.1', '1.2'],
+      ['2.2', '2.3'],
+      [],
+    ])
+  })
+
   test('retracting tells what was there, and of whom', async () => {
     const { pubsub } = open()
     const node = await create(domainOf())

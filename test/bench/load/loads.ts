@@ -32,7 +32,7 @@ export const groups: readonly Group[] = [
       { word: 'user', count: 300 },
       { word: 'mate', count: 102 },
       { word: 'away', count: 100 },
-      { word: 'fan', count: 101 },
+      { word: 'fan', count: 110 },
     ],
     loads: [
       'login-sha1',
