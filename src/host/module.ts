@@ -214,6 +214,7 @@ export interface Module<O> {
   readonly name: string
   readonly summary: string
   readonly xeps: readonly Xep[]
+  /** Names of modules without which it does not run; they are set up before it. */
   readonly requires?: readonly string[]
   /** Off unless switched on; default true is on. */
   readonly enabled?: boolean

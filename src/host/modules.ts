@@ -26,7 +26,8 @@ export class Modules {
 
   /**
    * Sets all of them up, swaps the host's tables, and stops what ran before in reverse order of need.
-   * @throws Error that names both when a required module is missing or needs itself; then the old tables stay
+   * One that needs another which is not among them is left out, with a warning.
+   * @throws Error that names both when two need each other, and what a set-up throws; then the old tables stay
    */
   async load(chosen: readonly Chosen[]): Promise<void> {
     const prepared = await this.prepare(chosen)
@@ -42,7 +43,7 @@ export class Modules {
     const { tables } = host
     const parts: Contributed[] = []
     try {
-      for (const { module, options } of inOrderOfNeed(chosen)) {
+      for (const { module, options } of inOrderOfNeed(this.#withTheirNeeds(chosen))) {
         parts.push({ name: module.name, contribution: await module.setup(host, options) })
         host.tables = merged(tables, this.#tables(parts))
       }
@@ -73,6 +74,19 @@ export class Modules {
     await stopAll(running)
   }
 
+  /** Those whose needs are met: what is switched off takes along what cannot be without it. */
+  #withTheirNeeds(chosen: readonly Chosen[]): readonly Chosen[] {
+    const names = new Set(chosen.map(({ module }) => module.name))
+    const lacks = ({ module }: Chosen) => module.requires?.find((name) => !names.has(name))
+    const left = chosen.filter((one) => lacks(one) === undefined)
+    if (left.length === chosen.length) return chosen
+    for (const one of chosen) {
+      const needs = lacks(one)
+      if (needs !== undefined) this.#host.log.warn('module.left-out', { module: one.module.name, needs })
+    }
+    return this.#withTheirNeeds(left)
+  }
+
   #tables(parts: readonly Contributed[]): Tables {
     return tablesOf(parts, (owner, phase, error) =>
       this.#host.log.error('module.crashed', { module: owner, phase, error }),
@@ -98,8 +112,7 @@ function inOrderOfNeed(chosen: readonly Chosen[]): readonly Chosen[] {
   const state = new Map<string, 'open' | 'done'>()
   const visit = (name: string, neededBy: string | undefined): void => {
     if (state.get(name) === 'done') return
-    const one = byName.get(name)
-    if (!one) throw new Error(`module ${neededBy} needs module ${name}, which is switched off or unknown`)
+    const one = byName.get(name)!
     if (state.get(name) === 'open') throw new Error(`module ${neededBy} and module ${name} need each other`)
     state.set(name, 'open')
     for (const need of one.module.requires ?? []) visit(need, name)
