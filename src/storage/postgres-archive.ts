@@ -18,6 +18,7 @@ import type {
   RestoredMessage,
   Taken,
 } from './archive.js'
+import { bigints, booleans, int4s, int8s, texts, uuids } from './binary-arrays.js'
 import type { Database } from './database.js'
 import { StorageUnavailable } from './errors.js'
 import { partsOf, whereOf } from './postgres-archive-filter.js'
@@ -278,14 +279,7 @@ export class PostgresArchive implements ArchiveStore {
   }
 
   async #insert(rows: readonly Row[]): Promise<void> {
-    const columns = [
-      rows.map(({ owner }) => owner),
-      rows.map(({ id }) => id),
-      rows.map(({ groupchat }) => groupchat),
-      rows.map((row) => row.with),
-      rows.map(({ resource }) => resource),
-      rows.map(({ stanza }) => stanza),
-    ]
+    const columns = columnsOf(rows)
     if (rows.every(({ origin }) => origin === undefined)) {
       await this.#database.query('archive.append', append, columns, { repeatable: true })
       return
@@ -295,8 +289,8 @@ export class PostgresArchive implements ArchiveStore {
       appendNew,
       [
         ...columns,
-        rows.map(({ origin }) => origin),
-        rows.map(({ isNew }) => isNew === true),
+        bigints(rows.map(({ origin }) => origin)),
+        booleans(rows.map(({ isNew }) => isNew === true)),
         firstOf(this.#clock.now() - originsKept),
       ],
       { repeatable: true },
@@ -361,21 +355,46 @@ function inOrder(found: readonly Archived[], { from }: ArchiveSlice): readonly A
   return from === 'start' ? found : found.toReversed()
 }
 
+/** The rows by columns. What both sides keep is mostly the same text: it is sent once, and found by its place. */
+function columnsOf(rows: readonly Row[]): unknown[] {
+  const stanzas: string[] = []
+  let last = ''
+  const places = rows.map(({ stanza }) => {
+    if (stanza !== last || stanzas.length === 0) stanzas.push((last = stanza))
+    return stanzas.length
+  })
+  return [
+    int8s(rows.map(({ owner }) => owner)),
+    uuids(rows.map(({ id }) => id)),
+    booleans(rows.map(({ groupchat }) => groupchat)),
+    texts(rows.map((row) => row.with)),
+    texts(rows.map(({ resource }) => resource)),
+    int4s(places),
+    texts(stanzas),
+  ]
+}
+
+const stanzas = 'unnest($7::text[]) WITH ORDINALITY AS stanzas (stanza, place)'
+
 /** What is there already was written by an attempt that got no answer. */
 const append = `
   INSERT INTO archive (owner, id, groupchat, peer, resource, stanza)
-    SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::boolean[], $4::text[], $5::text[], $6::text[])
+    SELECT owner, id, groupchat, peer, resource, stanza
+      FROM unnest($1::bigint[], $2::uuid[], $3::boolean[], $4::text[], $5::text[], $6::integer[])
+        AS new (owner, id, groupchat, peer, resource, place) JOIN ${stanzas} USING (place)
     ON CONFLICT (owner, id) DO NOTHING`
 
 /** The same for rows with origins: one that its sender has sent before is not written, and known by its second id. */
 const appendNew = `
   WITH new AS MATERIALIZED (
-    SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::boolean[], $4::text[], $5::text[], $6::text[], $7::bigint[],
-        $8::boolean[]) AS new (owner, id, groupchat, peer, resource, stanza, origin, other)),
+    SELECT owner, id, groupchat, peer, resource, stanza, origin, other
+      FROM unnest($1::bigint[], $2::uuid[], $3::boolean[], $4::text[], $5::text[], $6::integer[], $8::bigint[],
+          $9::boolean[]) AS new (owner, id, groupchat, peer, resource, place, origin, other)
+        JOIN ${stanzas} USING (place)),
   known AS MATERIALIZED (
     SELECT new.owner, new.id, (
         SELECT old.id FROM archive AS old
-          WHERE old.owner = new.owner AND old.origin = new.origin AND old.id > $9::uuid AND old.id < new.id
+          WHERE old.owner = new.owner AND old.origin = new.origin AND old.id > $10::uuid AND old.id < new.id
           ORDER BY old.id LIMIT 1) AS original
       FROM new WHERE new.origin IS NOT NULL AND NOT new.other),
   aliased AS (

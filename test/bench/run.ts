@@ -129,7 +129,7 @@ async function runLoads(): Promise<Results> {
 
 async function runGroup(
   server: Server,
-  { accounts, pair }: Group,
+  { accounts, pair, archive = false }: Group,
   wanted: readonly LoadName[],
   directory: string,
   into: Results[string]['loads'],
@@ -137,7 +137,13 @@ async function runGroup(
   const closings: (() => Promise<void>)[] = []
   const start = async (domains: readonly Domain[], federation?: Federation): Promise<Running> => {
     const folder = join(directory, domains[0]?.name ?? '')
-    const running = await server.start({ ...certified(folder, domains), domains, accounts, federation })
+    const running = await server.start({
+      ...certified(folder, domains),
+      domains,
+      accounts,
+      archive,
+      federation,
+    })
     closings.push(() => running.stop())
     return running
   }

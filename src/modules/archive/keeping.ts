@@ -33,6 +33,14 @@ interface Place {
   readonly stanza: Stanza
 }
 
+/** How a message stands in the archive of its sender. */
+interface Sent {
+  readonly account: Jid
+  readonly id: string
+  readonly stanza: Stanza
+  readonly text: string
+}
+
 export class Keeping {
   readonly #host: Host
   readonly #store: ArchiveStore
@@ -40,7 +48,7 @@ export class Keeping {
   readonly #kept: Counter
   readonly #repeated: Counter
   /** Ids of what accounts have sent: they are not in the message (XEP-0313 §3.5). */
-  readonly #sent = new WeakMap<Payload, { readonly account: Jid; readonly id: string }>()
+  readonly #sent = new WeakMap<Payload, Sent>()
   /** What was there already. */
   readonly #again = new WeakSet<Payload>()
   /** What its sender was told could not be kept. */
@@ -92,9 +100,10 @@ export class Keeping {
       ],
       ([allowed]) => {
         if (!allowed) return changed
-        const taken = this.#take(place, origin)
+        const text = own.toStandaloneXml()
+        const taken = this.#take(place, text, origin)
         if (taken instanceof StanzaError) return taken
-        this.#sent.set(own.payload, { account, id: taken.id })
+        this.#sent.set(own.payload, { account, id: taken.id, stanza: own, text })
         session.pledge(this.#pledgeOf(place, taken))
         return changed
       },
@@ -125,7 +134,9 @@ export class Keeping {
         if (owner === 0 || !allowed) return changed
         return once([mayBeAgain && this.#recalled(owner, origin)], () => {
           const place = { owner, account, other: from, stanza: own }
-          const taken = this.#take(place, origin, isNew)
+          const sent = this.#sent.get(own.payload)
+          const text = sent?.stanza === own ? sent.text : own.toStandaloneXml()
+          const taken = this.#take(place, text, origin, isNew)
           if (taken instanceof StanzaError) return taken
           bringer?.pledge(this.#pledgeOf(place, taken))
           const marked = withId(own, account, taken.id)
@@ -155,7 +166,12 @@ export class Keeping {
     return origin === undefined ? undefined : this.#store.recall(owner, origin)
   }
 
-  #take({ owner, other, stanza }: Place, origin: bigint | undefined, isNew = false): Taken | StanzaError {
+  #take(
+    { owner, other, stanza }: Place,
+    text: string,
+    origin: bigint | undefined,
+    isNew = false,
+  ): Taken | StanzaError {
     if (!this.#store.available) return unavailable()
     try {
       const taken = this.#store.add(
@@ -164,7 +180,7 @@ export class Keeping {
           with: other.bare.toString(),
           resource: other.resource,
           groupchat: stanza.type === 'groupchat',
-          stanza: stanza.toStandaloneXml(),
+          stanza: text,
           origin,
           isNew,
         },

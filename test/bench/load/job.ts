@@ -16,6 +16,8 @@ export type LoadName =
   | 'idle'
   | 'open'
   | 'crowd'
+  | 'archive'
+  | 'pages'
   | 's2s'
   | 'flood'
 

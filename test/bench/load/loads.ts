@@ -9,6 +9,7 @@ import { flood } from './flood.js'
 import { memoryOf } from './meter.js'
 import { offline } from './offline.js'
 import { pep } from './pep.js'
+import { pages } from './pages.js'
 import { presence } from './presence.js'
 
 export interface Load {
@@ -21,6 +22,8 @@ export interface Load {
 export interface Group {
   readonly accounts: readonly Crowd[]
   readonly loads: readonly LoadName[]
+  /** What is said is kept for both sides; otherwise the road alone is measured. */
+  readonly archive?: boolean
   /** Two servers, which speak with each other. */
   readonly pair?: boolean
 }
@@ -47,6 +50,7 @@ export const groups: readonly Group[] = [
     ],
   },
   { accounts: [{ word: 'user', count: 5000 }], loads: ['idle', 'open', 'crowd'] },
+  { accounts: [{ word: 'user', count: 1000 }], loads: ['archive', 'pages'], archive: true },
   { accounts: [{ word: 'user', count: 20 }], loads: ['s2s', 'flood'], pair: true },
 ]
 
@@ -74,6 +78,12 @@ export const loads: Record<LoadName, Load> = {
     unit: 'message',
     run: (job, target) => chat(job, target, { pairs: 2000, window: 0, rate: 2000 }),
   },
+  archive: {
+    title: 'chat kept for both sides, 500 pairs, 5,000 messages/s',
+    unit: 'message',
+    run: (job, target) => chat(job, target, { pairs: 500, window: 0, rate: 5000 }),
+  },
+  pages: { title: 'pages of 50 messages from the archive', unit: 'page', run: pages },
   presence: { title: 'presence to 50 contacts', unit: 'delivery', run: presence },
   carbons: { title: 'chat between people with 3 devices each', unit: 'delivery', run: carbons },
   pep: { title: 'events to 100 contacts (PEP)', unit: 'delivery', run: pep },

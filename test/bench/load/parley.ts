@@ -47,6 +47,7 @@ async function start(setup: Setup): Promise<Running> {
     `tls.certificate=${certificate}`,
     `tls.key=${key}`,
     'log.level=warn',
+    `modules.archive.enabled=${setup.archive}`,
     ...(federation
       ? [
           `listen.s2s=127.0.0.1:${federation.port}`,

@@ -19,7 +19,7 @@ export const prosody: Server = {
   framing: 'xmpp',
   version: () => firstLine('prosodyctl', 'about')?.replace('Prosody ', ''),
   // Not in what Debian packages.
-  does: (load) => load !== 'login-fast',
+  does: (load) => !['login-fast', 'archive', 'pages'].includes(load),
   start,
 }
 

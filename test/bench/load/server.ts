@@ -17,6 +17,8 @@ export interface Setup {
   readonly domains: readonly Domain[]
   /** In each of the domains. */
   readonly accounts: readonly Crowd[]
+  /** What is said is kept for both sides (XEP-0313). */
+  readonly archive: boolean
   /** Streams of other servers are taken on this port, and theirs found by the name server on that one of 127.0.0.1. */
   readonly federation?: { readonly port: number; readonly nameServer: number } | undefined
 }
