@@ -161,6 +161,13 @@ export class Server {
     const cached = () => Object.entries(this.#cached(stores)).map(([name, size]) => [[name], size] as const)
     metrics.watch('cache_entries', 'Entries of caches, each of them bounded', cached, ['cache'])
     metrics.watch('offline_queued', 'Messages kept for accounts to return', () => stores.offline.queued)
+    metrics.watch('archive_rows', 'Messages in archives, roughly', () => stores.archive.size)
+    metrics.watch('archive_waiting', 'Messages that wait to be written', () => stores.archive.waiting)
+    metrics.watch(
+      'purge_last_success_timestamp',
+      'When expired messages were last removed from the archives, in seconds since 1970',
+      () => stores.archive.purgedAt / 1000,
+    )
     metrics.watch('c2s_streams', 'Streams of clients, bound or not', () => this.#c2s.size)
   }
 

@@ -91,6 +91,12 @@ export interface ArchivePage {
 export interface ArchiveStore {
   /** False while it is known that nothing can be written. */
   readonly available: boolean
+  /** Messages in all archives, roughly, for metrics. */
+  readonly size: number
+  /** Messages that wait to be written. */
+  readonly waiting: number
+  /** When what nobody keeps was removed last, in milliseconds since 1970; 0: not since the start. */
+  readonly purgedAt: number
   /**
    * Takes a message to be written. Ids grow in the order of the calls, and messages become visible in that order. Those
    * with the same `message` that are added one right after the other are written in one commit.

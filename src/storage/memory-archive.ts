@@ -23,6 +23,8 @@ interface Row extends NewArchived {
 
 export class MemoryArchive implements ArchiveStore {
   readonly available = true
+  readonly waiting = 0
+  readonly purgedAt = 0
   readonly #clock: Clock
   readonly #ids: ArchiveIds
   readonly #rows = new Map<ArchiveOwner, Row[]>()
@@ -31,6 +33,10 @@ export class MemoryArchive implements ArchiveStore {
   constructor(clock: Clock = realClock) {
     this.#clock = clock
     this.#ids = new ArchiveIds(clock, systemRandom)
+  }
+
+  get size(): number {
+    return [...this.#rows.values()].reduce((sum, rows) => sum + rows.length, 0)
   }
 
   add(entry: NewArchived): Taken {

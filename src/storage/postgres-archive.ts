@@ -93,17 +93,14 @@ export class PostgresArchive implements ArchiveStore {
     return this.#origins.size
   }
 
-  /** Messages that wait to be written. */
   get waiting(): number {
     return this.#batcher.load.rows
   }
 
-  /** Messages in the database, roughly. */
   get size(): number {
     return this.#months.rows
   }
 
-  /** When what nobody keeps was removed last, in milliseconds since 1970; 0: not since the start. */
   get purgedAt(): number {
     return this.#months.tendedAt
   }
