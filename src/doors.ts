@@ -8,7 +8,7 @@ import type { Server } from './server.js'
 import type { Transport } from './stream/transport.js'
 import type { Admission } from './tls/admission.js'
 import type { Certificates } from './tls/certificates.js'
-import { Listener, type ListenerKind, type ListenerSide } from './tls/listener.js'
+import { Listener, tryAddress, type ListenerKind, type ListenerSide } from './tls/listener.js'
 
 interface Door {
   readonly side: ListenerSide
@@ -118,6 +118,14 @@ export class Doors {
   close(): void {
     for (const { listener } of this.#open.splice(0)) listener.close()
   }
+}
+
+/** Whether all addresses of a configuration can be opened. Rejects with `ListenError`. */
+export async function tryDoors({ listen, component }: ServerConfig): Promise<void> {
+  const { c2s, c2sTls, c2sPlain, s2s, s2sTls, management } = listen
+  const components = component.size > 0 ? listen.component : []
+  for (const address of [...c2s, ...c2sTls, ...c2sPlain, ...s2s, ...s2sTls, ...components, ...management])
+    await tryAddress(address)
 }
 
 /** A limit of what may wait is kept even where nobody is paused before it. */

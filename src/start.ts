@@ -15,7 +15,7 @@ import type { Metrics } from './base/metrics.js'
 import type { Random } from './base/random.js'
 import type { ServerConfig } from './config/server.js'
 import type { ReloadReport } from './config/settings.js'
-import { Doors, highWater } from './doors.js'
+import { Doors, highWater, tryDoors } from './doors.js'
 import { Resolver } from './dns/resolver.js'
 import { startManagement, type Readiness } from './http/server.js'
 import { certifyBy } from './s2s/certify.js'
@@ -104,6 +104,8 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
     'Configurations in force since the start, this one included',
   )
   generation.set(1)
+  // A first start that cannot be leaves nothing behind.
+  if (!(await exists(resolve(config.dataDir)))) await tryDoors(config)
   await makeFolder(resolve(config.dataDir))
   await complainIfOpen(resolve(config.dataDir), log)
   const offline = offlineLimits(config)
@@ -203,6 +205,13 @@ async function acknowledged(server: Server, clock: Clock): Promise<void> {
   const end = clock.now() + FAREWELL
   while (server.ask() > 0 && clock.now() < end)
     await new Promise<void>((resolve) => void clock.after(20, resolve))
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+  )
 }
 
 /**

@@ -37,6 +37,20 @@ export function federationCommands(server: () => AdminServices): AnyCommand[] {
       run: async ({ domain, all }) => retried(server(), domain, all),
     }),
     declare({
+      name: 's2s flush',
+      role: 'admin',
+      about: 'server',
+      summary: 'Give up what waits for a domain: its senders get it back',
+      args: options({
+        domain: text(undefined, 'One that stanzas wait for', { max: 255 }),
+        all: flag(false, 'All that stanzas wait for'),
+      }),
+      places: ['domain'],
+      destroys: ({ domain, all }) =>
+        `what waits for ${all ? 'all other servers' : domain}; its senders are told`,
+      run: async ({ domain, all }) => flushed(server(), domain, all),
+    }),
+    declare({
       name: 's2s test',
       role: 'operator',
       about: 'server',
@@ -120,6 +134,17 @@ function retried({ federation }: AdminServices, domain: string | undefined, all:
       `parley s2s test ${remotes[0]} tries the way there`,
     )
   return { data: { tried }, text: `Trying again: ${counted(tried, 'link')}.` }
+}
+
+function flushed({ federation }: AdminServices, domain: string | undefined, all: boolean): CommandResult {
+  if ((domain === undefined) === !all) throw new CommandError('name one domain, or --all')
+  const waiting = federation.links().filter(({ queue }) => queue.stanzas > 0)
+  const remotes = domain === undefined ? new Set(waiting.map(({ remote }) => remote)) : [domainOf(domain)]
+  let stanzas = 0
+  for (const remote of remotes) stanzas += federation.flush(remote)
+  if (stanzas === 0 && domain !== undefined)
+    throw new CommandError(`nothing waits for ${domainOf(domain)}`, 'parley s2s list shows what waits')
+  return { data: { stanzas }, text: `Given up: ${counted(stanzas, 'stanza')}.` }
 }
 
 function listComponents(server: AdminServices): CommandResult {

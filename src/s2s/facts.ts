@@ -124,6 +124,8 @@ export interface Federation {
   links(): readonly LinkFacts[]
   /** Tries at once again whatever waits for this domain; gives how many links that were. */
   retry(remote: string): number
+  /** Hands back what waits for this domain to those who sent it; gives how many stanzas that were. */
+  flush(remote: string): number
   /** Ends the streams from and to a domain and hands back what waits for it; gives how many links that were. */
   drop(remote: string, reason: string): number
   /**

@@ -147,6 +147,17 @@ export class Link implements Ends, OutgoingOwner {
     this.#attempt()
   }
 
+  /** Hands back what waits, and is forgotten unless there is a stream. Gives how many stanzas that were. */
+  giveUp(error: StanzaError): number {
+    const { waiting } = this.#outbox
+    this.#outbox.bounceAll(error)
+    if (this.outgoing || !this.#outbox.isEmpty) return waiting
+    this.#retry?.timer.cancel()
+    this.#retry = undefined
+    this.#pool.idle(this)
+    return waiting
+  }
+
   /** No stanza for so long that the stream is not worth keeping; or no acknowledgement, so that it must be dead. */
   sweep(now: number): void {
     const { outgoing } = this

@@ -149,6 +149,17 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
     return waiting.length
   }
 
+  flush(remote: string): number {
+    const error = new StanzaError(
+      'remote-server-timeout',
+      `The server of ${remote} is not waited for any longer`,
+    )
+    let stanzas = 0
+    const links = [...(this.#links.get(remote) ?? [])]
+    for (const link of links) stanzas += link.giveUp(error)
+    return stanzas
+  }
+
   drop(remote: string, reason: string): number {
     const links = [...(this.#links.get(remote) ?? [])]
     for (const link of links)

@@ -56,6 +56,10 @@ export class S2s implements Elsewhere, Federation {
     return this.#pool.retry(remote)
   }
 
+  flush(remote: string): number {
+    return this.#pool.flush(remote)
+  }
+
   drop(remote: string, reason: string): number {
     const concerned = [...this.#incoming].filter((incoming) => incoming.concerns(remote))
     for (const { stream } of concerned) stream.fail(new StreamError('policy-violation', reason))

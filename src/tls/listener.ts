@@ -70,6 +70,26 @@ const acceptedOf: Readonly<Record<ListenerSide, (metrics: Metrics) => Counters>>
     ]),
 }
 
+/**
+ * Opens an address and closes it again at once: before something is made that a start in vain should not leave behind.
+ * Rejects with `ListenError`, as opening it for good would.
+ */
+export async function tryAddress(address: ListenerOptions['address']): Promise<void> {
+  if (address.port === 0) return
+  const opened = (host: string) =>
+    new Promise<NodeJS.ErrnoException | undefined>((told) => {
+      const server = createTcpServer()
+      server.once('error', told)
+      server.listen({ host, port: address.port }, () => server.close(() => told(undefined)))
+    })
+  const error = await opened(address.host)
+  if (!error) return
+  const { code } = error
+  const noIpv6 = address.host === '::' && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL')
+  const second = noIpv6 ? await opened('0.0.0.0') : error
+  if (second) throw listenError(noIpv6 ? { host: '0.0.0.0', port: address.port } : address, second)
+}
+
 export class Listener {
   readonly #server: Server
   readonly #handshakes: Handshakes | undefined

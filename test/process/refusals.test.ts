@@ -1,6 +1,6 @@
 /** Starts that cannot be: one clear message with what to do, the right exit code, and nothing left running. */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cp, rm } from 'node:fs/promises'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { createServer } from 'node:net'
@@ -61,13 +61,18 @@ describe('refused:', { concurrency: 3 }, () => {
       ['management', 'HTTP', undefined],
     ] as const
     const told = kinds.map(async ([key, kind, url]) => {
+      const folder = home()
+      // One that is not the first: it finds out when all else is there.
+      if (!url) mkdirSync(join(folder, 'data'))
       const port = running.port(kind)
       const set = [`listen.${key}=127.0.0.1:${port}`, ...(url ? [`database.url=${url}`] : [])]
       assert.equal(
-        await refusal({ set }),
+        await refusal({ folder, set }),
         `parley: cannot listen on 127.0.0.1:${port}: another program does already
    fix  stop it (ss -ltnp 'sport = :${port}' names it), or choose another port under [listen]`,
       )
+      // A first start that cannot be leaves nothing behind.
+      if (url) assert.deepEqual(readdirSync(folder), [])
     })
     await Promise.all(told)
   })

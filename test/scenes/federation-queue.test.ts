@@ -238,3 +238,34 @@ scene(
   },
   { set: [anyone] },
 )
+
+scene(
+  'what waits for a server is given up when an admin says so, and the next stanza tries at once',
+  async ({ romeo, stage }) => {
+    await romeo.online()
+    const verona = serverAt(stage, FAR_DOMAIN)
+    stage.network.down.add(FAR_DOMAIN)
+    romeo.sends(message(`juliet@${FAR_DOMAIN}`, 'm'))
+    romeo.sends(`<iq to='${FAR_DOMAIN}' type='get' id='i'><ping xmlns='urn:xmpp:ping'/></iq>`)
+    await stage.passes(5000)
+    const { federation } = stage.server
+    assert.equal(federation!.flush(FAR_DOMAIN), 2)
+    const why = wait('remote-server-timeout', `The server of ${FAR_DOMAIN} is not waited for any longer`)
+    await romeo.receivesInAnyOrder(
+      `<message type='error' id='m' from='juliet@${FAR_DOMAIN}'>${why}</message>`,
+      `<iq type='error' id='i' from='${FAR_DOMAIN}'>${why}</iq>`,
+    )
+    assert.deepEqual([federation!.flush(FAR_DOMAIN), federation!.links()], [0, []])
+    const tries = stage.network.calls.length
+    await stage.passes(300_000)
+    assert.equal(stage.network.calls.length, tries)
+    stage.network.down.delete(FAR_DOMAIN)
+    const believed = verona.believes()
+    romeo.sends(message(`juliet@${FAR_DOMAIN}`, 'n'))
+    await believed
+    await verona.receives(
+      `<message from='${romeo.full}' to='juliet@${FAR_DOMAIN}' id='n'><body>n</body></message>`,
+    )
+  },
+  { set: [anyone, 'limits.idle_ping=off'] },
+)

@@ -292,3 +292,21 @@ plays.example    away
     { domain: 'plays.example', connected: null },
   ])
 })
+
+test('s2s flush: what waits for one domain or for all is given up, once that is confirmed', async () => {
+  const { parley, federation, close } = await serving()
+  const queue = (stanzas: number) => ({ queue: { stanzas, bytes: 100, oldest: 0 } })
+  federation.all.push(
+    link({ remote: 'away.example', ...queue(3) }),
+    link({ remote: 'far.example', ...queue(1) }),
+    link({}),
+  )
+  assert.equal((await parley('s2s flush away.example')).code, 2)
+  assert.deepEqual(federation.done, [])
+  assert.equal((await parley('s2s flush Away.Example --yes')).out, 'Given up: 3 stanzas.')
+  assert.equal((await parley('s2s flush --all --yes')).out, 'Given up: 4 stanzas.')
+  assert.deepEqual(federation.done, ['flush away.example', 'flush away.example', 'flush far.example'])
+  assert.match((await parley('s2s flush nobody.example --yes')).error, /nothing waits for nobody\.example/)
+  assert.match((await parley('s2s flush --yes')).error, /name one domain, or --all/)
+  await close()
+})

@@ -105,6 +105,11 @@ export class FakeFederation implements Federation {
     this.done.push(`retry ${remote}`)
     return this.all.filter((link) => link.remote === remote && link.state === 'waiting').length
   }
+  flush(remote: string): number {
+    this.done.push(`flush ${remote}`)
+    const waiting = this.all.filter((link) => link.remote === remote)
+    return waiting.reduce((sum, { queue }) => sum + queue.stanzas, 0)
+  }
   drop(remote: string, reason: string): number {
     this.done.push(`drop ${remote}: ${reason}`)
     return this.all.filter((link) => link.remote === remote).length
