@@ -1,5 +1,6 @@
 /** A session: a connected resource of an account (RFC 6120 §7), with its presence (RFC 6121 §4). */
 import type { Slot } from './slot.js'
+import { withoutSuperseded } from './superseded.js'
 import { Queue } from '../base/queue.js'
 import { delayed } from '../stanza/delay.js'
 import type { Jid } from '../stanza/jid.js'
@@ -192,7 +193,7 @@ export class Session {
     if (this.#holds === 0 && !this.#held && !this.#behind) return this.deliverNow(stanza, among)
     const held = { stanza, sent: stanza, among, at: this.#host.now(), acknowledged: undefined }
     const bytes = sizeOfHeld(held)
-    if (!this.#hasRoom(bytes)) {
+    if (!this.#hasRoom(bytes) && !(this.#makesRoom() && this.#hasRoom(bytes))) {
       this.#overflow()
       return false
     }
@@ -235,6 +236,15 @@ export class Session {
     const { stream, acks } = this
     if (stream) return stream.fits(this.#heldBytes + bytes)
     return acks!.hasRoom((this.#held?.length ?? 0) + 1, this.#heldBytes + bytes)
+  }
+
+  /** While it is parked: drops presence that newer presence has replaced. Whether there was any. */
+  #makesRoom(): boolean {
+    if (this.stream || !this.#held) return false
+    const before = this.#held.length
+    this.#held = [...withoutSuperseded(this.#held)]
+    this.#heldBytes = this.#held.reduce((sum, held) => sum + sizeOfHeld(held), 0)
+    return this.#held.length < before
   }
 
   #overflow(): void {

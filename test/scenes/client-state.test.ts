@@ -253,6 +253,50 @@ scene(
   { set: ['limits.idle_ping=off'] },
 )
 
+scene(
+  'XEP-0198 §5: presence that changes all the time does not end a session that waits to be resumed',
+  async ({ romeo, juliet, stage }) => {
+    await romeo.online()
+    await juliet.online()
+    await friends(romeo, juliet)
+    juliet.raw(`<enable xmlns='${SM}' resume='true'/>`)
+    const id = (await juliet.receives(`<enabled xmlns='${SM}' resume='true'/>`)).attrs['id']!
+    const seen = juliet.handled
+    await juliet.vanishes()
+    await juliet.isGone()
+    for (let i = 0; i < 300; i++) {
+      romeo.sends(`<presence><status>${i}</status></presence>`)
+      if (i % 100 === 10) romeo.sends(message(`to='${juliet.full}'`, `<body>${i}</body>`))
+    }
+    await romeo.settled()
+    await juliet.authenticates()
+    juliet.raw(`<resume xmlns='${SM}' previd='${id}' h='${seen}'/>`)
+    await juliet.receives(`<resumed xmlns='${SM}' previd='${id}'/>`)
+    juliet.isConnected = true
+    const told: string[] = []
+    const bodies: string[] = []
+    while (told.at(-1) !== '299') {
+      const stanza = await juliet.next()
+      const body = stanza.child('body')
+      if (body) bodies.push(body.text)
+      if (stanza.ns !== SM) told.push((body ?? stanza.child('status'))!.text)
+    }
+    assert.ok(told.length <= 50, told.join(' '))
+    assert.deepEqual(bodies, ['10', '110', '210'])
+    assert.deepEqual(
+      told,
+      [...told].sort((one, other) => Number(one) - Number(other)),
+    )
+    // One that messages fill up ends as before.
+    await juliet.vanishes()
+    await juliet.isGone()
+    for (let i = 0; i < 60; i++) romeo.sends(message(`to='${juliet.full}'`, `<body>${i}</body>`))
+    await romeo.settled()
+    assert.equal(stage.metrics.valueOf('sessions_parked'), 0)
+  },
+  { set: ['limits.idle_ping=off', 'limits.sm_queue=50'] },
+)
+
 scene('XEP-0352 §6: nobody sees whether a client is looked at', async (cast) => {
   await asleep(cast)
   const { romeo, juliet } = cast
