@@ -8,6 +8,7 @@ import { migrate, readMigrations } from '../../src/storage/migrate.js'
 import { openPostgresStores } from '../../src/storage/postgres.js'
 import type { Stores } from '../../src/storage/stores.js'
 import { archiveContract } from './archive.js'
+import { archivePagesContract } from './archive-pages.js'
 import { accountsContract } from './accounts.js'
 import { blocksContract } from './blocks.js'
 import type { TestDatabase } from './database.js'
@@ -30,6 +31,7 @@ function contracts(open: () => Stores): void {
   suite('outbound', () => outboundContract(open, domainOf))
   suite('pubsub', () => pubsubContract(open, domainOf))
   suite('archive', () => archiveContract(open, domainOf))
+  suite('pages of the archive', () => archivePagesContract(open, domainOf))
   suite('parked', () => parkedContract(open, domainOf))
   suite('blocks', () => blocksContract(open, domainOf))
   suite('maps', () => mapsContract(open, domainOf))
