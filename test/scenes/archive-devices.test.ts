@@ -62,12 +62,41 @@ scene(
     romeo.sends(chat(juliet.bare, 'd'))
     await romeo.settled()
     juliet.sends('<presence/>')
-    assert.deepEqual(await keptFor(juliet), ['off the record'])
+    assert.deepEqual(await keptFor(juliet), ['off the record', 'd'])
     assert.deepEqual((await archiveOf(juliet)).bodies, ['a', 'b', 'c', 'd'])
     // They are gone from the offline store: nobody else gets them.
     await juliet.leaves()
     await juliet.online()
     assert.deepEqual(await keptFor(juliet), [])
+  },
+)
+
+scene(
+  'XEP-0313 §6.1.1: what comes behind the last page and before the presence is delivered; behind an earlier one it is found',
+  async ({ romeo, juliet, juliet$phone, juliet$tablet, stage }) => {
+    await romeo.online()
+    await says(romeo, juliet, ['a', 'b'], stage)
+    await juliet.connects()
+    assert.deepEqual((await archiveOf(juliet, { set: `<max>1</max>` })).bodies, ['a'])
+    romeo.sends(chat(juliet.bare, 'c'))
+    await romeo.settled()
+    juliet.sends('<presence/>')
+    assert.deepEqual(await keptFor(juliet), [])
+    await juliet.leaves()
+    await juliet$phone.connects()
+    assert.deepEqual((await archiveOf(juliet$phone, { set: `<max>2</max><before/>` })).bodies, ['b', 'c'])
+    romeo.sends(chat(juliet.bare, 'd'))
+    await romeo.settled()
+    juliet$phone.sends('<presence/>')
+    assert.deepEqual(await keptFor(juliet$phone), ['d'])
+    await juliet$phone.leaves()
+    await juliet$tablet.connects()
+    const { last } = await archiveOf(juliet$tablet, { set: `<max>3</max>` })
+    assert.deepEqual((await archiveOf(juliet$tablet, { set: `<after>${last}</after>` })).bodies, ['d'])
+    romeo.sends(chat(juliet.bare, 'e'))
+    await romeo.settled()
+    juliet$tablet.sends('<presence/>')
+    assert.deepEqual(await keptFor(juliet$tablet), ['e'])
   },
 )
 
@@ -153,8 +182,11 @@ scene(
     await romeo.settled()
     const success = await logsIn(juliet, bind())
     const metadata = success.child('bound', 'urn:xmpp:bind:0')?.child('metadata', 'urn:xmpp:mam:2')
+    // What comes before its presence is not part of what it was told of.
+    romeo.sends(chat(juliet.bare, 'c'))
+    await romeo.settled()
     juliet.sends('<presence/>')
-    assert.deepEqual(await keptFor(juliet), ['off the record'])
+    assert.deepEqual(await keptFor(juliet), ['off the record', 'c'])
     const { ids } = await archiveOf(juliet)
     assert.deepEqual(
       metadata?.childrenOf().map(({ local, attrs }) => [local, attrs['id']]),

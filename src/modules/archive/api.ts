@@ -34,8 +34,6 @@ export interface Archive {
    * asked for it. False: there is no such message. Rejects with StorageUnavailable.
    */
   tombstone(account: Jid, id: string, by: string | undefined): Promise<boolean>
-  /** The client gets what it has missed from the archive (XEP-0386 §3.2), and needs none of it from elsewhere. */
-  catchesUp(session: Session): void
   /**
    * Of these messages of the session's account those that its client gets from the archive by itself. None for one that
    * does not use it. Rejects with StorageUnavailable.

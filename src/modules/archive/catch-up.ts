@@ -8,15 +8,19 @@ import { firstOf } from '../../storage/archive-ids.js'
 interface Reach {
   /** All from this id on; undefined: nothing. */
   from: string | undefined
+  /** And up to this one. */
+  until: string
 }
 
-const reach = new Slot<Reach>('archive', () => ({ from: undefined }))
+const reach = new Slot<Reach>('archive', () => ({ from: undefined, until: '' }))
 
 const everything = firstOf(0)
+/** Past all ids: what comes until it is done, too. */
+const noEnd = '~'
 
-/** It catches up with all (XEP-0386 §3.2). */
-export function catchesUp(session: Session): void {
-  session.state(reach).from = everything
+/** It catches up with all that there is (XEP-0386 §3.2), of which `newest` is the last; nothing without. */
+export function catchesUp(session: Session, newest: string | undefined): void {
+  Object.assign(session.state(reach), { from: everything, until: newest ?? '' })
 }
 
 /** Whether its client uses the archive to catch up. */
@@ -26,14 +30,14 @@ export function isCatchingUp(session: Session): boolean {
 
 /** Whether its client gets the message of that id from the archive, if it is there. */
 export function reaches(session: Session, id: string): boolean {
-  const { from } = session.state(reach)
-  return from !== undefined && id >= from
+  const { from, until } = session.state(reach)
+  return from !== undefined && id >= from && id <= until
 }
 
 /**
  * Looks at a query that was answered. One before the session takes messages, for all that there is from some point on,
- * is how a client catches up: it goes on until it has the newest. Backwards it may stop where it likes, so there it
- * counts only as far as it has come.
+ * is how a client catches up: it goes on until it has the newest, and what comes after that it does not look for.
+ * Backwards it begins with the newest and may stop where it likes, so there it counts only as far as it has come.
  */
 export function noteQuery(
   session: Session,
@@ -46,12 +50,24 @@ export function noteQuery(
   const state = session.state(reach)
   const bound = lowerBound(filter.start, filter.after, page.after)
   const oldest = messages[0]?.id
-  if (page.before === undefined) lower(state, bound)
-  else if (page.before === '' || page.before === state.from) lower(state, complete ? bound : oldest)
+  const newest = messages.at(-1)?.id ?? page.after ?? filter.after ?? ''
+  if (page.before === undefined) {
+    lower(state, bound)
+    if (complete) conclude(state, newest)
+    else state.until = noEnd
+  } else if (page.before === '' || page.before === state.from) {
+    lower(state, complete ? bound : oldest)
+    if (page.before === '') conclude(state, newest)
+  }
 }
 
 function lower(state: Reach, id: string | undefined): void {
   if (id !== undefined && (state.from === undefined || id < state.from)) state.from = id
+}
+
+/** It has seen the newest that there is. */
+function conclude(state: Reach, newest: string): void {
+  if (state.until === noEnd || newest > state.until) state.until = newest
 }
 
 /** `after` are ids that are known already: just above them it begins. */

@@ -130,7 +130,6 @@ export default defineModule({
           await store.replace(owner, id, tombstone(stanza, by, host.clock.now()))
         return messages.length > 0
       },
-      catchesUp,
       reached: async (session, messages) => {
         if (!isCatchingUp(session)) return new Set()
         const ids = messages.map((message) => keeping.idOf(message, session.jid) ?? '')
@@ -176,9 +175,9 @@ export default defineModule({
       // XEP-0386 §3.2: the archive at the moment of binding, from which the client goes on by itself.
       bound: async (session) => {
         if (session.account === 0) return undefined
-        const element = metadataElement(await ends(session.account))
-        catchesUp(session)
-        return element
+        const there = await ends(session.account)
+        catchesUp(session, there.end?.id)
+        return metadataElement(there)
       },
       events: {
         accountCreated: (account) => preferences.forget(account),
