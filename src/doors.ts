@@ -20,6 +20,8 @@ interface Door {
 export interface DoorParts {
   readonly server: Server
   readonly certificates: Certificates
+  /** Clients may show a certificate. */
+  readonly asksClients: boolean
   readonly admission: Admission
   readonly metrics: Metrics
   readonly clock: Clock
@@ -55,7 +57,7 @@ export class Doors {
       ['server', 'direct', listen.s2sTls],
       ['component', 'plain', component.size > 0 ? listen.component : []],
     ] as const
-    const { server, certificates, ...shared } = this.#parts
+    const { server, certificates, asksClients, ...shared } = this.#parts
     const accept = {
       client: (transport: Transport) => server.accept(transport),
       server: (transport: Transport) => server.acceptServer(transport),
@@ -70,6 +72,7 @@ export class Doors {
           side,
           address,
           certificates: side === 'component' ? undefined : certificates,
+          asksClients,
           highWater: highWater(limits),
           onConnection: accept[side],
         })

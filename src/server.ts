@@ -49,6 +49,8 @@ export interface ServerParts {
   readonly memoryUse: () => number
   /** How other servers are reached and known; without it there is no federation. */
   readonly peers?: Peers | undefined
+  /** The bare addresses that the certificates of a client vouch for; without it none are asked for. */
+  readonly identify?: ((chain: readonly Buffer[]) => readonly string[]) | undefined
   /** The modules to run, under other names for instance: what no order among them should depend on. */
   readonly arrange?: (chosen: readonly Chosen[]) => readonly Chosen[]
 }
@@ -141,6 +143,7 @@ export class Server {
       settings: () => this.#settings,
       secret: parts.secret,
       passwords: this.passwords,
+      identify: parts.identify,
       throttle: this.throttle,
       overloaded: () => this.#isOverloaded(parts),
     })

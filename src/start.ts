@@ -30,6 +30,7 @@ import type { OfflineLimits } from './storage/offline.js'
 import { openPostgresStores } from './storage/postgres.js'
 import type { Stores } from './storage/stores.js'
 import { Admission } from './tls/admission.js'
+import { accountsOf } from './tls/accounts.js'
 import { Certificates } from './tls/certificates.js'
 import { TlsClient } from './tls/client.js'
 import { reputeOf } from './tls/repute.js'
@@ -121,6 +122,8 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
   const secret = await secretOf(stores, random)
   // Another secret than that of the salts: neither tells of the other.
   log.pepper(createHmac('sha256', secret).update('log').digest())
+  const { clientCa } = config.auth
+  const vouching = clientCa === undefined ? undefined : await TrustStore.only(clientCa, 'auth.client_ca')
   const server = await Server.create({
     config,
     clock,
@@ -131,6 +134,7 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
     secret,
     memoryUse,
     peers: federation.peers,
+    identify: vouching && ((chain) => accountsOf(chain, vouching, clock.now())),
   })
   const readiness = (): Readiness => readinessOf(database)
   settings.signal.throwIfAborted()
@@ -138,7 +142,15 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
   closings.push(() => management.close())
   const admission = new Admission(clock, admissionLimits(config))
   metrics.watch('visitors', 'Addresses whose new connections are counted', () => admission.size)
-  const doors = new Doors({ server, certificates, admission, metrics, clock, log })
+  const doors = new Doors({
+    server,
+    certificates,
+    asksClients: vouching !== undefined,
+    admission,
+    metrics,
+    clock,
+    log,
+  })
   closings.push(() => doors.close())
   await doors.open(config)
   const isOverridden = (remote: string) => federation.config.s2s.domain.get(remote)?.address !== undefined

@@ -1,4 +1,5 @@
 /** A client's stream, from header to bound session and to its end. */
+import { readable } from './address.js'
 import { authentication, channelBindingTypes } from './authenticate.js'
 import { binding } from './bind.js'
 import { Login } from './login.js'
@@ -26,7 +27,7 @@ import type { Router } from '../router/router.js'
 import type { Passwords } from '../sasl/password.js'
 import type { Session, UserAgent } from '../session/session.js'
 import { StanzaError } from '../stanza/errors.js'
-import { Jid, JidError } from '../stanza/jid.js'
+import type { Jid } from '../stanza/jid.js'
 import { CONTENT, Stanza, type Kind } from '../stanza/stanza.js'
 import type { ParkedStore } from '../storage/parked.js'
 import { Asker, type Window } from '../stream/acks.js'
@@ -90,6 +91,8 @@ export interface C2sParts {
   readonly settings: () => C2sSettings
   /** At least 32 bytes that stay the same over restarts: salts for accounts that do not exist. */
   readonly secret: Buffer
+  /** The bare addresses that the certificates of a client, in DER, vouch for. */
+  readonly identify: ((chain: readonly Buffer[]) => readonly string[]) | undefined
   readonly passwords: Pick<Passwords, 'iterations' | 'verify' | 'deriveKeys'>
   /** Failed logins by address and account. */
   readonly throttle: Throttle
@@ -502,15 +505,5 @@ export class Client implements StreamOwner, Negotiation {
     }
     const refused = Stanza.of({ kind, type, id, from: session.jid, to })
     return this.parts.router.refused(refused, error, session)
-  }
-}
-
-/** An address from a peer; undefined when it is none. */
-function readable(address: string): Jid | undefined {
-  try {
-    return Jid.parse(address)
-  } catch (error) {
-    if (error instanceof JidError) return undefined
-    throw error
   }
 }

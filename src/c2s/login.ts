@@ -1,10 +1,12 @@
 /** What SASL and SASL2 have in common: one exchange at a time, who may try how often, and what the failures mean. */
+import { readable } from './address.js'
 import type { Client } from './c2s.js'
 import { upgradeBy } from './upgrade.js'
 import { networkOf } from '../base/network.js'
 import type { Attempt } from '../base/rate.js'
 import type { Next } from '../host/module.js'
 import { decodeBase64 } from '../sasl/base64.js'
+import { external } from '../sasl/external.js'
 import {
   failure,
   type Credentials,
@@ -46,6 +48,7 @@ export class Login {
   /** Localpart that the exchange under way claims to be. */
   #claimed: string | undefined = undefined
   #exchange: Exchange | undefined = undefined
+  #certified: readonly string[] = []
   /** The exchange as the throttle counts it, from when it names an account. */
   #attempt: Attempt | undefined = undefined
   #failures = 0
@@ -55,8 +58,22 @@ export class Login {
   /** The mechanisms for this connection, from now on those that it may choose from. */
   offer(): readonly Mechanism[] {
     const { settings, stream } = this.client
-    this.offered = offerable(settings.mechanisms, stream.transport.tls?.bindings)
+    this.#certified = this.#named()
+    const others = offerable(settings.mechanisms, stream.transport.tls?.bindings)
+    // RFC 6120 §6.3.4: not to who has shown no certificate that will do.
+    this.offered = this.#certified.length > 0 ? [external, ...others] : others
     return this.offered
+  }
+
+  /** Localparts of this domain that the client's certificate names. */
+  #named(): readonly string[] {
+    const { parts, stream, host } = this.client
+    const { tls } = stream.transport
+    if (!parts.identify || !tls || tls.peerChain.length === 0) return []
+    return parts.identify(tls.peerChain).flatMap((address) => {
+      const jid = readable(address)
+      return jid?.domain === host.domain && jid.local !== '' && jid.isBare ? [jid.local] : []
+    })
   }
 
   /** Begins an exchange; one under way is over (RFC 6120 §6.4.2). Without `initial` data the client is asked for it. */
@@ -171,6 +188,7 @@ export class Login {
     return {
       ...particulars,
       domain: host.domain,
+      certified: this.#certified,
       offered: this.offered.map(({ name }) => name),
       bindings: stream.transport.tls?.bindings,
       tls: stream.transport.tls?.protocol,

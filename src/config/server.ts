@@ -227,6 +227,11 @@ const auth = options(
       'How long such a token is good for; a client that returns in time gets a new one. 0s: no tokens.',
       { max: '365d', ...onConnect },
     ),
+    clientCa: file(
+      undefined,
+      'Certificates of authorities (PEM) that vouch for clients: whoever shows a certificate of theirs gets in as the account that it names by its XmppAddr (SASL EXTERNAL). Default: clients are not asked for certificates.',
+      atStart,
+    ),
     iterations: number(10_000, 'Rounds of hashing for passwords set from now on; stored ones keep theirs.', {
       min: 4096,
       max: 1_000_000,

@@ -9,7 +9,7 @@ const builtIn: readonly (readonly [where: string, xep: Xep])[] = [
   ['stanza', { number: 82, version: '1.1.1' }],
   ['s2s', { number: 114, version: '1.6' }],
   ['c2s', { number: 175, version: '1.2' }],
-  ['s2s', { number: 178, version: '1.2', note: 'between servers' }],
+  ['s2s', { number: 178, version: '1.2' }],
   ['s2s', { number: 185, version: '1.0' }],
   ['c2s', { number: 198, version: '1.6.3' }],
   ['s2s', { number: 220, version: '1.1.1' }],

@@ -92,6 +92,8 @@ export interface SaslContext {
   readonly tls: string | undefined
   /** The bare JID that the stream says it is from, when the profile binds it to the authorization identity (XEP-0388 §2.3). */
   readonly from?: string | undefined
+  /** Localparts, prepared, of the accounts of `domain` that the client's certificate is of (XEP-0178 §2). */
+  readonly certified?: readonly string[]
   readonly random: Random
   /** At least 32 bytes, the same after every restart: makes the salts shown for accounts that do not exist. */
   readonly secret: Buffer

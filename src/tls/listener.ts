@@ -33,6 +33,8 @@ export interface ListenerOptions {
   readonly certificates?: Certificates | undefined
   /** Shared by the listeners that count together. */
   readonly admission: Admission
+  /** Clients are asked for a certificate too; it is for the reader of `TlsFacts.peerChain` to verify. */
+  readonly asksClients?: boolean | undefined
   /** Bytes waiting for a peer past which `write` returns false. Default 1 MiB. */
   readonly highWater?: number
   /** For the TLS handshake. Default 10 seconds. */
@@ -248,13 +250,19 @@ class Handshakes {
     ])
   }
 
+  /** Whether peers are asked for a certificate. */
+  get #asks(): boolean {
+    const { side = 'client', asksClients = false } = this.options
+    return side === 'server' || (side === 'client' && asksClients)
+  }
+
   /** Resolves with the secured connection; rejects, and has closed the connection, when the handshake fails. */
   async run(raw: Socket): Promise<Secured> {
     try {
       const serverName = await this.#serverName(raw)
       const pair = this.certificates.pairFor(serverName)
       const socket = await this.#secure(raw, this.#serverFor(pair))
-      const fault = this.options.side === 'server' ? sizeFault(raw) : undefined
+      const fault = this.#asks ? sizeFault(raw) : undefined
       if (fault) {
         socket.on('error', ignore).destroy()
         throw fault
@@ -319,7 +327,7 @@ class Handshakes {
     const { kind, side = 'client', handshakeMs = defaultHandshakeMs } = this.options
     const server = createTlsServer({
       ...pair.options,
-      ...(side === 'server' ? askingServers(pair.options) : {}),
+      ...(this.#asks ? asking(pair.options) : {}),
       handshakeTimeout: handshakeMs,
       // XEP-0368 §3: who negotiates an application protocol must negotiate this one; who does not is welcome.
       ...(kind === 'direct' ? { ALPNProtocols: [`xmpp-${side}`] } : {}),
@@ -345,7 +353,7 @@ class Handshakes {
  * and not verified here: who has none, or one that is no good, may still be called back. Sessions are not resumed: the
  * chain would be missing then.
  */
-function askingServers({ secureOptions = 0 }: SecureContextOptions): TlsOptions {
+function asking({ secureOptions = 0 }: SecureContextOptions): TlsOptions {
   return {
     requestCert: true,
     rejectUnauthorized: false,

@@ -52,6 +52,17 @@ export function namesIn(certificate: Certificate): string[] {
   })
 }
 
+/** The bare addresses of accounts (id-on-xmppAddr), as they are written. Throws `DerError`. */
+export function accountNames(certificate: Certificate): string[] {
+  return generalNames(certificate).flatMap(({ tag, content }) => {
+    if (tag !== kinds.other) return []
+    const { oid, value } = otherName(content)
+    if (oid !== xmppAddr || value.tag !== tags.utf8String) return []
+    const text = value.content.toString('utf8')
+    return /^[^@/\uFFFD]+@[^@/\uFFFD]+$/.test(text) ? [text] : []
+  })
+}
+
 /** RFC 9525 §6.3: a wildcard is the whole of the left-most label and stands for one; not for a whole registry. */
 function fits({ kind, domain }: { kind: 'dns' | 'srv' | 'xmpp'; domain: string }, wanted: string): boolean {
   if (kind === 'xmpp') return asciiOf(domain) === wanted

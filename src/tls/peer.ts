@@ -77,7 +77,7 @@ function malformed(error: unknown): PeerVerdict {
 }
 
 /** Of what comes along, what cannot be read is as good as not sent. */
-function readable(chain: readonly Buffer[]): Certificate[] {
+export function readable(chain: readonly Buffer[]): Certificate[] {
   return chain.flatMap((der) => {
     try {
       return new Certificate(der)

@@ -26,6 +26,11 @@ export class TrustStore {
     return new TrustStore(caFile === undefined ? [] : await readAuthorities(caFile), undefined)
   }
 
+  /** The authorities of this file and no others, which `setting` names. Rejects with `TrustError`. */
+  static async only(file: string, setting: string): Promise<TrustStore> {
+    return new TrustStore(await readAuthorities(file, setting), new Anchors([]))
+  }
+
   /** These and no others; each may also be the certificate of a server itself. In DER. */
   static of(...anchors: readonly Buffer[]): TrustStore {
     return new TrustStore(
@@ -90,10 +95,10 @@ function publicAuthorities(): Certificate[] {
 }
 
 /** The certificates of a file of authorities. Rejects with `TrustError`. */
-export async function readAuthorities(file: string): Promise<Certificate[]> {
+export async function readAuthorities(file: string, setting = 's2s.ca_file'): Promise<Certificate[]> {
   const fault = (what: string, cause?: unknown) => new TrustError(`${file}: ${what}`, { cause })
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw fault(whyUnreadable(error), error)
+    throw fault(whyUnreadable(error, setting), error)
   })
   const found = blocksOf(text).map((block, index) => {
     try {
@@ -112,10 +117,10 @@ export async function readAuthorities(file: string): Promise<Certificate[]> {
   return found
 }
 
-function whyUnreadable({ code, message }: NodeJS.ErrnoException): string {
-  if (code === 'ENOENT') return 'there is no such file; correct s2s.ca_file, or remove it'
+function whyUnreadable({ code, message }: NodeJS.ErrnoException, setting: string): string {
+  if (code === 'ENOENT') return `there is no such file; correct ${setting}, or remove it`
   if (code === 'EACCES') return 'this process may not read it; give its user or group the right to'
-  if (code === 'EISDIR') return 'this is a folder; s2s.ca_file must be a file'
+  if (code === 'EISDIR') return `this is a folder; ${setting} must be a file`
   return message
 }
 

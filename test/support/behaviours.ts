@@ -261,6 +261,18 @@ export const behaviours: readonly Behaviour[] = [
     ],
   },
   {
+    number: 30,
+    says: 'XEP-0178 §2: the account is the one in the certificate, and the authorization identity must be one of them',
+    proofs: [
+      ['scenes/external', 'RFC 6120 §6.3.4, XEP-0178 §2: who shows a certificate of an account'],
+      ['scenes/external', 'XEP-0178 §2: of several accounts one is named'],
+      ['scenes/external', 'XEP-0178 §2: not offered for a certificate that will not do'],
+      ['unit/sasl/external', 'nobody gets in as somebody else'],
+      ['unit/tls/accounts', 'nobody else vouches'],
+      ['unit/tls/listener', "a client's certificate is ${asksClients"],
+    ],
+  },
+  {
     number: 31,
     says: 'RFC 6120 §10.3: stanzas without to',
     proofs: [
@@ -1164,7 +1176,6 @@ export const behaviours: readonly Behaviour[] = [
 
 /** Numbers that wait for what they are about. */
 export const later: Readonly<Record<number, string>> = {
-  30: 'EXTERNAL for clients',
   110: 'archives of rooms',
   123: 'resumption',
 }

@@ -17,8 +17,18 @@ export interface PipeOptions {
   readonly trusted?: boolean
   /** Can be secured by STARTTLS; the handshake is instant, and the bytes stay as they are. */
   readonly starttls?: boolean
+  /** It is under TLS, and the client has shown these certificates, in DER. */
+  readonly peerChain?: readonly Buffer[]
   /** Bytes that may wait unread until `write` returns false. Default 1 MiB. */
   readonly highWater?: number
+}
+
+const secured: TlsFacts = {
+  protocol: 'TLSv1.3',
+  cipher: 'none',
+  serverName: undefined,
+  peerChain: [],
+  bindings: undefined,
 }
 
 export class PipeTransport implements Transport {
@@ -44,21 +54,17 @@ export class PipeTransport implements Transport {
     remote = '127.0.0.1',
     trusted = true,
     starttls = false,
+    peerChain,
     highWater = 1 << 20,
   }: PipeOptions = {}) {
     this.#highWater = highWater
     this.remote = remote
     this.trusted = trusted
+    if (peerChain) this.tls = { ...secured, peerChain }
     if (starttls) {
       this.secure = (proceed) => {
         this.write(proceed)
-        this.tls = {
-          protocol: 'TLSv1.3',
-          cipher: 'none',
-          serverName: undefined,
-          peerChain: [],
-          bindings: undefined,
-        }
+        this.tls = secured
         return Promise.resolve()
       }
     }

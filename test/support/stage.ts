@@ -46,6 +46,8 @@ export interface StageOptions {
   readonly stores?: (offline: OfflineLimits) => Stores
   /** Another connection than the environment asks for. */
   readonly wire?: WireKind
+  /** Whose the certificates of a client are. */
+  readonly identify?: (chain: readonly Buffer[]) => readonly string[]
   /** Bytes of heap in use by the limit of the process, 0 to 1. */
   readonly memoryUse?: () => number
   /** Least important lines that are kept; default `warn`. */
@@ -141,7 +143,7 @@ export class Stage {
   }
 
   static async #open(
-    { set = [], stores, wire, memoryUse = () => 0, logLevel = 'warn' }: StageOptions,
+    { set = [], identify, stores, wire, memoryUse = () => 0, logLevel = 'warn' }: StageOptions,
     beside: Beside,
   ): Promise<Stage> {
     const { clock, network } = beside
@@ -176,6 +178,7 @@ export class Stage {
         stores: opened,
         secret: Buffer.alloc(32, 7),
         memoryUse,
+        identify,
         peers: network.peers(),
         arrange: anyOrder(new Dice(seed)),
       })

@@ -25,6 +25,8 @@ export interface Access {
   /** Default: SCRAM-SHA-256-PLUS. */
   readonly mechanism?: string
   readonly resource?: string
+  /** Shown to the server, in PEM. */
+  readonly identity?: { readonly cert: string; readonly key: string }
 }
 
 const ns = {
@@ -64,11 +66,13 @@ export class Client {
   }
 
   /** Up to a TLS connection with an open stream whose features are the next element. */
-  static async connect(access: Pick<Access, 'port' | 'direct' | 'trust' | 'account'>): Promise<Client> {
-    const { port, direct = false, trust, account } = access
+  static async connect(
+    access: Pick<Access, 'port' | 'direct' | 'trust' | 'account' | 'identity'>,
+  ): Promise<Client> {
+    const { port, direct = false, trust, account, identity } = access
     const domain = account.split('@')[1] ?? ''
     // Rejects unless the chain ends in `trust` and the name in the certificate is the domain.
-    const tls = { servername: domain, ca: trust, ALPNProtocols: ['xmpp-client'] }
+    const tls = { servername: domain, ca: trust, ALPNProtocols: ['xmpp-client'], ...identity }
     if (direct) {
       const socket = connectTls({ host: '127.0.0.1', port, ...tls })
       await once(socket, 'secureConnect')

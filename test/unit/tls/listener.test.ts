@@ -55,6 +55,19 @@ test('direct TLS serves the certificate of the domain asked for', async (t) => {
   }
 })
 
+for (const asksClients of [true, false]) {
+  test(`a client's certificate is ${asksClients ? 'asked for, and left to others to verify' : 'not asked for'}`, async (t) => {
+    const stage = new Stage(t)
+    const { certificate: cert, key } = new Authority('Nobody').issue({ names: ['romeo'] })
+    const chains = deferred<readonly Buffer[]>()
+    const look = (transport: TcpTransport) => chains.resolve(transport.tls!.peerChain)
+    const { port } = await stage.listen('direct', await bothDomains(stage), look, { asksClients })
+    await stage.tls(port, { servername: 'localhost', cert, key })
+    const expected = asksClients ? [new X509Certificate(cert).raw] : []
+    assert.deepEqual(await chains.promise, expected)
+  })
+}
+
 test('direct TLS speaks xmpp-client or no application protocol, and refuses others', async (t) => {
   const stage = new Stage(t)
   const { port } = await stage.listen('direct', await bothDomains(stage), echo)
