@@ -122,8 +122,8 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
   const secret = await secretOf(stores, random)
   // Another secret than that of the salts: neither tells of the other.
   log.pepper(createHmac('sha256', secret).update('log').digest())
-  const { clientCa } = config.auth
-  const vouching = clientCa === undefined ? undefined : await TrustStore.only(clientCa, 'auth.client_ca')
+  const { clientCa } = config.listen
+  const vouching = clientCa === undefined ? undefined : await TrustStore.only(clientCa, 'listen.client_ca')
   const server = await Server.create({
     config,
     clock,

@@ -163,6 +163,11 @@ const listen = options(
       '127.0.0.1:5280',
       'Metrics and health checks over HTTP (/metrics, /healthz, /readyz). Keep it away from the internet.',
     ),
+    clientCa: file(
+      undefined,
+      'Certificates of authorities (PEM) that vouch for clients: whoever shows a certificate of theirs gets in as the account that it names by its XmppAddr (SASL EXTERNAL). Default: clients are not asked for certificates.',
+      atStart,
+    ),
     adminSocket: file(
       undefined,
       'The Unix socket of the `parley` command. Default: parley.sock in the data directory.',
@@ -226,11 +231,6 @@ const auth = options(
       '21d',
       'How long such a token is good for; a client that returns in time gets a new one. 0s: no tokens.',
       { max: '365d', ...onConnect },
-    ),
-    clientCa: file(
-      undefined,
-      'Certificates of authorities (PEM) that vouch for clients: whoever shows a certificate of theirs gets in as the account that it names by its XmppAddr (SASL EXTERNAL). Default: clients are not asked for certificates.',
-      atStart,
     ),
     iterations: number(10_000, 'Rounds of hashing for passwords set from now on; stored ones keep theirs.', {
       min: 4096,

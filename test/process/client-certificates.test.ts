@@ -17,7 +17,7 @@ before(async () => {
 after(() => folder.remove())
 
 test('who shows a certificate of the authority gets in, others need a password', async () => {
-  const server = await Parley.start({ folder: folder.path, set: ['auth.client_ca=clients.pem'] })
+  const server = await Parley.start({ folder: folder.path, set: ['listen.client_ca=clients.pem'] })
   try {
     await server.add('romeo')
     const trust = server.certificate().pem
@@ -46,6 +46,6 @@ test('who shows a certificate of the authority gets in, others need a password',
 })
 
 test('a file of authorities that is not there is told before anything is opened', async () => {
-  const error = await refused({ folder: folder.path, set: ['auth.client_ca=nobody.pem'] })
+  const error = await refused({ folder: folder.path, set: ['listen.client_ca=nobody.pem'] })
   assert.match(error, /nobody\.pem.*there is no such file/)
 })
