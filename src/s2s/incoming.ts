@@ -115,7 +115,9 @@ export class Incoming implements StreamOwner {
   sweep(now: number): void {
     const { stream } = this
     if (this.#waysBack.some(({ owner }) => owner)) return
-    if (stream.authenticated && now - stream.lastHeard >= 2 * this.#settings.idle) stream.close()
+    if (!stream.authenticated || now - stream.lastHeard < 2 * this.#settings.idle) return
+    this.#parts.hits.add('s2s_idle')
+    stream.close()
   }
 
   header({ attrs }: StreamHeader): void {

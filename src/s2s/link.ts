@@ -72,6 +72,9 @@ export class Link implements Ends, OutgoingOwner {
       log: parts.log,
       limits: parts.settings,
       bounce: (stanza, error) => void this.#bounce(stanza, error),
+      late: ({ kind }) => {
+        if (kind !== 'presence') parts.hits.add(kind === 'iq' ? 's2s_iq_timeout' : 's2s_message_timeout')
+      },
       obstacle: () =>
         this.#failure?.message ?? (this.outgoing?.isReady ? 'it does not read' : 'no connection yet'),
     })
@@ -170,7 +173,10 @@ export class Link implements Ends, OutgoingOwner {
     if (this.#used || !this.#outbox.isEmpty) {
       this.#used = false
       this.#idleSince = now
-    } else if (now - this.#idleSince >= this.#parts.settings().idle) outgoing.close()
+    } else if (now - this.#idleSince >= this.#parts.settings().idle) {
+      this.#parts.hits.add('s2s_idle')
+      outgoing.close()
+    }
   }
 
   /** The peer gives no sign of life: what it has not confirmed goes over another stream. */
@@ -325,11 +331,16 @@ export class Link implements Ends, OutgoingOwner {
   #pause(): number {
     const { retryMax } = this.#parts.settings()
     const most = this.#failure?.final === undefined ? retryMax : Math.min(retryMax, longestRefusal)
-    return Math.min(most, firstPause * 2 ** Math.min(this.#failures - 1, 20))
+    return Math.min(most, this.#doubled)
+  }
+
+  get #doubled(): number {
+    return firstPause * 2 ** Math.min(this.#failures - 1, 20)
   }
 
   #later(): void {
-    const { clock, random } = this.#parts
+    const { clock, random, hits, settings } = this.#parts
+    if (this.#doubled > settings().retryMax) hits.add('s2s_retry_max')
     const jitter = 0.75 + (random.bytes(1)[0] ?? 0) / 1024
     const ms = Math.max(0, this.#failedAt + this.#pause() * jitter - clock.now())
     this.#retry?.timer.cancel()

@@ -30,6 +30,8 @@ export interface OutboxParts {
   readonly limits: () => OutboxLimits
   /** Hands a stanza back to its sender. */
   readonly bounce: (stanza: Stanza, error: StanzaError) => void
+  /** It waited for as long as it may; it is handed back next. */
+  readonly late: (stanza: Stanza) => void
   /** Why nothing has gone for so long, for the sender. */
   readonly obstacle: () => string
 }
@@ -365,7 +367,10 @@ export class Outbox {
     this.#waitingCount -= late.length
     this.#plan()
     const error = new StanzaError('remote-server-timeout', `${this.#parts.target}: ${this.#parts.obstacle()}`)
-    for (const parcel of late) this.#handBack(parcel, error)
+    for (const parcel of late) {
+      this.#parts.late(parcel.stanza)
+      this.#handBack(parcel, error)
+    }
   }
 }
 

@@ -89,22 +89,67 @@ scene('limits.s2s_domains, limits.s2s_dialbacks: five hundred invented domains a
   assert.ok(used < 5 * MB, `${used} bytes`)
 }, { set: ['s2s.policy=dialback-ok', 'limits.s2s_domains=5', 'limits.s2s_dialbacks=3'] }) // prettier-ignore
 
-scene('limits.s2s_connect_timeout, limits.s2s_message_timeout: a hundred servers that say nothing are given up, and forgotten', async ({ romeo, stage }) => {
+scene('limits.s2s_connect_timeout, limits.s2s_message_timeout, limits.s2s_iq_timeout: a hundred servers that say nothing are given up, and forgotten', async ({ romeo, stage }) => {
   await romeo.online()
   for (let i = 0; i < 100; i++) {
     stage.network.addRaw(`d${i}.example`, [], () => {})
     stage.network.mute.add(`d${i}.example`)
   }
-  for (let i = 0; i < 100; i++) romeo.sends(`<message to='a@d${i}.example' id='m${i}'><body>hail</body></message>`)
+  for (let i = 0; i < 100; i++) {
+    romeo.sends(`<message to='a@d${i}.example' id='m${i}'><body>hail</body></message>`)
+    romeo.sends(`<iq to='d${i}.example' type='get' id='i${i}'><ping xmlns='urn:xmpp:ping'/></iq>`)
+  }
   await romeo.settled()
-  assert.equal(stage.metrics.valueOf('s2s_queue_stanzas'), 100)
+  assert.equal(stage.metrics.valueOf('s2s_queue_stanzas'), 200)
   await stage.passes(29_000)
   assert.equal(stage.metrics.valueOf('limit_hits_total', 's2s_connect_timeout'), 0)
   await stage.passes(1_000)
   assert.equal(stage.metrics.valueOf('limit_hits_total', 's2s_connect_timeout'), 100)
-  await stage.passes(270_000)
-  for (let i = 0; i < 100; i++) assert.equal((await romeo.next()).attrs['type'], 'error')
+  await stage.passes(30_000)
+  assert.equal(stage.metrics.valueOf('limit_hits_total', 's2s_iq_timeout'), 100)
+  assert.equal(stage.metrics.valueOf('s2s_queue_stanzas'), 100)
+  await stage.passes(240_000)
+  assert.equal(stage.metrics.valueOf('limit_hits_total', 's2s_message_timeout'), 100)
+  for (let i = 0; i < 200; i++) assert.equal((await romeo.next()).attrs['type'], 'error')
   assert.equal(stage.metrics.valueOf('s2s_queue_stanzas'), 0)
   await stage.passes(600_000)
   assert.deepEqual(stage.server.federation!.links(), [])
 }, { set: ['s2s.policy=dialback-ok', 'limits.idle_ping=off'] }) // prettier-ignore
+
+scene('limits.s2s_rate, limits.s2s_burst: what comes a hundred times too fast is not read', async ({ stage }) => {
+  const peer = new Peer(stage, FAR_DOMAIN, [FAR_DOMAIN])
+  await peer.opens()
+  peer.asksDialback()
+  await peer.receives(`<db:result type='valid' from='{any}' to='{any}'/>`)
+  const taken = () => stage.metrics.valueOf('stanzas_total', 'in', 'presence') ?? 0
+  // Nobody hears of it, so that it costs nothing but the reading.
+  const one = `<presence type='unavailable' from='a@${FAR_DOMAIN}' to='nobody@${stage.domain}'/>`
+  const piece = Buffer.from(one.repeat(1_000))
+  const burst = 512 * 1024
+  const pieces = Math.ceil((100 * burst) / piece.length)
+  const used = await cost(async () => {
+    for (let i = 0; i < pieces; i++) peer.floods().write(piece)
+    await stage.settled()
+    for (let i = 0; i < 2_000 && stage.metrics.valueOf('limit_hits_total', 's2s_rate') === 0; i++)
+      await new Promise((resolve) => setImmediate(resolve))
+  })
+  const most = (2 * burst) / one.length
+  assert.ok(taken() > 1_000 && taken() < most, `${taken()} of ${pieces * 1_000} were read`)
+  assert.equal(stage.metrics.valueOf('limit_hits_total', 's2s_rate'), 1)
+  assert.ok(used < 5 * MB, `${used} bytes`)
+}, { set: ['limits.s2s_burst=512KiB', 'limits.s2s_rate=100KB/s'] }) // prettier-ignore
+
+scene('limits.s2s_idle: a hundred streams that bring nothing are closed, and nothing is left of them', async ({ stage }) => {
+  const peers = Array.from({ length: 100 }, (_, i) => new Peer(stage, `d${i}.example`, [`d${i}.example`]))
+  for (const peer of peers) {
+    await peer.opens()
+    peer.asksDialback()
+    await peer.receives(`<db:result type='valid' from='{any}' to='{any}'/>`)
+  }
+  await stage.passes(40_000)
+  assert.equal(peers.some(({ closed }) => closed), false)
+  await stage.passes(60_000)
+  for (const peer of peers) await peer.isDisconnected()
+  assert.equal(stage.metrics.valueOf('limit_hits_total', 's2s_idle'), 100)
+  assert.deepEqual(stage.server.federation!.links(), [])
+}, { set: ['limits.s2s_idle=30s'] }) // prettier-ignore

@@ -41,6 +41,8 @@ scene(
     await stage.passes(1000)
     await romeo.receives(`<message type='error' id='m' from='juliet@${FAR_DOMAIN}'>${why}</message>`)
     assert.equal(stage.metrics.valueOf('s2s_queue_stanzas'), 0)
+    for (const limit of ['s2s_iq_timeout', 's2s_message_timeout'])
+      assert.equal(stage.metrics.valueOf('limit_hits_total', limit), 1, limit)
     await romeo.hearsNothingMore()
     // 0, 1, 3, 7, 15, 31, 63, 127, 255 seconds, a quarter more or less each.
     const tries = stage.network.calls.length
@@ -164,6 +166,7 @@ scene(
     await stage.passes(60_000)
     await verona.isDisconnected()
     assert.ok(verona.heard.endsWith('</stream:stream>'))
+    assert.equal(stage.metrics.valueOf('limit_hits_total', 's2s_idle'), 1)
     assert.deepEqual(stage.server.federation!.links(), [])
     romeo.sends(message(`juliet@${FAR_DOMAIN}`, 'c'))
     await stage.settled()
@@ -268,4 +271,26 @@ scene(
     )
   },
   { set: [anyone, 'limits.idle_ping=off'] },
+)
+
+scene(
+  'limits.s2s_retry_max: pauses between attempts grow up to it and no further, however long it lasts',
+  async ({ romeo, stage }) => {
+    await romeo.online()
+    serverAt(stage, FAR_DOMAIN)
+    stage.network.down.add(FAR_DOMAIN)
+    romeo.sends(message(`juliet@${FAR_DOMAIN}`, 'm'))
+    // 1, 2 and 4 seconds, then 4 again and again.
+    await stage.passes(6000)
+    assert.equal(stage.metrics.valueOf('limit_hits_total', 's2s_retry_max'), 0)
+    await stage.passes(14_000)
+    assert.ok((stage.metrics.valueOf('limit_hits_total', 's2s_retry_max') ?? 0) > 0)
+    const before = stage.network.calls.length
+    // A hundred times as long as the longest pause.
+    await stage.passes(400_000)
+    const tries = stage.network.calls.length - before
+    assert.ok(tries >= 80 && tries <= 134, `${tries} attempts`)
+    assert.equal(stage.server.federation!.links().length, 1)
+  },
+  { set: [anyone, 'limits.s2s_retry_max=4s', 'limits.s2s_message_timeout=1h', 'limits.idle_ping=off'] },
 )

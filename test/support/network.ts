@@ -133,7 +133,8 @@ function endsOfAWire(): [ClientEnd, ClientEnd] {
     })
   }
   const endOf = (other: () => ClientEnd): ClientEnd => ({
-    write: (text) => queueMicrotask(() => other().onData(Buffer.from(text))),
+    write: (text) =>
+      queueMicrotask(() => other().onData(typeof text === 'string' ? Buffer.from(text) : text)),
     cut,
     stopReading() {},
     readOn() {},

@@ -69,7 +69,7 @@ export class PipeTransport implements Transport {
       }
     }
     this.client = {
-      write: (text) => this.#fromClient(Buffer.from(text)),
+      write: (text) => this.#fromClient(typeof text === 'string' ? Buffer.from(text) : text),
       cut: () => this.#close(),
       stopReading: () => (this.#unread ??= []),
       readOn: () => this.#readOn(),

@@ -41,6 +41,7 @@ function opened(limits: { queue?: number; queueBytes?: number } = {}) {
       iqTimeout: 60_000,
       ...limits,
     }),
+    late: () => {},
     bounce: ({ id }, { condition }) => void bounced.push(`${id} ${condition}`),
     obstacle: () => 'away',
   })
