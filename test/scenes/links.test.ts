@@ -282,6 +282,8 @@ scene(
     second.sends(
       `<message from='romeo@${FAR_DOMAIN}' to='${juliet.bare}' type='chat' id='m2'><body>2</body></message>`,
     )
+    assert.deepEqual(await messages(juliet, 1), ['m2'])
+    await stage.settled()
     second.raw(`<r xmlns='${SM}'/>`)
     await second.receives(`<a xmlns='${SM}' h='2'/>`)
     second.floods().cut()

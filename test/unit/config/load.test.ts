@@ -83,6 +83,7 @@ test('with nothing at all: localhost, the embedded database, ./data', () => {
     s2sTls: [{ host: '::', port: 5270 }],
     component: [{ host: '127.0.0.1', port: 5347 }],
     management: [{ host: '127.0.0.1', port: 5280 }],
+    clientCa: undefined,
     adminSocket: '/home/ana/data/parley.sock',
   })
   assert.equal(config.limits.c2sStanzaSize, 262_144)
