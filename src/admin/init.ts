@@ -320,7 +320,7 @@ function nextSteps(plan: Plan, parley: string): string {
   }
   const run = compose ? 'docker compose exec parley parley' : parley
   steps.push(`Start:         ${compose ? 'docker compose up -d' : `${parley} start${option}`}`)
-  steps.push(`Your account:  ${run} user add ${user}@${domain}${option}`)
+  steps.push(`Your account:  ${run} user add ${user}@${domain} --admin${option}`)
   return steps.map((step, index) => `${index + 1} of ${steps.length}  ${step}`).join('\n')
 }
 

@@ -52,7 +52,7 @@ test('asks, explains a wrong answer, and writes a configuration that loads', asy
   assert.deepEqual([config.domains, config.dataDir], [['example.org'], join(folder, 'a/data')])
   assert.equal(statSync(done.file).mode & 0o777, 0o600)
   assert.match(done.out, /SRV +_xmpp-client\._tcp\.example\.org +5 +5 +5222 +xmpp\.example\.org/)
-  assert.match(done.out, /parley user add ana@example\.org --config /)
+  assert.match(done.out, /parley user add ana@example\.org --admin --config /)
 })
 
 test('takes flags, and never overwrites', async () => {
@@ -169,7 +169,7 @@ password_file = "/run/secrets/database_password"
   )
   assert.match(
     done.out,
-    /docker compose up -d\n.*docker compose exec parley parley user add admin@example\.org/,
+    /docker compose up -d\n.*docker compose exec parley parley user add admin@example\.org --admin/,
   )
 })
 
