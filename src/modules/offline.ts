@@ -33,12 +33,7 @@ export default defineModule({
   xeps: [
     { number: 160, version: '1.0.1' },
     { number: 203, version: '2.0' },
-    {
-      number: 334,
-      version: '1.0.0',
-      status: 'partial',
-      note: 'no-store and store, for messages kept offline',
-    },
+    { number: 334, version: '1.0.0', note: 'with the archive and carbons' },
   ],
   options: options({}),
 

@@ -7,6 +7,7 @@ import type { Actor } from '../support/actor.js'
 import { archiveOf } from '../support/archive.js'
 import { scene, type Cast } from '../support/stage.js'
 
+const SM = 'urn:xmpp:sm:3'
 const CARBONS = 'urn:xmpp:carbons:2'
 const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
 const MUC_USER = 'http://jabber.org/protocol/muc#user'
@@ -287,6 +288,43 @@ scene('XEP-0359 §3: copies carry the ids that the devices find in their archive
     ids.map((id) => `${juliet.bare} ${id}`),
   )
 })
+
+scene(
+  'XEP-0198 §5, XEP-0280: a copy waits for a device that is away, and who has a copy does not get the message again',
+  async (cast) => {
+    const { romeo, juliet, juliet$phone, stage } = cast
+    for (const actor of [romeo, juliet, juliet$phone]) {
+      await actor.online()
+      await actor.sets(enable)
+    }
+    const ids = new Map<Actor, string>()
+    for (const actor of [juliet, juliet$phone]) {
+      await actor.ignoresSoFar()
+      actor.raw(`<enable xmlns='${SM}' resume='true'/>`)
+      ids.set(actor, (await actor.receives(`<enabled xmlns='${SM}' resume='true'/>`)).attrs['id']!)
+      await actor.vanishes()
+      await actor.isGone()
+    }
+    romeo.sends(message(`to='${juliet.full}' type='chat' id='m'`))
+    await romeo.settled()
+    // The one comes back and has the copy; the other never does, and its message goes nowhere else.
+    await juliet$phone.authenticates()
+    juliet$phone.raw(`<resume xmlns='${SM}' previd='${ids.get(juliet$phone)}' h='0'/>`)
+    await juliet$phone.receives(`<resumed xmlns='${SM}'/>`)
+    juliet$phone.isConnected = true
+    const carbon = await juliet$phone.next()
+    assert.ok(carbon.child('received', CARBONS), carbon.toString())
+    await stage.passes(310_000)
+    assert.equal(stage.metrics.valueOf('sessions_parked'), 0)
+    const told: string[] = []
+    while (juliet$phone.waiting > 0) told.push((await juliet$phone.next()).local)
+    assert.ok(told.includes('presence'), told.join(' '))
+    assert.ok(!told.includes('message'), told.join(' '))
+    const { accounts, offline } = stage.stores
+    assert.equal(await offline.count((await accounts.get(juliet.domain, juliet.local))!.id), 0)
+  },
+  { set: ['limits.idle_ping=off'] },
+)
 
 scene('XEP-0191 §3.3, XEP-0280: of what is blocked there are no copies', async (cast) => {
   await devices(cast)
