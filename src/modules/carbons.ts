@@ -89,7 +89,10 @@ export default defineModule({
       const room = to.bare.toString()
       // XEP-0280 §6.1: what is said in private in a room, to those that are in it.
       const isPrivate = !to.isBare && hasJoined(session, room)
-      copy('sent', asArchived(stanza, own), isPrivate ? others.filter((one) => hasJoined(one, room)) : others)
+      const takers = isPrivate ? others.filter((one) => hasJoined(one, room)) : others
+      const carbon = carbonOf('sent', asArchived(stanza, own), own)
+      for (const taker of takers) taker.deliver(carbon.readdressed({ to: taker.jid }))
+      copies.add(takers.length)
     }
 
     /** With the id in the account's own archive, as the devices find it there. */
@@ -115,7 +118,12 @@ export default defineModule({
       } else if (!isEligible(stanza) || isFromOccupant(stanza, all)) return
       for (const one of recipients) one.state(copying).remember(id, from)
       at.copied = others
-      copy('received', stanza, others)
+      const carbon = carbonOf('received', stanza, to!.bare)
+      const among = [...recipients, ...others]
+      // When nobody is left of them it is kept for whoever comes.
+      const original = stanza.readdressed({ to: to!.bare })
+      for (const taker of others) taker.deliver(carbon.readdressed({ to: taker.jid }), among, { original })
+      copies.add(others.length)
     }
 
     /** XEP-0280 §6.1: a room sends what is said in private to all that are in it. */
@@ -124,15 +132,6 @@ export default defineModule({
       if (from.isBare || isInvitation(stanza)) return false
       const room = from.bare.toString()
       return stanza.has('x', NS.mucUser) || sessions.some((one) => hasJoined(one, room))
-    }
-
-    function copy(name: 'sent' | 'received', stanza: Stanza, takers: readonly Session[]): void {
-      const [first] = takers
-      if (!first) return
-      const envelope = { kind: 'message', type: stanza.type, from: first.jid.bare } as const
-      const carbon = forwarding(envelope, { name, ns: NS.carbons }, stanza)
-      for (const taker of takers) taker.deliver(carbon.readdressed({ to: taker.jid }))
-      copies.add(takers.length)
     }
 
     /** XEP-0280 §6.1: rooms are told from people by who enters them. */
@@ -191,6 +190,11 @@ export default defineModule({
     }
   },
 })
+
+function carbonOf(name: 'sent' | 'received', stanza: Stanza, account: Jid): Stanza {
+  const envelope = { kind: 'message', type: stanza.type, from: account } as const
+  return forwarding(envelope, { name, ns: NS.carbons }, stanza)
+}
 
 /** XEP-0280 §6.1, §9; XEP-0334 §4.3. Of all messages but errors. */
 function isEligible(stanza: Stanza): boolean {

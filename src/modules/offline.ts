@@ -122,7 +122,7 @@ export default defineModule({
           for (const [i, { id }] of page.entries()) {
             const message = messages[i]
             const isMissed = message && !reached.has(message)
-            if (isMissed && !session.deliverNow(message, undefined, receipt?.of(id))) break
+            if (isMissed && !session.deliverNow(message, undefined, { acknowledged: receipt?.of(id) })) break
             last = id
             await session.ready
           }

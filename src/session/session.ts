@@ -63,7 +63,13 @@ export interface Held {
   readonly at: number
   /** Of one that is stored until the client has acknowledged it, and goes nowhere else: told when that is so. */
   readonly acknowledged?: (() => void) | undefined
+  /** Of a copy for this session alone: what goes other ways when it ends and none of `among` is there. */
+  readonly original?: Stanza | undefined
 }
+
+/** What more there is to say of a stanza that is delivered; as of `Held`. */
+type About = Pick<Held, 'acknowledged' | 'original'>
+const nothingMore: About = Object.freeze({})
 
 const tellAcknowledged = ({ acknowledged }: Held): void => acknowledged?.()
 
@@ -186,12 +192,13 @@ export class Session {
   /**
    * Queues a stanza for this resource: for its stream, behind what it does not read, or until it is resumed. False: it is
    * gone, nothing was taken. A session that lets too much wait is ended, and what it held goes other ways. `among` are
-   * all that get it.
+   * all that get it, as it is or as a copy.
    */
-  deliver(stanza: Stanza, among: readonly Session[] = alone): boolean {
+  deliver(stanza: Stanza, among: readonly Session[] = alone, about: About = nothingMore): boolean {
     if (!this.live) return false
-    if (this.#holds === 0 && !this.#held && !this.#behind) return this.deliverNow(stanza, among)
-    const held = { stanza, sent: stanza, among, at: this.#host.now(), acknowledged: undefined }
+    if (this.#holds === 0 && !this.#held && !this.#behind) return this.deliverNow(stanza, among, about)
+    const { original } = about
+    const held = { stanza, sent: stanza, among, at: this.#host.now(), acknowledged: undefined, original }
     const bytes = sizeOfHeld(held)
     if (!this.#hasRoom(bytes) && !(this.#makesRoom() && this.#hasRoom(bytes))) {
       this.#overflow()
@@ -205,10 +212,11 @@ export class Session {
 
   /**
    * Past the hold: for what must come before everything that is held. False: the session is gone and did not get it.
-   * `acknowledged` as of `Held`, when this is a session with `acks`.
+   * `acknowledged` only of a session with `acks`.
    */
-  deliverNow(stanza: Stanza, among: readonly Session[] = alone, acknowledged?: () => void): boolean {
+  deliverNow(stanza: Stanza, among: readonly Session[] = alone, about: About = nothingMore): boolean {
     if (!this.live) return false
+    const { acknowledged, original } = about
     const sent = this.#host.leaving(stanza, this)
     if (!sent) {
       acknowledged?.()
@@ -219,7 +227,7 @@ export class Session {
     // A stream that broke over it may have ended the session: then it was not taken, and is nothing to acknowledge.
     if (!this.live) return false
     if (!this.acks) return true
-    const held = { stanza, sent, among, at: this.#host.now(), acknowledged }
+    const held = { stanza, sent, among, at: this.#host.now(), acknowledged, original }
     this.acks.sent(held)
     if (waits) this.#again?.push(held)
     if (!this.stream) this.#host.queued(this, stanza)
@@ -377,7 +385,7 @@ export class Session {
     const elsewhere = (other: Session) => other !== this && other.live
     return held
       .filter(({ among, acknowledged }) => !acknowledged && !among.some(elsewhere))
-      .map(({ stanza, at }) => this.#late(stanza, at))
+      .map(({ stanza, at, original = stanza }) => this.#late(original, at))
   }
 
   #sendAgain(): void {
@@ -401,7 +409,7 @@ export class Session {
   #pass(): void {
     if (this.#holds > 0 || !this.#held || !this.live) return
     for (const held of this.#held) {
-      if (this.#behind || !this.deliverNow(held.stanza, held.among)) break
+      if (this.#behind || !this.deliverNow(held.stanza, held.among, { original: held.original })) break
       this.#heldBytes -= sizeOfHeld(held)
       this.#passed++
     }

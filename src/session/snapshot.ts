@@ -32,6 +32,7 @@ interface Item {
   readonly stanza: string
   /** As it was sent, if that was something else. */
   readonly sent?: string | undefined
+  readonly original?: string | undefined
   readonly at: number
   /** The others that got it. */
   readonly among?: readonly string[]
@@ -106,17 +107,18 @@ export function remembered({ state: written, queue }: Snapshot): Remembered {
   }
 }
 
-function written({ stanza, sent, at, among }: Held, session: Session): Item {
+function written({ stanza, sent, at, among, original }: Held, session: Session): Item {
   const others = among.filter((other) => other !== session && other.live).map(({ jid }) => jid.toString())
   return {
     stanza: stanza.toStandaloneXml(),
     sent: sent === stanza ? undefined : sent.toStandaloneXml(),
+    original: original?.toStandaloneXml(),
     at,
     ...(others.length > 0 ? { among: others } : {}),
   }
 }
 
-function read({ stanza: text, sent, at, among: others = [] }: Item) {
+function read({ stanza: text, sent, original, at, among: others = [] }: Item) {
   const stanza = Stanza.parse(text)
   const among: Session[] = []
   const held: Held = {
@@ -125,6 +127,7 @@ function read({ stanza: text, sent, at, among: others = [] }: Item) {
     among,
     at,
     acknowledged: undefined,
+    original: original === undefined ? undefined : Stanza.parse(original),
   }
   return { held, among, others }
 }

@@ -726,3 +726,27 @@ scene(
     await juliet.hearsNothingMore()
   },
 )
+
+scene(
+  'XEP-0280, limits §3 P2: of whom one waits with a message and one with a copy, it is kept once when both are gone',
+  async ({ romeo, juliet, juliet$phone, juliet$tablet, stage }) => {
+    await romeo.online()
+    for (const device of [juliet, juliet$phone]) await device.online()
+    await juliet$phone.sets(`<enable xmlns='urn:xmpp:carbons:2'/>`)
+    for (const device of [juliet, juliet$phone]) {
+      await device.ignoresSoFar()
+      await manages(device)
+      await parks(device)
+    }
+    romeo.sends(chat(juliet.full, 'm1'))
+    await romeo.settled()
+    await stage.restarts()
+    await stage.passes(301_000)
+    assert.equal(parked(stage), 0)
+    await juliet$tablet.online()
+    assert.deepEqual(await messages(juliet$tablet, 1), ['m1'])
+    await juliet$tablet.hearsNothingMore()
+    assert.equal(await kept(juliet$tablet), 0)
+  },
+  quiet,
+)
