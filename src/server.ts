@@ -304,7 +304,7 @@ export class Server {
       ...peers,
       blocked: (remote) => this.blocks.refusal(remote),
       domain: this.#config.domains[0]!,
-      serves: (domain) => this.hosts.has(domain) || this.#components.serves(domain),
+      serves: (domain) => this.#router.serves(domain) || this.#components.serves(domain),
       router: this.#router,
       clock,
       random,

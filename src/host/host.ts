@@ -14,6 +14,7 @@ import type {
   StreamFeature,
 } from './module.js'
 import { hidesFrom } from './module.js'
+import { compileServices, type CompiledService } from './service.js'
 import type { Clock } from '../base/clock.js'
 import type { Log } from '../base/log.js'
 import { LimitHits } from '../base/limit-hits.js'
@@ -47,6 +48,8 @@ export interface Tables {
   readonly events: { readonly [E in keyof Events]: readonly Events[E][] }
   readonly commands: readonly AnyCommand[]
   readonly branches: readonly DiscoBranch[]
+  /** By domain. */
+  readonly serviceHosts: ReadonlyMap<string, CompiledService>
   readonly portable: readonly Portable[]
   readonly services: ReadonlyMap<string, unknown>
 }
@@ -393,6 +396,7 @@ export function tablesOf(parts: readonly Contributed[], crash: Crash): Tables {
     }),
     commands: Object.freeze(all((c) => c.commands)),
     branches: Object.freeze(all((c) => c.branches)),
+    serviceHosts: compileServices(all((c) => c.hosts)),
     portable: Object.freeze(portableOf(parts)),
     services: new Map(all((c) => c.provides).map(({ key, value }) => [key.name, value])),
   })

@@ -3,6 +3,7 @@ import type { AnyCommand } from './command.js'
 import type { AnyHook } from './hooks.js'
 import type { Host, Way } from './host.js'
 import type { IqHandler, IqRequest } from './iq-table.js'
+import type { ServiceHost } from './service.js'
 import type { Schema } from '../base/schema.js'
 import type { ContactChange } from '../session/roster.js'
 import type { Session } from '../session/session.js'
@@ -204,6 +205,8 @@ export interface Contribution {
   /** For the command line and for ad-hoc commands; later also for HTTP. */
   readonly commands?: readonly AnyCommand[]
   readonly branches?: readonly DiscoBranch[]
+  /** Domains of their own that the module answers for. */
+  readonly hosts?: readonly ServiceHost[]
   readonly portable?: readonly Portable[]
   readonly provides?: readonly Service[]
   stop?(): void | Promise<void>

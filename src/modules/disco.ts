@@ -48,7 +48,7 @@ export default defineModule({
       const { node } = request.query.attrs
       const added = await branchItems('host', request, node)
       if (node !== undefined) return itemsElement(added, node)
-      const services = new Set([...items, ...host.neighbours()])
+      const services = new Set([...items, ...host.tables.serviceHosts.keys(), ...host.neighbours()])
       return itemsElement([...[...services].map((jid) => ({ jid })), ...added])
     }
 

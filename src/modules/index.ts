@@ -15,6 +15,7 @@ import forgedMarks from './forged-marks.js'
 import lastActivity from './last-activity.js'
 import offline from './offline.js'
 import pep from './pubsub/pep.js'
+import pubsub from './pubsub/pubsub.js'
 import ping from './ping.js'
 import privateXml from './private-xml/index.js'
 import push from './push/index.js'
@@ -49,6 +50,7 @@ export const modules: readonly AnyModule[] = [
   pep,
   ping,
   privateXml,
+  pubsub,
   push,
   profiles,
   registration,

@@ -7,6 +7,7 @@ import type { Counter, Histogram, Metrics } from '../base/metrics.js'
 import { handled, pass, silenced, unkept, type Arrival, type Bringer, type Outcome } from '../host/hooks.js'
 import type { Host } from '../host/host.js'
 import type { IqRequest } from '../host/iq-table.js'
+import { serviceAt, type Serving } from '../host/service.js'
 import type { Session } from '../session/session.js'
 import { StanzaError } from '../stanza/errors.js'
 import { delayed } from '../stanza/delay.js'
@@ -240,11 +241,34 @@ export class Router {
     if (!to) return this.#end('no_address')
     const host = this.#hosts.get(to.domain)
     if (host) return this.#arrive(stanza, to, host, session, bringer)
+    const serving = serviceAt(to.domain, this.#hosts.values())
+    if (serving) return this.#toService(stanza, serving, session)
     const taker = this.#neighbours?.serves(to.domain) ? this.#neighbours : this.#elsewhere
     if (!taker) return this.#bounce(stanza, new StanzaError('remote-server-not-found'))
     this.#end('elsewhere')
     const pledge = taker.send(stanza)
     if (pledge) bringer?.pledge(pledge)
+  }
+
+  /** Whether it is one of our domains, or of a service below one. */
+  serves(domain: string): boolean {
+    return this.#hosts.has(domain) || serviceAt(domain, this.#hosts.values()) !== undefined
+  }
+
+  async #toService(
+    stanza: Stanza,
+    { address, host, service }: Serving,
+    session: Session | undefined,
+  ): Promise<void> {
+    if (stanza.kind === 'iq' && stanza.to!.equals(address))
+      return this.#request(stanza, address, host, session, service.iq)
+    try {
+      if (!service.receive) throw new StanzaError('service-unavailable')
+      await service.receive(stanza, session)
+    } catch (error) {
+      return this.#failed(stanza, error)
+    }
+    return this.#end('answered')
   }
 
   #arrive(
@@ -381,14 +405,20 @@ export class Router {
   }
 
   /** An iq for the domain or for a bare account: the server answers itself (RFC 6121 §8.5.2.1.3). */
-  #request(stanza: Stanza, to: Jid, host: Host, session: Session | undefined): void | Promise<void> {
+  #request(
+    stanza: Stanza,
+    to: Jid,
+    host: Host,
+    session: Session | undefined,
+    table = host.tables.iq,
+  ): void | Promise<void> {
     if (stanza.type !== 'get' && stanza.type !== 'set') {
       return this.#end(host.answered(stanza) ? 'answered' : 'not_asked')
     }
     const query = stanza.children[0]
     if (!query) return this.#bounce(stanza, new StanzaError('bad-request'))
     const own = to.local !== '' && stanza.from.local === to.local && stanza.from.domain === to.domain
-    const answer = host.tables.iq.find(
+    const answer = table.find(
       stanza.type,
       to.local === '' ? 'host' : 'account',
       own,

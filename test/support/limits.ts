@@ -47,6 +47,10 @@ const waits: Proof = ['scenes/federation-queue', 'limits §3 P9: messages wait f
 const silent: Proof = ['scenes/federation-queue', 'A server that takes the connection and says nothing']
 const caps = (name: string): Proof => ['scenes/capabilities', name]
 const pep = (name: string): Proof => ['scenes/pep', name]
+const service: Proof = [
+  'scenes/pubsub-service',
+  'modules.pubsub.nodes, modules.pubsub.items, modules.pubsub.size',
+]
 const keptXml: Proof = ['unit/modules/kept', 'private XML over the quota is refused; making room is not']
 const reports: Proof = ['scenes/blocking', 'modules.blocking.reports, report_rate: the oldest goes']
 const clientState: Proof = [
@@ -143,6 +147,9 @@ export const limits: readonly Limit[] = [
   limit('modules.pep.size', 'pep_size', pep('modules.pep.size: what is over is refused')),
   limit('modules.client-state.queue', 'client_state_queue', clientState),
   limit('modules.client-state.queue_size', 'client_state_queue', clientState),
+  limit('modules.pubsub.items', 'pubsub_items', service),
+  limit('modules.pubsub.nodes', 'pubsub_nodes', service),
+  limit('modules.pubsub.size', 'pubsub_size', service),
   limit('passwords that wait to be hashed', 'password_queue',
     ['unit/sasl/password', 'no more derivations wait than may, the others are refused at once']),
   limit('callers that wait for a database connection', 'database_queue',

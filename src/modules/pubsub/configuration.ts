@@ -128,6 +128,14 @@ export const pepDefaults: Configuration = {
   messages: 'headline',
 }
 
+/** XEP-0060 §4.5: those of a service at a domain of its own, where nobody has presence. */
+export const serviceDefaults: Configuration = {
+  ...pepDefaults,
+  access: 'open',
+  maxItems: 10,
+  sendLast: 'on_sub',
+}
+
 /** What a store kept, with the defaults for what was not there when it did. */
 export function readConfiguration(
   kept: Readonly<Record<string, unknown>>,

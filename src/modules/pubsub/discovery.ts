@@ -13,10 +13,11 @@ import type { Jid } from '../../stanza/jid.js'
 import { NS } from '../../xml/namespaces.js'
 
 export class Discovery implements DiscoBranch {
-  readonly at = 'account'
+  readonly at: DiscoBranch['at']
   readonly #service: Service
 
-  constructor(service: Service) {
+  constructor(service: Service, at: DiscoBranch['at']) {
+    this.at = at
     this.#service = service
   }
 
