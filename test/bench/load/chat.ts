@@ -10,6 +10,8 @@ export interface Chat {
   readonly window: number
   /** Messages a second over all pairs, in an open loop. */
   readonly rate: number
+  /** Both sides acknowledge stanzas (XEP-0198). */
+  readonly acknowledged?: boolean
 }
 
 /** One end of a pair, whatever the framing. */
@@ -20,10 +22,18 @@ interface End {
 }
 
 const bodyBytes = 200
+/** Messages of one side until it asks how far the server is (XEP-0198 §8.2). */
+const askEvery = 5
+const management = `xmlns='urn:xmpp:sm:3'`
+const stanzas: ReadonlySet<number> = new Set(Object.values(letters))
 /** An open loop needs some seconds until the code of the server is as fast as it gets. */
 const warmSeconds = { closed: 3, open: 10 }
 
-export async function chat(job: Job, target: Target, { pairs, window, rate }: Chat): Promise<Outcome> {
+export async function chat(
+  job: Job,
+  target: Target,
+  { pairs, window, rate, acknowledged = false }: Chat,
+): Promise<Outcome> {
   const traffic = new Traffic()
   const ends: End[] = []
   await pool(2 * pairs, 32, async (index) => {
@@ -31,7 +41,7 @@ export async function chat(job: Job, target: Target, { pairs, window, rate }: Ch
     ends[index] =
       job.framing === 'lines'
         ? await lineEnd(job, index, peer, traffic.failed)
-        : await clientEnd(target, index, peer, traffic.failed)
+        : await clientEnd(target, index, peer, { onEnd: traffic.failed, acknowledged })
   })
   const say = (end: End | undefined): void => {
     traffic.sent++
@@ -76,20 +86,27 @@ async function clientEnd(
   target: Target,
   index: number,
   peer: number,
-  onEnd: (error: Error) => void,
+  { onEnd, acknowledged }: { readonly onEnd: (error: Error) => void; readonly acknowledged: boolean },
 ): Promise<End> {
   const client = new Client(target, `user${index}`)
   await client.login()
+  if (acknowledged) await client.manage()
   client.onEnd = onEnd
   const head = `<message type='chat' to='user${peer}@${target.domain}' id='`
   let count = 0
+  let handled = 0
   const end: End = {
-    say: () => client.write(`${head}${(count++).toString(36)}'><body>${stamped(bodyBytes)}</body></message>`),
+    say: () => {
+      const message = `${head}${(count++).toString(36)}'><body>${stamped(bodyBytes)}</body></message>`
+      client.write(acknowledged && count % askEvery === 0 ? `${message}<r ${management}/>` : message)
+    },
     onMessage: () => undefined,
     leave: () => client.logout(),
   }
   client.onElement = (text, start, stop, letter) => {
+    if (stanzas.has(letter)) handled++
     if (letter === letters.message) end.onMessage(text, start, stop)
+    else if (acknowledged && text.startsWith('<r', start)) client.write(`<a ${management} h='${handled}'/>`)
   }
   return end
 }

@@ -21,6 +21,7 @@ export const letters = { iq: 105, message: 109, presence: 112 } as const
 const secureContext = createSecureContext({ minVersion: 'TLSv1.3' })
 const namespaces = `xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'`
 const fast = `xmlns='urn:xmpp:fast:0'`
+const management = `xmlns='urn:xmpp:sm:3'`
 const loginDeadline = 60_000
 
 /** Opens TLS to a port of this machine and waits for the handshake. */
@@ -117,6 +118,34 @@ export class Client {
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  /** XEP-0198 §3: counts from here on; gives the name of the session. */
+  async manage(): Promise<string> {
+    const enabled = this.next((text, start) => text.startsWith('<enabled', start))
+    this.write(`<enable ${management} resume='true'/>`)
+    return / id=['"]([^'"]+)/.exec(await enabled)?.[1] ?? ''
+  }
+
+  /** XEP-0198 §5: logs in and goes on with a session of which nothing was acknowledged. */
+  async resume(id: string): Promise<void> {
+    this.#attach(await openTls(this.#target.port, this.#target.domain))
+    await this.#header()
+    await this.#authenticate()
+    await this.#header()
+    this.write(`<resume ${management} previd='${id}' h='0'/>`)
+    const answer = await this.#until('urn:xmpp:sm:3')
+    if (!answer.includes('<resumed')) throw new Error(`${this.bare}: not resumed`)
+    this.#negotiating = false
+    const rest = this.#rest
+    this.#rest = ''
+    this.#scan(rest)
+  }
+
+  /** The network fails. */
+  cut(): void {
+    this.#leaving = true
+    this.#socket?.destroy()
   }
 
   /** Closes the stream and waits for the server to do the same. */

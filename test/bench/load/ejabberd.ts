@@ -22,7 +22,7 @@ export const ejabberd: Server = {
   framing: 'xmpp',
   version: () => (firstLine('erl', '-version') === undefined ? undefined : installed()?.version),
   // Not in what Debian packages.
-  does: (load) => !['login-fast', 'archive', 'pages'].includes(load),
+  does: (load) => !['login-fast', 'resume', 'managed', 'archive', 'pages'].includes(load),
   start,
 }
 

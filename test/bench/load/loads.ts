@@ -11,6 +11,7 @@ import { offline } from './offline.js'
 import { pep } from './pep.js'
 import { pages } from './pages.js'
 import { presence } from './presence.js'
+import { resume } from './resume.js'
 
 export interface Load {
   readonly title: string
@@ -41,7 +42,9 @@ export const groups: readonly Group[] = [
       'login-sha1',
       'login-sha256',
       'login-fast',
+      'resume',
       'closed',
+      'managed',
       'windowed',
       'presence',
       'carbons',
@@ -58,10 +61,16 @@ export const loads: Record<LoadName, Load> = {
   'login-sha1': { title: 'login, SCRAM-SHA-1, roster, presence, logout', unit: 'login', run: logins },
   'login-sha256': { title: 'login, SCRAM-SHA-256, the same', unit: 'login', run: logins },
   'login-fast': { title: 'login, SASL2 with FAST and Bind 2, the same', unit: 'login', run: logins },
+  resume: { title: 'coming back to a session with 100 messages, new TLS', unit: 'resumption', run: resume },
   closed: {
     title: 'chat, 100 pairs, window 1',
     unit: 'message',
     run: (job, target) => chat(job, target, { pairs: 100, window: 1, rate: 0 }),
+  },
+  managed: {
+    title: 'chat, 100 pairs, window 1, with acknowledgements',
+    unit: 'message',
+    run: (job, target) => chat(job, target, { pairs: 100, window: 1, rate: 0, acknowledged: true }),
   },
   windowed: {
     title: 'chat, 10 pairs, window 20',

@@ -19,7 +19,7 @@ export const prosody: Server = {
   framing: 'xmpp',
   version: () => firstLine('prosodyctl', 'about')?.replace('Prosody ', ''),
   // Not in what Debian packages.
-  does: (load) => !['login-fast', 'archive', 'pages'].includes(load),
+  does: (load) => !['login-fast', 'resume', 'managed', 'archive', 'pages'].includes(load),
   start,
 }
 
