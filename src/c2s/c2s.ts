@@ -176,12 +176,22 @@ export class C2s {
     this.#sweeper = this.parts.clock.after(SWEEP_EVERY, () => this.#sweep())
   }
 
-  /** The memory guard: the longest queues go first, of those who are slow to read. */
+  /** The memory guard: the longest queues go first, of those who are slow to read or have no stream to read from. */
   #shed(): void {
-    const slow = [...this.#clients].filter(({ stream }) => stream.slow)
-    const waiting = ({ stream, session }: Client) => stream.transport.buffered + (session?.heldBytes ?? 0)
-    slow.sort((one, other) => waiting(other) - waiting(one))
-    for (const client of slow.slice(0, SHED_AT_ONCE)) client.shed()
+    const queues = [...this.#clients]
+      .filter(({ stream }) => stream.slow)
+      .map((client) => ({ bytes: client.waiting, shed: () => client.shed() }))
+    for (const session of this.parking.parked) {
+      const bytes = session.heldBytes + (session.acks?.bytes ?? 0)
+      if (bytes > 0) queues.push({ bytes, shed: () => this.#shedParked(session) })
+    }
+    queues.sort((one, other) => other.bytes - one.bytes)
+    for (const { shed } of queues.slice(0, SHED_AT_ONCE)) shed()
+  }
+
+  #shedParked(session: Session): void {
+    this.parts.hits.add('memory_guard')
+    session.close()
   }
 }
 
@@ -336,6 +346,11 @@ export class Client implements StreamOwner, Negotiation {
     const isUnfinished = !clean && !this.#isLast && (!error || survivable.has(error.condition))
     if (isUnfinished && session.survives) this.parking.park(session)
     else this.parts.router.sessionGone(session)
+  }
+
+  /** Bytes that wait for it to read. */
+  get waiting(): number {
+    return this.stream.transport.buffered + (this.session?.heldBytes ?? 0)
   }
 
   /** The memory is needed: nothing is kept for it. */

@@ -2,7 +2,8 @@
  * A ledger of every message and every answer while the server is killed with -9, the database stands still or dies, and
  * connections are cut: nothing that was answered for is lost, nothing is in an archive twice, order is kept, and a phone
  * that is cut again and again ends with the history of the desktop beside it. PARLEY_CHAOS_KILLS and PARLEY_CHAOS_SECONDS
- * make it longer; PARLEY_CHAOS_OUTAGE is the longest time without a database, in seconds.
+ * make it longer; PARLEY_CHAOS_OUTAGE is the longest time without a database, in seconds. Runs of more than five minutes:
+ * `node dist/test/process/chaos.test.js`.
  */
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
@@ -28,6 +29,7 @@ class Place {
   /** Resolves when the server can be reached. */
   ready: Promise<void> = Promise.resolve()
   kills = 0
+  restarts = 0
   outages = 0
   readonly #folder: string
 
@@ -58,8 +60,18 @@ class Place {
 
   async kill(): Promise<void> {
     this.kills++
+    await this.#ends(() => this.server.kill())
+  }
+
+  /** A clean stop. */
+  async restart(): Promise<void> {
+    this.restarts++
+    await this.#ends(async () => assert.equal((await this.server.stop()).code, 0))
+  }
+
+  async #ends(end: () => Promise<void>): Promise<void> {
     this.ready = (async () => {
-      await this.server.kill()
+      await end()
       await pause(realClock, randomInt(300))
       await this.start()
     })()
@@ -204,6 +216,7 @@ test(`${kills} kills, a database that fails and connections that break: what was
     await pause(realClock, 300 + randomInt(1200))
     if (round % 4 === 1) await place.freeze(200 + randomInt(outage * 1000))
     if (round % 7 === 3) await place.killDatabase()
+    if (round % 5 === 2) await place.restart()
     if (round < kills) await place.kill()
   }
   await pause(realClock, 500)
@@ -244,6 +257,7 @@ test(`${kills} kills, a database that fails and connections that break: what was
   const sum = (figure: keyof Device['figures']) => devices.reduce((all, one) => all + one.figures[figure], 0)
   const figures = {
     kills: place.kills,
+    restarts: place.restarts,
     outages: place.outages,
     cuts,
     sent: said.length,

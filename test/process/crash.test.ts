@@ -1,7 +1,7 @@
 /** kill -9 of the server and of its database: what was answered for is there afterwards, once and in order. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Client } from './support/client.js'
+import { Client } from './support/client.js'
 import { House } from './support/house.js'
 
 const house = new House(['romeo', 'juliet'])
@@ -67,6 +67,42 @@ test('SIGTERM asks clients what they have: that does not come again, and what th
   assert.equal((await stopped).code, 0)
   await house.startAgain()
   assert.deepEqual(await delivered(), [7, 8, 9])
+})
+
+test('SIGTERM: a client goes on where it was after the next start, and gets what it had not acknowledged', async () => {
+  const sm = `xmlns='urn:xmpp:sm:3'`
+  const [romeo, juliet] = [await login('romeo'), await login('juliet')]
+  juliet.send(`<enable ${sm} resume='true'/>`)
+  const { attrs } = await juliet.next('enabled')
+  await juliet.appear() // a roster, and its own presence
+  for (const number of counting(3)) romeo.send(message(number))
+  await juliet.next('message', (one) => one.attrs['id'] === 'm2')
+  juliet.freeze()
+  assert.equal((await house.server.stop()).code, 0)
+  await house.startAgain()
+
+  const access = {
+    port: house.server.port('STARTTLS'),
+    trust: house.server.certificate().pem,
+    account: 'juliet@localhost',
+  }
+  const back = await Client.connect(access)
+  await back.authenticate(access)
+  await back.next('features')
+  back.send(`<resume ${sm} previd='${attrs['id']}' h='3'/>`)
+  // The request for the roster, and presence.
+  assert.equal((await back.next('resumed')).attrs['h'], '2')
+  for (const number of [1, 2]) await back.next('message', (one) => one.attrs['id'] === `m${number}`)
+  const again = await login('romeo')
+  again.send(message(3))
+  await back.next('message', (one) => one.attrs['id'] === 'm3')
+  assert.deepEqual(
+    back.waiting.filter(({ local }) => local === 'message'),
+    [],
+  )
+  back.send(`<a ${sm} h='6'/>`)
+  await Promise.all([back.close(), again.close()])
+  assert.deepEqual(await delivered(), [])
 })
 
 test('kill -9 while rosters are changed: each change that was answered is there', async () => {

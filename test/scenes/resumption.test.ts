@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import type { Actor } from '../support/actor.js'
 import { friends } from '../support/friends.js'
 import { scene, type Stage } from '../support/stage.js'
+import { StorageUnavailable } from '../../src/storage/errors.js'
 import type { Element } from '../../src/xml/element.js'
 
 const SM = 'urn:xmpp:sm:3'
@@ -749,4 +750,80 @@ scene(
     assert.equal(await kept(juliet$tablet), 0)
   },
   quiet,
+)
+
+scene(
+  'XEP-0352 §5.2, XEP-0280 §10.1: after resuming a client is active, and copies go on',
+  async ({ romeo, juliet$phone: phone, juliet$laptop: laptop }) => {
+    await romeo.online()
+    await laptop.online()
+    await phone.online()
+    await friends(romeo, phone)
+    await phone.sets(`<enable xmlns='urn:xmpp:carbons:2'/>`)
+    const id = await manages(phone)
+    phone.raw(`<inactive xmlns='urn:xmpp:csi:0'/>`)
+    await phone.ignoresSoFar()
+    romeo.sends('<presence><show>away</show></presence>')
+    await romeo.settled()
+    assert.equal(phone.waiting, 0)
+    await parks(phone)
+    await resumes(phone, id)
+    const held = await stanza(phone)
+    assert.equal(held.child('show')?.text, 'away')
+    romeo.sends('<presence><show>dnd</show></presence>')
+    assert.equal((await stanza(phone)).child('show')?.text, 'dnd')
+    laptop.sends(chat(romeo.bare, 'a copy'))
+    assert.ok((await stanza(phone)).child('sent', 'urn:xmpp:carbons:2'))
+    await laptop.ignoresSoFar()
+    await phone.ignoresSoFar()
+    await laptop.hearsNothingMore()
+  },
+)
+
+let memory = 0
+
+scene(
+  'limits.memory_guard: what waits for those who are away goes other ways',
+  async ({ romeo, juliet, nurse, stage }) => {
+    await romeo.online()
+    await juliet.online()
+    await nurse.online()
+    await manages(juliet)
+    const id = await manages(nurse)
+    await nurse.ignoresSoFar()
+    nurse.raw(`<a xmlns='${SM}' h='${nurse.handled}'/>`)
+    await nurse.settled()
+    await parks(juliet)
+    romeo.sends(chat(juliet.bare, 'm1'))
+    await romeo.settled()
+    memory = 0.9
+    stage.clock.advance(15_000)
+    memory = 0
+    assert.equal(hits(stage, 'memory_guard'), 1)
+    assert.equal(parked(stage), 0)
+    await stage.becomes(() => kept(juliet), 1)
+    await parks(nurse)
+    await resumes(nurse, id)
+  },
+  { memoryUse: () => memory },
+)
+
+scene(
+  'decisions §3: what could not be kept never counts, and the client comes back and says it again',
+  async ({ romeo, juliet, stage }) => {
+    await romeo.online()
+    await juliet.online()
+    const id = await manages(romeo)
+    const { archive } = stage.stores
+    const add = archive.add.bind(archive)
+    archive.add = (...entry) => {
+      const taken = add(...entry)
+      return taken && { ...taken, written: Promise.reject(new StorageUnavailable('a test')) }
+    }
+    romeo.sends(chat(juliet.bare, 'm1'))
+    await romeo.isGone()
+    assert.equal(parked(stage), 1)
+    archive.add = add
+    assert.equal(await resumes(romeo, id, 0), 0)
+  },
 )

@@ -960,6 +960,14 @@ export const behaviours: readonly Behaviour[] = [
     ],
   },
   {
+    number: 123,
+    says: 'XEP-0198 §5: what is kept for who comes back, and what begins anew',
+    proofs: [
+      ['scenes/resumption', 'XEP-0198 §5: presence stays while it waits, and no second one follows'],
+      ['scenes/resumption', 'XEP-0352 §5.2, XEP-0280 §10.1: after resuming a client is active'],
+    ],
+  },
+  {
     number: 124,
     says: 'XEP-0198 §7: a closed stream ends its session, a cut one does not',
     proofs: [['scenes/resumption', 'XEP-0198 §7: a closed stream ends the session at once']],
@@ -1177,5 +1185,4 @@ export const behaviours: readonly Behaviour[] = [
 /** Numbers that wait for what they are about. */
 export const later: Readonly<Record<number, string>> = {
   110: 'archives of rooms',
-  123: 'resumption',
 }
