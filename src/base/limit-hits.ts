@@ -60,6 +60,7 @@ export const bounds = [
   'push_registrations',
   'push_devices',
   'ad_hoc_dialogues',
+  'listed_users',
   'photo_size',
   'password_queue',
   'database_queue',

@@ -27,6 +27,7 @@ import session from './session.js'
 import streamLimits from './stream-limits.js'
 import strangers from './strangers.js'
 import time from './time.js'
+import userSearch from './user-search/index.js'
 import vcard from './vcard/index.js'
 import version from './version.js'
 import type { AnyModule } from '../host/module.js'
@@ -60,6 +61,7 @@ export const modules: readonly AnyModule[] = [
   streamLimits,
   strangers,
   time,
+  userSearch,
   vcard,
   version,
 ]

@@ -38,6 +38,7 @@ const titles: Readonly<Record<number, string>> = {
   49: 'Private XML Storage',
   50: 'Ad-Hoc Commands',
   54: 'vcard-temp',
+  55: 'Jabber Search',
   59: 'Result Set Management',
   60: 'Publish-Subscribe',
   68: 'Field Standardization for Data Forms',

@@ -82,19 +82,27 @@ export function tableForm(columns: readonly string[], rows: readonly (readonly s
         el('field', undefined, { var: name, label: name }, value(text)),
       ),
     )
-  const reported = columns.map((label) => el('field', undefined, { var: label, label, type: 'text-single' }))
+  const fields = columns.map((name) => ({ name, label: name, type: 'text-single' }) as const)
+  return typedTable(undefined, fields, rows)
+}
+
+/** The same, of columns that are declared. */
+export function typedTable(
+  formType: string | undefined,
+  columns: readonly Field[],
+  rows: readonly (readonly string[])[],
+): Element {
+  const reported = columns.map(({ name, label, type }) => el('field', undefined, { var: name, label, type }))
+  const cell = ({ name }: Field, text = '') =>
+    el('field', undefined, { var: name }, el('value', undefined, undefined, text))
   const items = rows.map((row) =>
-    el(
-      'item',
-      undefined,
-      undefined,
-      ...columns.map((name, i) => el('field', undefined, { var: name }, value(row[i] ?? ''))),
-    ),
+    el('item', undefined, undefined, ...columns.map((column, i) => cell(column, row[i]))),
   )
   return el(
     'x',
     NS.dataForms,
     { type: 'result' },
+    formType === undefined ? undefined : typeField(formType),
     el('reported', undefined, undefined, ...reported),
     ...items,
   )

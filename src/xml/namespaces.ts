@@ -37,6 +37,7 @@ export const NS = {
   adHoc: 'http://jabber.org/protocol/commands', // 0050
   administration: 'http://jabber.org/protocol/admin', // 0133
   externalServices: 'urn:xmpp:extdisco:2', // 0215
+  search: 'jabber:iq:search', // 0055
   portable: 'urn:xmpp:pie:0', // 0227
   portableScram: 'urn:xmpp:pie:0#scram',
   portableArchive: 'urn:xmpp:pie:0#mam',

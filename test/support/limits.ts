@@ -124,6 +124,8 @@ export const limits: readonly Limit[] = [
   limit('modules.registration.attempts', 'registration', registration),
   limit('modules.registration.accounts', 'registered_accounts',
     ['unit/modules/registration', 'registration: closed when the domain has enough accounts']),
+  limit('modules.user-search.listed', 'listed_users',
+    ['scenes/user-search', 'modules.user-search.listed: one more is refused']),
   limit('ad-hoc commands that a session has begun', 'ad_hoc_dialogues',
     ['scenes/commands', 'XEP-0050 §3.3: a command that nobody goes on with is over']),
   limit('modules.private-xml.quota', 'private_xml', keptXml),

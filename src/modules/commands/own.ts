@@ -7,11 +7,17 @@ import { form, Submission, type Field } from '../../stanza/forms.js'
 import type { Account } from '../../storage/accounts.js'
 import { StreamError } from '../../stream/errors.js'
 import type { Element } from '../../xml/element.js'
+import { directoryKey, type Directory, type Listing } from '../user-search/api.js'
 import { nodeOf } from './declared.js'
 import { note, type Offer, type Step } from './dialogue.js'
 
 export function ownOffers(host: Host, account: Account, session: Session): readonly Offer[] {
-  return [changePassword(host, account, session), ownSessions(host, session)]
+  const directory = host.provided(directoryKey)
+  return [
+    changePassword(host, account, session),
+    ownSessions(host, session),
+    ...(directory ? [beFound(directory, session)] : []),
+  ]
 }
 
 const passwordFields: readonly Field[] = [
@@ -67,6 +73,40 @@ function ownSessions(host: Host, session: Session): Offer {
         },
       }
     },
+  }
+}
+
+const listed: Field = { name: 'listed', type: 'boolean', label: 'Let people of this server find me' }
+const nameFields: readonly Field[] = [
+  { name: 'first', type: 'text-single', label: 'By my given name' },
+  { name: 'last', type: 'text-single', label: 'By my family name' },
+  { name: 'nick', type: 'text-single', label: 'By my nickname' },
+]
+
+/** XEP-0055: nobody is found who does not want to be. */
+function beFound(directory: Directory, session: Session): Offer {
+  const name = 'Be found by others'
+  const account = session.jid.bare
+  const fields = (current: Listing | undefined): readonly Field[] => [
+    { ...listed, value: current !== undefined },
+    ...nameFields.map((field) => ({ ...field, value: current?.[field.name as keyof Listing] || undefined })),
+  ]
+  return {
+    node: nodeOf('be found'),
+    name,
+    start: () => ({
+      status: 'executing',
+      payload: [form(undefined, fields(directory.of(account)), { title: name })],
+      async complete(filled) {
+        const given = submitted(filled, fields(undefined))
+        const text = (name: string) => given.text(name) ?? ''
+        const listing = given.flag('listed')
+          ? { first: text('first'), last: text('last'), nick: text('nick') }
+          : undefined
+        await directory.list(account, listing)
+        return done(listing ? 'Others can find you now.' : 'Nobody finds you.')
+      },
+    }),
   }
 }
 
