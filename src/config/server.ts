@@ -213,7 +213,7 @@ const auth = options(
     mechanisms: list(
       choice(mechanisms, 'PLAIN', ''),
       mechanisms,
-      'The SASL mechanisms offered to clients, best first. PLAIN is never offered without TLS, except on listen.c2s_plain.',
+      'The SASL mechanisms offered to clients, best first. PLAIN is never offered without TLS, except on listen.c2s_plain. Accounts that came from elsewhere with keys of SCRAM-SHA-1 alone can use only that and PLAIN: offer no others until a login has made their stronger keys, which `parley user show` tells.',
       { min: 1, ...onConnect },
     ),
     anonymous: flag(

@@ -18,11 +18,18 @@ const builtIn: readonly (readonly [where: string, xep: Xep])[] = [
   ['s2s', { number: 344, version: '0.4' }],
   ['tls', { number: 368, version: '1.1.0' }],
   ['c2s', { number: 386, version: '1.1.0' }],
-  ['c2s', { number: 388, version: '1.0.4' }],
+  [
+    'c2s',
+    {
+      number: 388,
+      version: '1.0.4',
+      note: 'the same mechanisms for everybody: nothing tells which accounts exist',
+    },
+  ],
   ['c2s', { number: 440, version: '1.0.0' }],
   ['sasl', { number: 474, version: '0.5.0' }],
   ['c2s', { number: 480, version: '0.2.0' }],
-  ['c2s', { number: 484, version: '0.2.0' }],
+  ['c2s', { number: 484, version: '0.2.0', note: 'without TLS 0-RTT' }],
   ['c2s', { number: 509, version: '0.2.0' }],
   ['sasl', { number: 515, version: '0.1.0' }],
 ]
