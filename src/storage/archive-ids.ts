@@ -7,7 +7,7 @@ const perMillisecond = 0x1000
 /** Bytes of chance drawn at once: 8 for each id. */
 const drawn = 4096
 
-/** Makes ids that grow from call to call, each with 62 bits of chance. */
+/** Makes ids that grow from call to call, each with more than 60 bits of chance. */
 export class ArchiveIds {
   readonly #clock: Clock
   readonly #random: Random
@@ -44,7 +44,7 @@ export class ArchiveIds {
     }
     const at = this.#at
     this.#at += 16
-    const variant = '89ab'[Number.parseInt(this.#chance[at]!, 16) & 3]!
+    const variant = '89ab'[this.#chance.charCodeAt(at) & 3]!
     return `${variant}${this.#chance.slice(at + 1, at + 4)}-${this.#chance.slice(at + 4, at + 16)}`
   }
 }

@@ -1,8 +1,9 @@
 /** What passes the gates goes into the archives of those who said it and who got it, with an id of its own there. */
 import { hash as digestOf } from 'node:crypto'
 import type { PreferenceLists } from './preferences.js'
-import { retract, retractedBy } from './tombstones.js'
+import { isRetraction, retract, retractedBy } from './tombstones.js'
 import { isWorthArchiving } from './worth.js'
+import { Lru } from '../../base/lru.js'
 import type { Counter } from '../../base/metrics.js'
 import type { Gates, Verdict } from '../../host/hooks.js'
 import type { Host } from '../../host/host.js'
@@ -39,6 +40,27 @@ interface Sent {
   readonly id: string
   readonly stanza: Stanza
   readonly text: string
+  readonly written: Promise<void>
+}
+
+/** What was sent lately, by its payload. Large ones are not kept for it. */
+class Lately {
+  readonly #small = new Lru<Payload, Sent>(2048)
+  readonly #large = new WeakMap<Payload, Sent>()
+
+  get(payload: Payload): Sent | undefined {
+    return isLarge(payload) ? this.#large.get(payload) : this.#small.get(payload)
+  }
+
+  set(payload: Payload, sent: Sent): void {
+    if (isLarge(payload)) this.#large.set(payload, sent)
+    else this.#small.set(payload, sent)
+  }
+}
+
+/** A map of a few thousand costs less than a weak one, which each collection of garbage has to look at. */
+function isLarge({ text }: Payload): boolean {
+  return text.length > 8192
 }
 
 export class Keeping {
@@ -48,7 +70,7 @@ export class Keeping {
   readonly #kept: Counter
   readonly #repeated: Counter
   /** Ids of what accounts have sent: they are not in the message (XEP-0313 §3.5). */
-  readonly #sent = new WeakMap<Payload, Sent>()
+  readonly #sent = new Lately()
   /** What was there already. */
   readonly #again = new WeakSet<Payload>()
   /** What its sender was told could not be kept. */
@@ -103,7 +125,7 @@ export class Keeping {
         const text = own.toStandaloneXml()
         const taken = this.#take(place, text, origin)
         if (taken instanceof StanzaError) return taken
-        this.#sent.set(own.payload, { account, id: taken.id, stanza: own, text })
+        this.#sent.set(own.payload, { account, id: taken.id, stanza: own, text, written: taken.written })
         session.pledge(this.#pledgeOf(place, taken))
         return changed
       },
@@ -138,7 +160,9 @@ export class Keeping {
           const text = sent?.stanza === own ? sent.text : own.toStandaloneXml()
           const taken = this.#take(place, text, origin, isNew)
           if (taken instanceof StanzaError) return taken
-          bringer?.pledge(this.#pledgeOf(place, taken))
+          // In one commit with that of its sender, who has the pledge for it.
+          if (sent?.written !== taken.written || isRetraction(own))
+            bringer?.pledge(this.#pledgeOf(place, taken))
           const marked = withId(own, account, taken.id)
           if (taken.again) this.#again.add(marked.payload)
           return marked
@@ -199,12 +223,11 @@ export class Keeping {
 
   /** Resolves when the message is durable, and what it retracts is gone. */
   #pledgeOf({ owner, other, stanza }: Place, { id, written }: Taken): Promise<void> {
-    const target = retractedBy(stanza)
-    const at = momentOf(id)
+    const target = isRetraction(stanza) ? retractedBy(stanza) : undefined
     const pledge =
       target === undefined
         ? written
-        : written.then(() => retract(this.#store, owner, other, { stanza, target, at }))
+        : written.then(() => retract(this.#store, owner, other, { stanza, target, at: momentOf(id) }))
     pledge.catch((error: unknown) => this.#failed(stanza, error))
     return pledge
   }

@@ -10,9 +10,12 @@ import { escapeAttribute } from '../../xml/write.js'
 /** Messages of one id that a retraction takes away: the first and its corrections. */
 const mostAtOnce = 100
 
-/** The id of the message that this one retracts. */
+export function isRetraction(stanza: Stanza): boolean {
+  return stanza.has('retract', NS.retraction)
+}
+
+/** The id of the message that a retraction is about. */
 export function retractedBy(stanza: Stanza): string | undefined {
-  if (!stanza.has('retract', NS.retraction)) return undefined
   const id = stanza.child('retract', NS.retraction)?.attrs['id']
   return id === '' ? undefined : id
 }
