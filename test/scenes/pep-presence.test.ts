@@ -23,6 +23,8 @@ const old = (from: Actor, to: Actor, text: string) =>
     `<delay xmlns='${NS.delay}' from='${from.bare}'/>`,
   )
 
+const wordIn = (message: string) => />(\w+)<\/word>/.exec(message)?.[1]
+
 /** What has arrived at an actor that is no presence. */
 async function messages(actor: Actor): Promise<string[]> {
   await actor.stage.settled()
@@ -53,6 +55,23 @@ scene(
     await romeo.ignoresSoFar()
     await publishes(juliet, node, 'unheard')
     await romeo.hearsNothingMore()
+  },
+)
+
+scene(
+  'XEP-0163 §4.3.3: a client that asks for more gets the last item of that, until it comes online again',
+  async ({ juliet, romeo }) => {
+    const more = new Program(NS.discoInfo, `${node}+notify`, 'urn:mood+notify')
+    await curious.starts(juliet)
+    await more.starts(romeo)
+    await publishes(juliet, node, 'word')
+    await publishes(juliet, 'urn:mood', 'mood')
+    await juliet.ignoresSoFar()
+    juliet.sends(`<presence>${more.c}</presence>`)
+    assert.deepEqual((await messages(juliet)).map(wordIn), ['mood'])
+    juliet.sends(`<presence type='unavailable'/>`)
+    juliet.sends(`<presence>${more.c}</presence>`)
+    assert.deepEqual((await messages(juliet)).map(wordIn), ['word', 'mood'])
   },
 )
 

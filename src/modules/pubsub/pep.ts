@@ -15,6 +15,7 @@ import type { Host } from '../../host/host.js'
 import { defineModule } from '../../host/module.js'
 import type { Contacts } from '../../session/contacts.js'
 import type { ContactChange } from '../../session/roster.js'
+import { Slot } from '../../session/slot.js'
 import { hasFrom } from '../../session/subscription.js'
 import { StanzaError } from '../../stanza/errors.js'
 import type { Jid } from '../../stanza/jid.js'
@@ -26,6 +27,9 @@ import { capabilitiesKey } from '../capabilities/api.js'
 const accountsInMemory = 5_000
 
 const memory = memoryKey('pep')
+
+/** What an available session's client was known to ask for. */
+const asked = new Slot<{ features: ReadonlySet<string> }>('pep', () => ({ features: new Set() }))
 
 interface Limits {
   readonly items: number
@@ -63,9 +67,14 @@ export default defineModule({
 
     const endSweeping = sweeping(host)
     const unlisten = capabilities.onKnown((full, features, account) => {
-      // A resource of ours concerns its contacts here as well; one from elsewhere those whom it has shown presence.
-      const accounts = host.sessions.get(full)?.presence ? accountsFor(host, full) : [account]
-      return sendLastItems({ service, notices, host }, full, features, accounts)
+      const session = host.sessions.get(full)
+      // One from elsewhere concerns those whom it has shown presence.
+      if (!session?.presence) return sendLastItems({ service, notices, host }, full, features, [account])
+      // A resource of ours concerns its contacts here as well. XEP-0163 §4.3.3: only what it has not asked for before.
+      const state = session.state(asked)
+      const fresh = [...features].filter((feature) => !state.features.has(feature))
+      state.features = features
+      return sendLastItems({ service, notices, host }, full, fresh, accountsFor(host, full))
     })
 
     /** XEP-0163 §7.1: who gains access hears what there is; who loses it hears no more. */
@@ -96,7 +105,13 @@ export default defineModule({
       accountIdentities: [{ category: 'pubsub', type: 'pep' }],
       iq: handlersOf(engine, 'account'),
       hooks: [hook('received', 'stamp', ['message'], (stanza) => approval(stanza))],
-      events: { contactChanged, accountDeleted: (account) => nodes.forget(account) },
+      events: {
+        contactChanged,
+        presenceChanged({ session, now }) {
+          if (!now) session.state(asked).features = new Set()
+        },
+        accountDeleted: (account) => nodes.forget(account),
+      },
       branches: [new Discovery(service, 'account')],
       portable: portableNodes(service, host.domain),
       provides: [
