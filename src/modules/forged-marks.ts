@@ -1,7 +1,8 @@
-/** XEP-0203, XEP-0359: marks that say they are this server's, on messages it did not mark, are taken off. */
+/** What only this server says of an account, or a service of itself, is taken off what others say (XEP-0203, XEP-0313, XEP-0359). */
 import { options } from '../base/schema.js'
 import { hook } from '../host/hooks.js'
 import { defineModule } from '../host/module.js'
+import { StanzaError } from '../stanza/errors.js'
 import { readJid } from '../stanza/jid.js'
 import { withoutIdsBy } from '../stanza/stanza-id.js'
 import type { Stanza } from '../stanza/stanza.js'
@@ -10,7 +11,7 @@ import { NS } from '../xml/namespaces.js'
 
 export default defineModule({
   name: 'forged-marks',
-  summary: 'Takes times and numbers that only this server may give off messages of others',
+  summary: 'Takes off messages and requests of others what only this server may say of an account',
   xeps: [],
   options: options({}),
 
@@ -19,9 +20,33 @@ export default defineModule({
       const { from, to } = stanza
       if (from.equals(address)) return stanza
       const isForged = ({ attrs }: Element) => readJid(attrs['from'] ?? '')?.equals(address) === true
-      return withoutIdsBy(stanza.withoutChildren('delay', NS.delay, isForged), address, to!.bare)
+      const honest = isPerson(stanza) ? withoutServices(stanza) : stanza
+      return withoutIdsBy(honest.withoutChildren('delay', NS.delay, isForged), address, to!.bare)
     }
 
-    return { hooks: [hook('received', 'stamp', ['message'], withoutForgeries)] }
+    return {
+      hooks: [
+        hook('received', 'stamp', ['message'], withoutForgeries),
+        hook('received', 'guard', ['iq'], refuseForged),
+      ],
+    }
   },
 })
+
+/** A resource speaks, and no service: those have addresses without one. */
+function isPerson({ from }: Stanza): boolean {
+  return from.local !== '' && !from.isBare
+}
+
+/** XEP-0313 §4.2, XEP-0060 §7.1.2.1: results of archives and events of nodes. */
+function withoutServices(stanza: Stanza): Stanza {
+  return stanza.withoutChildren('result', NS.archive).withoutChildren('event', NS.pubsubEvent)
+}
+
+/** RFC 6121 §2.1.6, XEP-0191 §3.3: the server itself pushes to its clients; these are on the road from somebody else. */
+function refuseForged({ type, to, children }: Stanza): StanzaError | undefined {
+  if (type !== 'set' || to!.isBare) return undefined
+  return pushed.has(children[0]?.ns) ? new StanzaError('service-unavailable') : undefined
+}
+
+const pushed: ReadonlySet<string | undefined> = new Set([NS.roster, NS.blocking])
