@@ -1,5 +1,4 @@
 /** A client's stream, from header to bound session and to its end. */
-import { readable } from './address.js'
 import { authentication, channelBindingTypes } from './authenticate.js'
 import { binding } from './bind.js'
 import { Login } from './login.js'
@@ -27,7 +26,7 @@ import type { Router } from '../router/router.js'
 import type { Passwords } from '../sasl/password.js'
 import type { Session, UserAgent } from '../session/session.js'
 import { StanzaError } from '../stanza/errors.js'
-import type { Jid } from '../stanza/jid.js'
+import { readJid, type Jid } from '../stanza/jid.js'
 import { CONTENT, Stanza, type Kind } from '../stanza/stanza.js'
 import type { ParkedStore } from '../storage/parked.js'
 import { Asker, type Window } from '../stream/acks.js'
@@ -290,7 +289,7 @@ export class Client implements StreamOwner, Negotiation {
     const { to, version, from } = header.attrs
     const host = this.#hostOf(to)
     // RFC 6120 §4.7.2: named by the bare JID that it calls itself.
-    this.from = from === undefined ? undefined : readable(from)?.bare
+    this.from = from === undefined ? undefined : readJid(from)?.bare
     this.stream.answer((this.#host ?? host)?.domain ?? this.stream.options.domain, this.from?.toString())
     // Who a stream is for does not change on the way.
     if (!host || (this.#host && this.#host !== host)) {
@@ -389,7 +388,7 @@ export class Client implements StreamOwner, Negotiation {
   }
 
   #hostOf(to: string | undefined): Host | undefined {
-    const jid = to === undefined ? undefined : readable(to)
+    const jid = to === undefined ? undefined : readJid(to)
     // RFC 6120 §4.7.2: a domain and nothing more.
     return jid?.local === '' && jid.isBare ? this.parts.hosts.get(jid.domain) : undefined
   }
@@ -503,7 +502,7 @@ export class Client implements StreamOwner, Negotiation {
   /** RFC 6120 §8.1.2.1: its own full or bare JID or none; anything else ends the stream. */
   #checkFrom(from: string | undefined, session: Session): void {
     if (from === undefined || from === session.jid.toString() || from === session.jid.bare.toString()) return
-    const claimed = readable(from)
+    const claimed = readJid(from)
     if (claimed?.equals(session.jid) || claimed?.equals(session.jid.bare)) return
     throw new StreamError('invalid-from')
   }

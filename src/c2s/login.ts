@@ -1,5 +1,4 @@
 /** What SASL and SASL2 have in common: one exchange at a time, who may try how often, and what the failures mean. */
-import { readable } from './address.js'
 import type { Client } from './c2s.js'
 import { upgradeBy } from './upgrade.js'
 import { networkOf } from '../base/network.js'
@@ -18,7 +17,7 @@ import {
   type Success,
 } from '../sasl/mechanism.js'
 import { offerable } from '../sasl/mechanisms.js'
-import { JidError, prepareLocal } from '../stanza/jid.js'
+import { JidError, prepareLocal, readJid } from '../stanza/jid.js'
 import type { Account } from '../storage/accounts.js'
 import { StreamError } from '../stream/errors.js'
 
@@ -71,7 +70,7 @@ export class Login {
     const { tls } = stream.transport
     if (!parts.identify || !tls || tls.peerChain.length === 0) return []
     return parts.identify(tls.peerChain).flatMap((address) => {
-      const jid = readable(address)
+      const jid = readJid(address)
       return jid?.domain === host.domain && jid.local !== '' && jid.isBare ? [jid.local] : []
     })
   }

@@ -10,7 +10,7 @@ import { StanzaError } from '../stanza/errors.js'
 import { forwarding } from '../stanza/forward.js'
 import type { Jid } from '../stanza/jid.js'
 import type { Stanza } from '../stanza/stanza.js'
-import { stanzaId, withoutIdsBy } from '../stanza/stanza-id.js'
+import { withId, withoutIdsBy } from '../stanza/stanza-id.js'
 import { NS } from '../xml/namespaces.js'
 
 /** Rooms that one session may have joined, as far as they are known to be rooms. */
@@ -99,7 +99,7 @@ export default defineModule({
     function asArchived(stanza: Stanza, own: Jid): Stanza {
       const id = host.provided(archiveKey)?.idOf(stanza, own)
       const honest = withoutIdsBy(stanza, own)
-      return id === undefined ? honest : honest.withChild(stanzaId(own, id))
+      return id === undefined ? honest : withId(honest, own, id)
     }
 
     /** XEP-0280 §7: what one device gets, to the others. */

@@ -1,12 +1,12 @@
 /** Stanzas that another server's stream brings: checked, handed to the road in order, counted when they are settled. */
-import { domainPartOf, readable } from './addresses.js'
+import { domainPartOf } from './addresses.js'
 import { mostUnsettled } from './management.js'
 import type { Parcel } from './outbox.js'
 import type { S2sParts } from './parts.js'
 import type { Bringer } from '../host/hooks.js'
 import { stanzaErrorOf } from '../router/bounce.js'
 import { StanzaError } from '../stanza/errors.js'
-import { Jid } from '../stanza/jid.js'
+import { Jid, readJid } from '../stanza/jid.js'
 import { Stanza, type Kind } from '../stanza/stanza.js'
 import type { Acks } from '../stream/acks.js'
 import { StreamError } from '../stream/errors.js'
@@ -110,10 +110,10 @@ export class Arrivals {
     const sender = attrs['from']
     const target = attrs['to']
     if (sender === undefined || target === undefined) throw new StreamError('improper-addressing')
-    const from = readable(sender)
+    const from = readJid(sender)
     const targets = this.#proved.get(from?.domain ?? domainPartOf(sender) ?? '')
     if (!targets) throw new StreamError('invalid-from')
-    const domain = readable(target)?.domain ?? domainPartOf(target)
+    const domain = readJid(target)?.domain ?? domainPartOf(target)
     if (domain === undefined || !this.#parts.serves(domain)) throw new StreamError('host-unknown')
     if (!targets.has(domain)) throw new StreamError('invalid-from', `Not proved for ${domain}`)
     return from
@@ -123,7 +123,7 @@ export class Arrivals {
   #refuse({ name, attrs }: RawElement, from: Jid, error: StanzaError): void | Promise<void> {
     const { type, id, to = '' } = attrs
     // RFC 6120 §8.3.3.8: what cannot be parsed cannot be answered from; its domain was found to be ours.
-    const addressee = readable(to) ?? Jid.of('', domainPartOf(to)!)
+    const addressee = readJid(to) ?? Jid.of('', domainPartOf(to)!)
     return this.#parts.router.refused(Stanza.of({ kind: name as Kind, type, id, from, to: addressee }), error)
   }
 }

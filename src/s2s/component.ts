@@ -1,6 +1,6 @@
 /** External components (XEP-0114): trusted neighbours that serve domains of their own over a connection to us. */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { domainOf, domainPartOf, readable } from './addresses.js'
+import { domainOf, domainPartOf } from './addresses.js'
 import type { Clock, Timer } from '../base/clock.js'
 import type { LimitHits } from '../base/limit-hits.js'
 import type { Log } from '../base/log.js'
@@ -9,7 +9,7 @@ import type { Random } from '../base/random.js'
 import { bounced, stanzaErrorOf } from '../router/bounce.js'
 import type { Elsewhere, Router } from '../router/router.js'
 import { StanzaError } from '../stanza/errors.js'
-import { Jid } from '../stanza/jid.js'
+import { Jid, readJid } from '../stanza/jid.js'
 import { Stanza, type Kind } from '../stanza/stanza.js'
 import { StreamError } from '../stream/errors.js'
 import { Stream, type StreamLimits, type StreamOwner } from '../stream/stream.js'
@@ -282,7 +282,7 @@ class Component implements StreamOwner {
   #sender({ attrs }: RawElement, domain: string): Jid | undefined {
     const { from: sender, to } = attrs
     if (sender === undefined || to === undefined) throw new StreamError('improper-addressing')
-    const from = readable(sender)
+    const from = readJid(sender)
     if ((from?.domain ?? domainPartOf(sender)) !== domain) throw new StreamError('invalid-from')
     return from
   }
@@ -290,7 +290,7 @@ class Component implements StreamOwner {
   /** Answers a stanza that never became one. */
   #refuse({ name, attrs }: RawElement, from: Jid, error: StanzaError): void | Promise<void> {
     const { type, id, to = '' } = attrs
-    const refused = Stanza.of({ kind: name as Kind, type, id, from, to: readable(to) })
+    const refused = Stanza.of({ kind: name as Kind, type, id, from, to: readJid(to) })
     return this.#parts.router.refused(refused, error)
   }
 

@@ -9,14 +9,14 @@ import type { Gates, Verdict } from '../../host/hooks.js'
 import type { Host } from '../../host/host.js'
 import { StanzaError } from '../../stanza/errors.js'
 import { arrivalOf } from '../../stanza/arrival.js'
-import { Jid, JidError } from '../../stanza/jid.js'
+import { readJid, type Jid } from '../../stanza/jid.js'
 import { Stanza, type Payload } from '../../stanza/stanza.js'
+import { withId, withoutIdsBy } from '../../stanza/stanza-id.js'
 import type { ArchiveStore, Taken } from '../../storage/archive.js'
 import { momentOf } from '../../storage/archive-ids.js'
 import { StorageUnavailable } from '../../storage/errors.js'
 import { NS } from '../../xml/namespaces.js'
 import { parseElement } from '../../xml/parser.js'
-import { escapeAttribute } from '../../xml/write.js'
 
 /** Milliseconds from its beginning in which a session may send again what its client did not hear of before. */
 const sendsAgain = 60_000
@@ -93,7 +93,7 @@ export class Keeping {
     for (const { name, ns, start, end } of spans) {
       if (name !== 'stanza-id' || ns !== NS.stanzaIds) continue
       const { attrs } = parseElement(text.slice(start, end))
-      if (isOf(attrs['by'], account)) return attrs['id']
+      if (readJid(attrs['by'] ?? '')?.equals(account.bare)) return attrs['id']
     }
     return undefined
   }
@@ -108,7 +108,7 @@ export class Keeping {
     const { to } = stanza
     const account = session.jid.bare
     // XEP-0359 §3, rule 2: whatever becomes of it, nobody else says what its id is here.
-    const own = withoutIds(stanza, account)
+    const own = withoutIdsBy(stanza, account)
     const changed = own === stanza ? undefined : own
     if (!to || session.account === 0 || !isWorthArchiving(own, this.#options.groupchat)) return changed
     const place = { owner: session.account, account, other: to, stanza: own }
@@ -136,7 +136,7 @@ export class Keeping {
   received(stanza: Stanza, { bringer }: Gates['received']): Verdict | Promise<Verdict> {
     const { from } = stanza
     const account = stanza.to!.bare
-    const own = withoutIds(stanza, account)
+    const own = withoutIdsBy(stanza, account)
     const changed = own === stanza ? undefined : own
     if (from.bare.equals(account)) {
       // XEP-0313 §6.1.1: once in an archive. What one says to oneself is there already.
@@ -277,23 +277,4 @@ function originOf(stanza: Stanza): bigint | undefined {
   const sender = stanza.type === 'groupchat' ? from : from.bare
   const text = `${sender.toString()}\n${to?.bare.toString()}\n${id}`
   return digestOf('sha256', text, 'buffer').readBigInt64BE(0)
-}
-
-function withoutIds(stanza: Stanza, account: Jid): Stanza {
-  return stanza.withoutChildren('stanza-id', NS.stanzaIds, ({ attrs }) => isOf(attrs['by'], account))
-}
-
-function withId(stanza: Stanza, account: Jid, id: string): Stanza {
-  const by = escapeAttribute(account.toString())
-  const xml = `<stanza-id xmlns='${NS.stanzaIds}' by='${by}' id='${id}'/>`
-  return stanza.withWritten('stanza-id', NS.stanzaIds, xml)
-}
-
-function isOf(by: string | undefined, account: Jid): boolean {
-  try {
-    return by !== undefined && Jid.parse(by).equals(account.bare)
-  } catch (error) {
-    if (error instanceof JidError) return false
-    throw error
-  }
 }
