@@ -1,5 +1,5 @@
 /** What a parked session was, as text: it goes on after the server was stopped and started again. */
-import type { Held, Session } from './session.js'
+import type { Held, Session, UserAgent } from './session.js'
 import { Jid } from '../stanza/jid.js'
 import { Stanza } from '../stanza/stanza.js'
 import { Acks, nowhere, type AcksOptions } from '../stream/acks.js'
@@ -13,6 +13,8 @@ export interface Snapshot {
 interface State {
   readonly jid: string
   readonly mechanism: string
+  readonly agent?: UserAgent | undefined
+  readonly bind2?: boolean
   readonly since: number
   /** Milliseconds for which it waits each time that it loses its stream. */
   readonly ms: number
@@ -45,6 +47,8 @@ export function snapshotOf(session: Session): Snapshot {
   const state: State = {
     jid: session.jid.toString(),
     mechanism: session.mechanism,
+    agent: session.agent,
+    bind2: session.bind2,
     since: session.since,
     ms: session.resumable!.ms,
     presence: presence?.toStandaloneXml(),
@@ -87,6 +91,8 @@ export function remembered({ state: written, queue }: Snapshot): Remembered {
     handled: state.handled,
     waiting: items.map(({ held }) => held),
     fill(session, acks) {
+      session.agent = state.agent
+      session.bind2 = state.bind2 ?? false
       session.presence = state.presence === undefined ? undefined : Stanza.parse(state.presence)
       session.priority = state.priority
       session.interested = state.interested

@@ -401,17 +401,21 @@ scene(
   )
 }
 
-scene(
-  'XEP-0386 §3.2: an earlier session that waits to be resumed gives way to its installation',
-  async ({ romeo, stage }) => {
-    await logsIn(romeo, agent(PHONE) + bind(`<enable xmlns='${SM}' resume='true'/>`))
-    await romeo.vanishes()
-    await stage.becomes(() => stage.metrics.valueOf('sessions_parked'), 1)
-    await logsIn(romeo, agent(PHONE) + bind('<tag>Pen</tag>'))
-    assert.equal(stage.metrics.valueOf('sessions_parked'), 0)
-    assert.equal(stage.server.sessionCount, 1)
-  },
-)
+for (const when of ['', ', and over a restart']) {
+  scene(
+    `XEP-0386 §3.2: an earlier session that waits to be resumed gives way to its installation${when}`,
+    async ({ romeo, stage }) => {
+      await logsIn(romeo, agent(PHONE) + bind(`<enable xmlns='${SM}' resume='true'/>`))
+      await romeo.vanishes()
+      await stage.becomes(() => stage.metrics.valueOf('sessions_parked'), 1)
+      if (when !== '') await stage.restarts()
+      assert.equal(stage.metrics.valueOf('sessions_parked'), 1)
+      await logsIn(romeo, agent(PHONE) + bind('<tag>Pen</tag>'))
+      assert.equal(stage.metrics.valueOf('sessions_parked'), 0)
+      assert.equal(stage.server.sessionCount, 1)
+    },
+  )
+}
 
 scene(
   'XEP-0386 §3.2, XEP-0313 §7: bound tells of the archive, and what waited is left to it',
