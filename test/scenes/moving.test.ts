@@ -80,6 +80,9 @@ async function lives(romeo: Actor, juliet: Actor, mercutio: Actor): Promise<void
   await romeo.sets(
     `<block xmlns='urn:xmpp:blocking'><item jid='tybalt@${DOMAIN}'/><item jid='spam.example'/></block>`,
   )
+  await romeo.sets(
+    `<prefs xmlns='urn:xmpp:mam:2' default='always'><always/><never><jid>tybalt@${DOMAIN}</jid></never></prefs>`,
+  )
   for (const [node, id, payload] of [
     ['urn:example:mood', 'current', '<mood xmlns="urn:example:mood">in love</mood>'],
     ['urn:example:many', 'a', '<n xmlns="urn:example:many">1</n>'],
@@ -117,6 +120,7 @@ scene(
       'in love',
       'Ay me!',
       'sleeps',
+      `<never><jid>tybalt@${DOMAIN}`,
     ])
       assert.ok(file.includes(what), what)
 

@@ -2,7 +2,7 @@
 import { archiveKey, type Archive, type ArchiveEnds } from './api.js'
 import { catchesUp, isCatchingUp, noteQuery, reaches } from './catch-up.js'
 import { Keeping } from './keeping.js'
-import { portableArchive } from './moving.js'
+import { portableArchive, portablePreferences } from './moving.js'
 import { answer } from './pages.js'
 import { defaults, PreferenceLists } from './preferences.js'
 import { queryForm, readQuery } from './query.js'
@@ -205,7 +205,7 @@ export default defineModule({
             `all messages in the archive of ${account.toString()}${before === undefined ? '' : ` from before ${before}`}`,
         ),
       ],
-      portable: [portableArchive(host, since)],
+      portable: [portablePreferences(host, preferences), portableArchive(host, since)],
       provides: [{ key: archiveKey, value: archive }],
     }
   },

@@ -1,5 +1,6 @@
 /** Archives that move between servers (XEP-0227 §4.11): each message with its moment and, where it is one of ours, its id. */
 import { createHash } from 'node:crypto'
+import type { PreferenceLists } from './preferences.js'
 import type { Host } from '../../host/host.js'
 import { each, type Portable } from '../../host/module.js'
 import { formatMoment, parseMoment } from '../../stanza/delay.js'
@@ -18,6 +19,21 @@ import { escapeAttribute } from '../../xml/write.js'
 const PAGE = { from: 'start', count: 100, bytes: 1 << 20 } as const
 /** The first message of the network is not older: 1999-01-04. */
 const EARLIEST = Date.UTC(1999, 0, 4)
+
+/** With whom messages are archived (XEP-0441): what XEP-0227 does not name, and nobody should lose on the way. */
+export function portablePreferences(host: Host, preferences: PreferenceLists): Portable {
+  const ownerOf = ({ local }: Account) => Jid.of(local, host.domain)
+  return {
+    name: 'prefs',
+    ns: NS.archive,
+    depth: 0,
+    async *export(account) {
+      const said = await preferences.said(ownerOf(account))
+      if (said) yield said
+    },
+    import: (account, elements) => each(elements, (prefs) => preferences.adopt(ownerOf(account), prefs)),
+  }
+}
 
 /** `since` is the moment before which nothing is kept here. */
 export function portableArchive(host: Host, since: () => number): Portable {

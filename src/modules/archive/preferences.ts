@@ -65,6 +65,24 @@ export class PreferenceLists {
     return prefs(stored)
   }
 
+  /** As they were said, for another server; undefined for who never said anything. */
+  async said({ local }: Jid): Promise<Element | undefined> {
+    const stored = await this.#map.get(local)
+    return stored && prefs(stored)
+  }
+
+  /** Takes them over from another server, unless something was said here. Gives what is wrong with them. */
+  async adopt(account: Jid, query: Element): Promise<string | undefined> {
+    if (await this.#map.get(account.local)) return undefined
+    try {
+      await this.set(account, query)
+      return undefined
+    } catch (error) {
+      if (error instanceof StanzaError) return error.text ?? error.condition
+      throw error
+    }
+  }
+
   /** The account is gone, or another one has its name now. */
   forget({ local }: Jid): void {
     this.#known.delete(local)
