@@ -11,6 +11,7 @@ import { capsHash, discoInfoElement } from '../../src/stanza/caps.js'
 import { resultForm } from '../../src/stanza/forms.js'
 import { Jid } from '../../src/stanza/jid.js'
 import { Stanza } from '../../src/stanza/stanza.js'
+import type { Element } from '../../src/xml/element.js'
 import { NS } from '../../src/xml/namespaces.js'
 
 const disco = NS.discoInfo
@@ -394,6 +395,36 @@ scene(
 
     await reloads('modules.capabilities.hashes=7')
     await quill.isAsked(juliet)
+    assert.equal(featuresOf(juliet)?.has(notify), true)
+  },
+)
+
+scene(
+  'XEP-0115, XEP-0198: who could not answer for want of a stream is asked when it is back, also after a restart',
+  async ({ stage, juliet }) => {
+    await juliet.online(`<presence>${quill.c}</presence>`)
+    juliet.raw(`<enable xmlns='${NS.streamManagement}' resume='true'/>`)
+    let enabled = await juliet.next('enabled')
+    while (enabled.local !== 'enabled') enabled = await juliet.next('enabled')
+    for (const restarts of [false, true]) {
+      await juliet.vanishes()
+      await juliet.isGone()
+      if (restarts) await stage.restarts()
+      await stage.passes(60_000)
+      assert.equal(featuresOf(juliet), undefined)
+      await juliet.authenticates()
+      const previd = enabled.attrs['id']!
+      juliet.raw(`<resume xmlns='${NS.streamManagement}' previd='${previd}' h='${juliet.handled}'/>`)
+      await juliet.receives(`<resumed xmlns='${NS.streamManagement}'/>`)
+      juliet.isConnected = true
+      if (!restarts) await juliet.ignoresSoFar()
+    }
+    // The last question is the one that counts.
+    await juliet.settled()
+    const questions: Element[] = []
+    while (juliet.waiting > 0) questions.push(await juliet.next())
+    juliet.sends(quill.answer(questions.findLast((one) => one.child('query', disco))!))
+    await juliet.settled()
     assert.equal(featuresOf(juliet)?.has(notify), true)
   },
 )

@@ -73,6 +73,15 @@ export class Clients implements Capabilities {
     own.features = undefined
   }
 
+  /** The session has a stream again: what it was asked while it had none it may not have answered in time. */
+  resumed(session: Session): void {
+    const own = session.peek(this.#own)
+    if (!session.presence || !own?.advertised || own.features) return
+    this.#unasked(own)
+    own.advertised = undefined
+    this.own(session, session.presence)
+  }
+
   /**
    * Presence has arrived for an account. What is addressed to one of its resources does not count: it comes from rooms.
    * Waits only for the roster of an account that is not connected.

@@ -39,6 +39,7 @@ export default defineModule({
       events: {
         presenceChanged: ({ session, now }) => known.own(session, now),
         sessionRestored: (session) => known.own(session, session.presence),
+        sessionResumed: (session) => known.resumed(session),
         sessionGone: (session) => known.own(session, undefined),
         accountDeleted: (account) => known.forget(account),
       },
