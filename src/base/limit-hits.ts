@@ -47,6 +47,7 @@ export const bounds = [
   'pep_items',
   'pep_nodes',
   'pep_size',
+  'pubsub_entities',
   'pubsub_items',
   'pubsub_nodes',
   'pubsub_size',

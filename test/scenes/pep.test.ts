@@ -93,7 +93,16 @@ scene(
     assert.match((await romeo.gets(wanting(), juliet.bare)).toString(), /Overture/)
     await juliet.sets(publishing('Finale', { id: 'b', options: publishOptions({ max_items: '256' }) }))
 
-    for (const fields of [{ access_model: 'presence' }, { max_items: '1' }, { unheard_of: '1' }]) {
+    // What is so at every node is met as well.
+    const always = publishOptions({ node_type: 'leaf', purge_offline: '0', tempsub: 'false' })
+    await juliet.sets(publishing('Finale', { id: 'b', options: always }))
+
+    for (const fields of [
+      { access_model: 'presence' },
+      { purge_offline: '1' },
+      { max_items: '1' },
+      { unheard_of: '1' },
+    ]) {
       const options = publishOptions(fields as Record<string, string>)
       const refused = await juliet.sets(publishing('Never', { options }))
       const error = refused.child('error')

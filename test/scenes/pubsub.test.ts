@@ -630,3 +630,31 @@ scene(
     assert.equal((await kept()).length, 0)
   },
 )
+
+scene(
+  'a thousand may have to do with a node, and ten addresses of each be subscribed',
+  async ({ stage, juliet, romeo }) => {
+    await juliet.online()
+    await romeo.online()
+    await creates(juliet, 'n', { access_model: 'open' })
+    const members = (from: number, to: number) =>
+      Object.fromEntries(
+        Array.from({ length: to - from }, (_, index) => [`m${from + index}@x.example`, 'member']),
+      )
+    await succeeds(affiliates(juliet, 'n', members(0, 1_000)))
+    const hits = () => stage.metrics.valueOf('limit_hits_total', 'pubsub_entities')
+    assert.equal(hits(), 0)
+    for (let i = 0; i < 100; i++)
+      assert.equal(
+        reasonOf(await affiliates(juliet, 'n', members(1_000 + i, 1_001 + i))),
+        'resource-constraint',
+      )
+    for (let i = 0; i < 110; i++) {
+      const outcome = i < 10 ? 'subscribed' : 'policy-violation/too-many-subscriptions'
+      assert.equal(stateOf(await subscribes(romeo, 'n', juliet.bare, `${romeo.bare}/${i}`)), outcome)
+    }
+    assert.equal(hits(), 200)
+    const list = await juliet.gets(owner(`<affiliations node='n'/>`))
+    assert.equal(list.child('pubsub')?.child('affiliations')?.childrenOf().length, 1_001)
+  },
+)

@@ -217,7 +217,8 @@ export class Preconditions {
   constructor(x: Element) {
     const { unknown } = new Submission(x, FORM_OPTIONS, [])
     const given = formValues(x)
-    this.#given = new Map(unknown.map((name) => [name, given.get(name) ?? []]))
+    const asked = unknown.map((name) => [name, given.get(name) ?? []] as const)
+    this.#given = new Map(asked.filter(([name, values]) => !holdsAnyway(name, values)))
   }
 
   /**
@@ -239,6 +240,18 @@ export class Preconditions {
       if (!isSame(found, config[found.key], values, bounds)) throw unmet(name)
     }
   }
+}
+
+/** What cannot be configured, and is so at every node. */
+const always: ReadonlyMap<string, readonly string[]> = new Map([
+  ['pubsub#node_type', ['leaf']],
+  ['pubsub#purge_offline', ['0', 'false']],
+  ['pubsub#presence_based_delivery', ['0', 'false']],
+  ['pubsub#tempsub', ['0', 'false']],
+])
+
+function holdsAnyway(name: string, values: readonly string[]): boolean {
+  return values.length === 1 && always.get(name)?.includes(values[0]!) === true
 }
 
 function partNamed(name: string): Part {

@@ -64,7 +64,10 @@ export class Entities {
       ])
       if (address.local === '' && ![...after.values()].includes('owner'))
         throw new StanzaError('not-acceptable', 'A node has an owner.')
-      if (after.size > this.#service.rules.room.entities) throw new StanzaError('resource-constraint')
+      if (after.size > this.#service.rules.room.entities) {
+        this.#service.rules.hit('entities')
+        throw new StanzaError('resource-constraint', 'Too many have to do with this node.')
+      }
       const changed = await this.#service.nodes.change(node, { affiliations: read })
       for (const [jid] of read) await this.#reconsider(changed.service, changed.name, jid)
     })

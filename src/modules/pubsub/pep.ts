@@ -143,7 +143,12 @@ function rulesOf(host: Host, limits: Limits): Rules {
     items: limits.items,
     payload: limits.payload,
   }
-  const hits = { items: 'pep_items', nodes: 'pep_nodes', bytes: 'pep_size' } as const
+  const hits = {
+    items: 'pep_items',
+    nodes: 'pep_nodes',
+    bytes: 'pep_size',
+    entities: 'pubsub_entities',
+  } as const
   return {
     bounds,
     defaults: { ...pepDefaults, maxPayload: limits.payload },

@@ -77,7 +77,12 @@ interface Settings {
 }
 
 function rulesOf(host: Host, { creators, listed, items, nodes, size: bytes, payload }: Settings): Rules {
-  const hits = { items: 'pubsub_items', nodes: 'pubsub_nodes', bytes: 'pubsub_size' } as const
+  const hits = {
+    items: 'pubsub_items',
+    nodes: 'pubsub_nodes',
+    bytes: 'pubsub_size',
+    entities: 'pubsub_entities',
+  } as const
   const mayCreate = async (who: Jid): Promise<boolean> => {
     if (creators === 'anyone' || listed.includes(who.bare.toString())) return true
     // What guests make would never be deleted.

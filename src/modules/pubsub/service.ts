@@ -40,7 +40,7 @@ export interface Rules {
   /** Whether nothing is to be sent there on behalf of the service. */
   blocks(service: Jid, other: Jid): boolean | Promise<boolean>
   send(stanza: Stanza): void
-  hit(bound: 'bytes' | 'items' | 'nodes'): void
+  hit(bound: 'bytes' | 'entities' | 'items' | 'nodes'): void
 }
 
 /** A node, and who asks for something there. */

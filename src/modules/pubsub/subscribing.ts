@@ -160,6 +160,7 @@ export class Subscribing {
   #requireRoom({ node, who }: Visit): void {
     const { entities } = this.#service.rules.room
     if (node.subscriptions.size < entities && who.subscriptions.length < addressesPerEntity) return
+    this.#service.rules.hit('entities')
     throw refusal('policy-violation', 'too-many-subscriptions', { type: 'wait' })
   }
 
