@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Actor } from '../support/actor.js'
 import { AppServer, PUSHES, read, withPushes } from '../support/app-server.js'
+import { Component, known } from '../support/component.js'
 import { friends } from '../support/friends.js'
 import { Peer } from '../support/peer.js'
 import { FAR_DOMAIN, scene, type StageOptions } from '../support/stage.js'
@@ -9,6 +10,7 @@ import { FAR_DOMAIN, scene, type StageOptions } from '../support/stage.js'
 const PUSH = 'urn:xmpp:push:0'
 const withApp: StageOptions = { set: [withPushes] }
 const notice = 'New message!'
+const ROOMS = 'rooms.capulet.example'
 
 const enable = (node: string, jid = PUSHES, form = '') =>
   `<enable xmlns='${PUSH}' jid='${jid}' node='${node}'>${form}</enable>`
@@ -507,4 +509,48 @@ scene(
     await app.hearsNothing()
   },
   withApp,
+)
+
+scene(
+  'XEP-0492 §2, §3: muted chats wake nobody, a room does when it speaks of the account',
+  async ({ romeo, other, juliet, juliet$phone, stage }) => {
+    const app = await AppServer.ready(stage)
+    const rooms = new Component(stage, ROOMS)
+    await rooms.connects()
+    const settings = (chat: string, setting: string, nick = '') =>
+      juliet.sets(
+        `<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:xmpp:bookmarks:1'><item id='${chat}'><conference xmlns='urn:xmpp:bookmarks:1'>${nick}<extensions><notify xmlns='urn:xmpp:notification-settings:1'><${setting}/></notify></extensions></conference></item></publish><publish-options><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE' type='hidden'><value>http://jabber.org/protocol/pubsub#publish-options</value></field><field var='pubsub#max_items'><value>max</value></field><field var='pubsub#access_model'><value>whitelist</value></field></x></publish-options></pubsub>`,
+      )
+    await juliet$phone.online()
+    await juliet$phone.sets(enable('phone'))
+    await manages(juliet$phone)
+    await juliet$phone.vanishes()
+    await juliet.online()
+    await romeo.online()
+    await other.tybalt.online()
+    await settings(other.tybalt.bare, 'never')
+    await settings(`vault@${ROOMS}`, 'on-mention', '<nick>JuliC</nick>')
+    const room = (words: string) =>
+      rooms.sends(
+        `<message from='vault@${ROOMS}/romeo' to='${juliet$phone.full}' type='groupchat'><body>${words}</body></message>`,
+      )
+    other.tybalt.sends(chat(juliet.bare, 'villain'))
+    room('nobody in particular')
+    await app.hearsNothing()
+    await stage.passes(5000)
+    room('JuliC, wake up')
+    await app.takes()
+    await stage.passes(5000)
+    romeo.sends(chat(juliet.bare, 'hist'))
+    await app.takes()
+    // As soon as it is changed, on whatever device.
+    await stage.passes(5000)
+    await settings(other.tybalt.bare, 'always')
+    await settings(`vault@${ROOMS}`, 'never')
+    room('JuliC, wake up')
+    await app.hearsNothing()
+    other.tybalt.sends(chat(juliet.bare, 'peace'))
+    await app.takes()
+  },
+  { set: [withPushes, known(ROOMS)] },
 )

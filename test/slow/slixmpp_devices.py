@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 import os
+import random
 import sys
 
 from slixmpp.exceptions import IqError
@@ -75,6 +76,7 @@ async def main():
     await check('bookmarks: published, told, retracted', bookmarks, romeo)
     await check('blocking: a blocked contact is not heard, until unblocked', blocking, romeo, juliet)
     await check('stream management: cut off, it resumes and misses nothing', resumption, romeo, juliet)
+    await check('a phone cut off at random and a desktop end with the same history', same_history, romeo, juliet)
     await check('client state: what matters comes at once, and all of it in order', client_state, romeo, juliet)
     await check('commands: neither told nor run for those who may not', commands, romeo)
     print('done')
@@ -215,8 +217,7 @@ async def resumption(romeo, juliet):
     for line in meanwhile:
         one.says(juliet, line)
     await one.ping()
-    two.connect('127.0.0.1', int(os.environ['XMPP_PORT']))
-    await two.next('session_resumed')
+    await back(two)
     await two.hears(*meanwhile)
     await two.ping()
     assert two.bodies.empty(), 'some came twice'
@@ -225,6 +226,57 @@ async def resumption(romeo, juliet):
     await one.hears('after')
     await one.leave()
     await two.leave()
+
+
+async def same_history(romeo, juliet):
+    one, phone, desktop = await Device(romeo).online(), await Device(juliet).online(), await Device(juliet).online()
+    await phone.next('sm_enabled')
+    for device in (phone, desktop):
+        await device.plugin['xep_0280'].enable(timeout=WAIT)
+    seen = {phone: [], desktop: []}
+    for device, history in seen.items():
+        device.add_event_handler('message', lambda stanza, add=history.append: stanza['body'] and add(stanza['body']))
+        device.add_event_handler('carbon_sent', lambda stanza, add=history.append: add(stanza['carbon_sent']['body']))
+    dice, words, cuts = random.Random(7), [], 0
+    for number in range(150):
+        words.append(f'line {number}')
+        if dice.random() < 0.3:
+            # Its own words, which the phone hears as copies, and the desktop not again.
+            desktop.says(romeo, words[-1])
+            seen[desktop].append(words[-1])
+        else:
+            one.says(juliet, words[-1])
+        if dice.random() < 0.2:
+            await asyncio.sleep(dice.random() / 20)
+        if dice.random() < 0.07 and phone.transport:
+            await phone.cut()
+            cuts += 1
+        elif dice.random() < 0.1 and not phone.transport:
+            await back(phone)
+    if not phone.transport:
+        await back(phone)
+    assert cuts >= 3, cuts
+    for device in (one, desktop, phone):
+        await device.ping()
+
+    async def complete():
+        while min(map(len, seen.values())) < len(words):
+            await asyncio.sleep(0.05)
+    await asyncio.wait_for(complete(), WAIT)
+    # The two who speak are not in step with each other; what each of them says is.
+    said = {word: number for number, word in enumerate(words)}
+    for history in seen.values():
+        assert sorted(history, key=said.get) == words, history
+    mam = [result['mam_result']['forwarded']['stanza']['body']
+           async for result in phone.plugin['xep_0313'].iterate(with_jid=romeo, rsm={'max': 100})][-len(words):]
+    assert sorted(mam, key=said.get) == words, mam
+    for device in (one, phone, desktop):
+        await device.leave()
+
+
+async def back(device):
+    device.connect('127.0.0.1', int(os.environ['XMPP_PORT']))
+    await device.next('session_resumed')
 
 
 async def client_state(romeo, juliet):
