@@ -15,12 +15,13 @@ export async function answerTo(
   commands: readonly AnyCommand[],
   log: Log,
 ): Promise<CommandAnswer> {
-  const { by, domain, files } = caller
+  const { by, user, domain, files } = caller
+  const who = { by, ...(user === undefined ? {} : { user }) }
   const command = commands.find((each) => each.name === name)
   if (!command) return problem('usage', `the server knows no command "${String(name)}"`)
   if (!mayRun(caller, command)) {
     const needed = command.about === 'server' ? 'admins of the whole server' : 'admins'
-    log.warn('admin.refused', { command: command.name, by, needed })
+    log.warn('admin.refused', { command: command.name, ...who, needed })
     return problem('refused', `${command.name} is for ${needed} only`)
   }
   try {
@@ -28,7 +29,8 @@ export async function answerTo(
     const loss = confirmed === true ? undefined : command.destroys?.(args)
     if (loss !== undefined) return problem('confirm', loss)
     const result = await command.run(args, { by, domain, ...(files ? { files } : {}) })
-    if (!command.reads) log.info('admin.command', { command: command.name, args: openArgs(command, raw), by })
+    if (!command.reads)
+      log.info('admin.command', { command: command.name, args: openArgs(command, raw), ...who })
     return { ok: true, ...result }
   } catch (error) {
     if (error instanceof Misfit) return problem('usage', error.message)

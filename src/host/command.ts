@@ -119,7 +119,7 @@ export function accountArg(doc: string): Option<Jid> {
 }
 
 export interface CommandContext {
-  /** Who asks, for the log: `local socket`, or an address. */
+  /** By which door, for the log: `local socket`. */
   readonly by: string
   /** The only domain that they may look after; undefined: all. */
   readonly domain?: string | undefined

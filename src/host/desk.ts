@@ -27,8 +27,10 @@ export type CommandAnswer =
 
 /** Who asks. */
 export interface Caller {
-  /** For the log: `local socket`, or an address. */
+  /** For the log: `local socket`, `ad-hoc command`. */
   readonly by: string
+  /** For the log, which may hash it: the bare address of who asks with an account. */
+  readonly user?: string
   readonly role: Role
   /** The only domain that they may look after; undefined: the whole server. */
   readonly domain?: string | undefined

@@ -51,10 +51,10 @@ export default defineModule({
       if (!session?.account || !host.desk) return undefined
       const account = await host.accounts.get(from.domain, from.local)
       if (account?.id !== session.account || account.role === undefined) return undefined
-      const by = from.toString()
-      if (account.role === 'admin') return { by, role: 'admin' }
+      const who = { by: 'ad-hoc command', user: from.bare.toString() }
+      if (account.role === 'admin') return { ...who, role: 'admin' }
       if (from.domain !== host.domain) return undefined
-      return { by, role: account.role === 'operator' ? 'operator' : 'admin', domain: host.domain }
+      return { ...who, role: account.role === 'operator' ? 'operator' : 'admin', domain: host.domain }
     }
 
     /** The commands of the domain. @throws StanzaError `forbidden` to those who have none */
