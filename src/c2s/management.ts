@@ -5,6 +5,7 @@ import type { Session } from '../session/session.js'
 import { sizeOfHeld } from '../session/session.js'
 import type { StreamFeature } from '../host/module.js'
 import { Jid } from '../stanza/jid.js'
+import { StorageUnavailable } from '../storage/errors.js'
 import { Acks, counted, type Asker, type Window } from '../stream/acks.js'
 import { StreamError } from '../stream/errors.js'
 import { el, type Element } from '../xml/element.js'
@@ -52,10 +53,15 @@ export function manage(raw: RawElement, client: Client): void | Promise<void> {
       stream.send(text(enableOn(client, raw.toElement())))
       return
     case 'resume':
-      return resumeOn(client, raw.toElement()).then(({ element, proceed }) => {
-        stream.send(text(element))
-        proceed()
-      })
+      return resumeOn(client, raw.toElement()).then(
+        ({ element, proceed }) => {
+          stream.send(text(element))
+          proceed()
+        },
+        (error: unknown) => {
+          throw error instanceof StorageUnavailable ? new StreamError('internal-server-error') : error
+        },
+      )
   }
   throw new StreamError('unsupported-stanza-type')
 }
@@ -76,7 +82,7 @@ export function enableOn({ session, stream, managing, parking }: Client, { attrs
 /**
  * XEP-0198 §5: in place of binding, after authentication. Gives the answer, `<resumed/>` or `<failed/>` (then the client
  * can bind), and what is to be done when that is sent.
- * @throws StreamError `not-authorized` before authentication, and as `Acks.acknowledge`
+ * @throws StreamError `not-authorized` before authentication, and as `Acks.acknowledge`; StorageUnavailable: it may come again
  */
 export async function resumeOn(client: Client, { attrs }: Element): Promise<Answer> {
   const { host, local, parking, parts, stream } = client

@@ -113,10 +113,15 @@ export class Parking {
     return session?.jid.bare.equals(account) ? session : undefined
   }
 
-  /** Its client has come back: what is in the store of it is past. */
+  /**
+   * Its client has come back: what is in the store of it is past, and must not be told after a crash. Rejects with
+   * StorageUnavailable; then it has to come again.
+   */
   async taken(session: Session): Promise<void> {
     const { id } = session.resumable!
-    if (this.#stored.has(id)) await this.#forget(id)
+    if (!this.#stored.has(id)) return
+    await this.#parts.store.remove([id])
+    this.#stored.delete(id)
   }
 
   /** It has a stream again. */

@@ -281,6 +281,10 @@ test(`${kills} kills, a database that fails and connections that break: what was
   assert.deepEqual(lost.slice(0, 10), [])
   assert.deepEqual(doubled.slice(0, 10), [])
   assert.deepEqual(disorder.slice(0, 10), [])
+  assert.deepEqual(
+    devices.flatMap((one) => one.miscounts),
+    [],
+  )
   assert.equal(unanswered, 0)
   assert.deepEqual(historyOf(phone), historyOf(desktop))
   assert.equal(figures.holes, 0)

@@ -827,3 +827,23 @@ scene(
     assert.equal(await resumes(romeo, id, 0), 0)
   },
 )
+
+scene(
+  'limits §3 P8: who comes back after a restart while the store is away has to come again, and is told no old count',
+  async ({ juliet, stage }) => {
+    await juliet.online()
+    const id = await manages(juliet)
+    await stage.restarts()
+    await juliet.isGone()
+    const store = stage.stores.parked
+    const remove = store.remove.bind(store)
+    store.remove = () => Promise.reject(new StorageUnavailable('a test'))
+    await juliet.authenticates()
+    juliet.raw(`<resume xmlns='${SM}' previd='${id}' h='0'/>`)
+    await juliet.isDisconnected('internal-server-error')
+    assert.equal(parked(stage), 1)
+    store.remove = remove
+    await resumes(juliet, id, 0)
+    assert.deepEqual(await store.read('', 10), [])
+  },
+)

@@ -39,6 +39,8 @@ export class Device {
   readonly figures = { connections: 0, resumed: 0, begun: 0, repeated: 0, fetched: 0, vanished: 0 }
   /** Seen for the first time behind a later one of the same sender. */
   readonly disorder: string[] = []
+  /** Counts of the server that cannot be. */
+  readonly miscounts: string[] = []
   readonly #account: string
   readonly #resource: string
   readonly #reach: Reach
@@ -187,6 +189,11 @@ export class Device {
 
   #answeredFor(h: number): void {
     const count = (h - this.#answered + 2 ** 32) % 2 ** 32
+    if (count > this.#open.length) {
+      const said = `${h} after ${this.#answered} with ${this.#open.length} open`
+      this.miscounts.push(said)
+      throw new Error(said)
+    }
     this.#answered = h
     for (const { id, isRefused } of this.#open.splice(0, count))
       if (id !== undefined && !isRefused) this.acknowledged.add(id)
