@@ -4,8 +4,10 @@ import { Stanza } from '../../src/stanza/stanza.js'
 import { StorageUnavailable } from '../../src/storage/errors.js'
 import type { Actor } from '../support/actor.js'
 import { friends, grants, listens, rosterOf, subscribed } from '../support/friends.js'
+import { loadConfig } from '../../src/config/load.js'
+import { modules } from '../../src/modules/index.js'
 import { memoryStores } from '../../src/storage/memory.js'
-import { scene, type StageOptions } from '../support/stage.js'
+import { OTHER_DOMAIN, scene, secretFiles, type StageOptions } from '../support/stage.js'
 
 const byDialback: StageOptions = { set: ['s2s.policy=dialback-ok'], far: { set: ['s2s.policy=dialback-ok'] } }
 const BLOCKING = 'urn:xmpp:blocking'
@@ -357,6 +359,29 @@ scene(
   },
   { set: ['modules.blocking.list=3'] },
 )
+
+scene('a reload forgets nobody who is blocked, not for a moment', async ({ romeo, juliet, stage }) => {
+  await romeo.online()
+  await juliet.online()
+  await friends(romeo, juliet)
+  await listOf(juliet)
+  await block(juliet, romeo.bare)
+  await romeo.ignoresSoFar()
+  await juliet.ignoresSoFar()
+  const set = [`domain=${stage.domain}`, `domains=["${OTHER_DOMAIN}"]`, 'modules.blocking.list=5']
+  const { config } = loadConfig({ modules, env: {}, files: secretFiles, set })
+  await stage.server.reload(config)
+  juliet.sends('<presence><show>away</show></presence>')
+  await romeo.hearsNothingMore()
+  romeo.sends(chat(juliet.bare, 'no'))
+  await romeo.receives(`<message type='error' id='no'>${unavailable}</message>`)
+  await juliet.ignoresSoFar()
+  await unblock(juliet)
+  await juliet.receivesInAnyOrder(
+    `<presence from='${romeo.full}'/>`,
+    `<iq type='set'><unblock xmlns='${BLOCKING}'/></iq>`,
+  )
+})
 
 const REPORTING = 'urn:xmpp:reporting:1'
 const report = (jid: string, reason: string, more = '') =>

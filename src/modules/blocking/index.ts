@@ -6,7 +6,7 @@ import { claimIn, inWords, Reports, type Claim } from './reports.js'
 import { jid as address, number, options, rate } from '../../base/schema.js'
 import { hook, silenced, type Verdict } from '../../host/hooks.js'
 import { iq, type IqRequest } from '../../host/iq-table.js'
-import { defineModule, each, hidesFrom, type Portable } from '../../host/module.js'
+import { defineModule, each, hidesFrom, serviceKey, type Portable } from '../../host/module.js'
 import type { Session } from '../../session/session.js'
 import { Slot } from '../../session/slot.js'
 import { StanzaError } from '../../stanza/errors.js'
@@ -18,6 +18,9 @@ import { NS } from '../../xml/namespaces.js'
 
 /** Whether the session has asked for the list: then it hears of changes (XEP-0191 §3.3). */
 const watching = Slot.plain('blocking', () => ({ asked: false }))
+
+/** For this module itself, when it is set up anew. */
+const listsKey = serviceKey<Lists>('blocking-lists')
 
 export default defineModule({
   name: 'blocking',
@@ -38,7 +41,8 @@ export default defineModule({
 
   setup(host, settings) {
     const { roster, sessions } = host
-    const lists = new Lists(host.map<readonly string[]>('blocking'), sessions)
+    // A reload takes over what is in memory: in between nobody must hear what they are not to hear.
+    const lists = host.provided(listsKey) ?? new Lists(host.map<readonly string[]>('blocking'), sessions)
     const reports = new Reports(host, { most: settings.reports, pace: settings.report_rate })
     const reported = host.counter('reports_total', 'Reports of spam and abuse')
 
@@ -245,6 +249,7 @@ export default defineModule({
       provides: [
         { key: blockingKey, value: { isBlocked } },
         { key: hidesFrom, value: isKnownBlocked },
+        { key: listsKey, value: lists },
       ],
     }
   },
