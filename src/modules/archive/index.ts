@@ -13,6 +13,7 @@ import { accountArg, command, CommandError } from '../../host/command.js'
 import { hook } from '../../host/hooks.js'
 import { iq, type Answer as IqAnswer, type IqRequest } from '../../host/iq-table.js'
 import { defineModule } from '../../host/module.js'
+import { Slot } from '../../session/slot.js'
 import { formatMoment, parseMoment } from '../../stanza/delay.js'
 import { StanzaError } from '../../stanza/errors.js'
 import type { Jid } from '../../stanza/jid.js'
@@ -21,6 +22,9 @@ import type { Archived } from '../../storage/archive.js'
 import { firstOf, isArchiveId } from '../../storage/archive-ids.js'
 import { el, type Element } from '../../xml/element.js'
 import { NS } from '../../xml/namespaces.js'
+
+/** The ids at both ends of the page that a session got last. */
+const pageBefore = new Slot('archive page', () => ({ edges: new Set<string>() as ReadonlySet<string> }))
 
 export default defineModule({
   name: 'archive',
@@ -61,10 +65,12 @@ export default defineModule({
       const { from, session, query: asked } = request
       const owner = ownerOf(request)
       const read = readQuery(asked, from.bare, true)
-      const limits = { most: settings.page, since: since() }
+      const seen = session?.state(pageBefore)
+      const limits = { most: settings.page, since: since(), known: seen?.edges }
       const answered = await answer(store, owner, read, limits)
       queries.add()
       if (session) noteQuery(session, read, answered)
+      if (seen) seen.edges = edgesOf(answered.messages)
       const results = new Results(from.bare, from, read.queryId, host.log)
       const { messages, complete } = answered
       for (const message of read.isFlipped ? messages.toReversed() : messages) {
@@ -180,6 +186,10 @@ export default defineModule({
         return metadataElement(there)
       },
       events: {
+        // So that nobody who is here waits for the database because of them.
+        sessionBound: ({ jid, account }) => {
+          if (account !== 0) preferences.prepare(jid.bare)
+        },
         accountCreated: (account) => preferences.forget(account),
         accountDeleted: (account) => preferences.forget(account),
       },
@@ -210,6 +220,12 @@ export default defineModule({
     }
   },
 })
+
+/** What was shown a moment ago is there, and the next page begins beside it. */
+function edgesOf(messages: readonly Archived[]): ReadonlySet<string> {
+  const [first, last] = [messages[0], messages.at(-1)]
+  return new Set(first && last ? [first.id, last.id] : [])
+}
 
 /** A request that only the owner may make; others get the same answer whether there is such an account or not (§8.1). */
 function own(type: 'get' | 'set', name: string, answer: IqAnswer) {

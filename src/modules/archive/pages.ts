@@ -23,6 +23,8 @@ export interface PageLimits {
   readonly most: number
   /** Messages from before that moment are not shown any longer; in milliseconds since 1970. */
   readonly since: number
+  /** Ids that need not be looked for: they were on the page before. */
+  readonly known?: ReadonlySet<string> | undefined
 }
 
 /**
@@ -33,13 +35,14 @@ export async function answer(
   store: ArchiveStore,
   owner: ArchiveOwner,
   { filter: asked, page }: ArchiveQuery,
-  { most, since }: PageLimits,
+  { most, since, known }: PageLimits,
 ): Promise<Answer> {
   // A client may know an id that is not written yet.
   await store.settled()
   const named = [page.after, page.before === '' ? undefined : page.before, asked.after, asked.before]
-  const ids = await found(store, owner, [...named, ...(asked.ids ?? [])], since)
-  const real = (id: string | undefined) => (id === undefined ? undefined : ids.get(id))
+  const isUnknown = (id: string | undefined) => id !== undefined && !known?.has(id)
+  const ids = await found(store, owner, [...named.filter(isUnknown), ...(asked.ids ?? [])], since)
+  const real = (id: string | undefined) => (id === undefined ? undefined : (ids.get(id) ?? id))
   const filter: ArchiveFilter = {
     ...asked,
     start: Math.max(since, asked.start ?? since),

@@ -48,6 +48,11 @@ export class PreferenceLists {
     return this.#load(account).then((loaded) => this.#judge(loaded, account, other))
   }
 
+  /** Loads them, if they are not at hand; a failure leaves that to who asks. */
+  prepare(account: Jid): void {
+    if (!this.#known.get(account.local)) this.#load(account).catch(() => undefined)
+  }
+
   /** `<prefs/>` as they are. Rejects with StorageUnavailable. */
   async get(account: Jid): Promise<Element> {
     return prefs((this.#known.get(account.local) ?? (await this.#load(account))).stored)
