@@ -49,6 +49,9 @@ const limits: ParserLimits = {
 /** Bytes of elements that wait to be stored together. */
 const PORTION_BYTES = 1 << 20
 const MOST_PROBLEMS = 1_000
+/** Of imported keys: each check of a password in plain text costs this much, about a second with as many. */
+const MOST_ITERATIONS = 1_000_000
+const LONGEST_SALT = 256
 /** Files within files. */
 const MOST_FILES = 4
 
@@ -311,6 +314,8 @@ class Reading {
     )
     if (iterations === 0 || !salt?.length || serverKey?.length !== size || storedKey?.length !== size)
       return this.#problem(at, `the credentials for ${mechanism} are broken`)
+    if (iterations > MOST_ITERATIONS || salt.length > LONGEST_SALT)
+      return this.#problem(at, `the credentials for ${mechanism} would take too long to check`)
     user.keys = { ...user.keys, [hash]: { salt, iterations, serverKey, storedKey } }
   }
 

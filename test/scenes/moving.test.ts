@@ -265,6 +265,21 @@ scene(
   },
 )
 
+scene('keys that would take for ever to check are left out', async ({ stage }) => {
+  const base64 = (length: number) => Buffer.alloc(length, 1).toString('base64')
+  const credentials = (iterations: number, salt: number) =>
+    `<scram-credentials xmlns='urn:xmpp:pie:0#scram' mechanism='SCRAM-SHA-256'><iter-count>${iterations}</iter-count><salt>${base64(salt)}</salt><server-key>${base64(32)}</server-key><stored-key>${base64(32)}</stored-key></scram-credentials>`
+  for (const [name, iterations, salt, problems] of [
+    ['ana', 1_000_000, 256, 0],
+    ['bea', 1_000_001, 16, 1],
+    ['eva', 4096, 257, 1],
+  ] as const) {
+    const report = await imported(stage, user(credentials(iterations, salt), `name='${name}'`))
+    const slow = report.problems.filter((problem) => problem.includes('would take too long to check'))
+    assert.equal(slow.length, problems, report.problems.join())
+  }
+})
+
 for (const [what, broken, line] of [
   ['not well-formed', `<user name='a'></host>`, 3],
   ['a comment', `<!-- x -->`, 3],
