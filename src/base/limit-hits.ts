@@ -61,6 +61,7 @@ export const bounds = [
   'push_registrations',
   'push_devices',
   'ad_hoc_dialogues',
+  'external_services',
   'listed_users',
   'photo_size',
   'password_queue',

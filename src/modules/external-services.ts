@@ -23,8 +23,13 @@ interface Service {
   readonly password: string | undefined
 }
 
+/** Types that one session may have asked for and hears changes of. */
+const mostTypes = 10
+const longestType = 64
+
 /** What a session has been told: by type, or of all (`''`), the services by their keys with what says whether they changed. */
-const told = new Slot('external-services', () => new Map<string, ReadonlyMap<string, string>>())
+type Told = Map<string, ReadonlyMap<string, string>>
+const told = new Slot<Told>('external-services', () => new Map())
 
 /** Of the set-up that holds: tells those who asked what has changed for them. */
 const update = serviceKey<() => void>('external-services.update')
@@ -84,8 +89,14 @@ export default defineModule({
       if (!session) throw new StanzaError('forbidden')
       const { type } = query.attrs
       const found = services.filter((one) => type === undefined || one.type === type)
-      session.state(told).set(type ?? '', signs(found))
+      remember(session.state(told), type ?? '', signs(found))
       return el('services', NS.externalServices, { type }, ...found.map((one) => serviceElement(one, from)))
+    }
+
+    function remember(types: Told, type: string, found: ReadonlyMap<string, string>): void {
+      if (type.length > longestType || (types.size >= mostTypes && !types.has(type)))
+        host.hits.add('external_services')
+      else types.set(type, found)
     }
 
     /** §3.3: for services that a client knows from elsewhere. */

@@ -128,6 +128,8 @@ export const limits: readonly Limit[] = [
     ['scenes/user-search', 'modules.user-search.listed: one more is refused']),
   limit('ad-hoc commands that a session has begun', 'ad_hoc_dialogues',
     ['scenes/commands', 'XEP-0050 §3.3: a command that nobody goes on with is over']),
+  limit('types of services that a session hears of', 'external_services',
+    ['unit/modules/external-services', 'XEP-0215 §3.2: of ten types a session hears changes']),
   limit('modules.private-xml.quota', 'private_xml', keptXml),
   limit('modules.capabilities.hashes', 'caps_hashes', caps('modules.capabilities.hashes: so many are remembered')),
   limit('modules.capabilities.resources', 'caps_resources', caps('modules.capabilities.resources: in all so many')),

@@ -183,3 +183,23 @@ test('XEP-0215 §3.2: who asked is told what a reload has changed, and nobody el
     'delete turn turn.example.org:443',
   ])
 })
+
+test('XEP-0215 §3.2: of ten types a session hears changes, of more and of long ones it asks each time', async () => {
+  const stage = await Stage.with(withServices({ stun }))
+  const client = await stage.client('juliet@capulet.example/balcony')
+  const hits = () => stage.metrics.valueOf('limit_hits_total', 'external_services')
+  const ask = (type: string) => client.asks('get', of(type), 'capulet.example')
+  for (let i = 0; i < 10; i++) await ask(`kind-${i}`)
+  assert.equal(hits(), 0)
+  await ask('turn')
+  await ask('t'.repeat(10_000))
+  for (let i = 0; i < 1000; i++) await ask(`more-${i}`)
+  await ask('kind-1')
+  assert.equal(hits(), 1002)
+  client.got.length = 0
+  await stage.load(withServices({ stun, turn, mine: { ...turn, type: 'kind-1' } }))
+  assert.deepEqual(
+    pushes(client.got).map((push) => push.child('services', NS)!.attrs['type']),
+    ['kind-1'],
+  )
+})
