@@ -27,10 +27,18 @@ export interface CommandFacts {
 /** Gives the commands as they are at each moment: a reload changes those of modules. */
 export function commandTable(server: () => AdminServices): () => readonly AnyCommand[] {
   const own = adminCommands(server)
+  const names = new Set(own.map(({ name }) => name))
+  let known:
+    | { readonly from: readonly (readonly AnyCommand[])[]; readonly all: readonly AnyCommand[] }
+    | undefined
   return () => {
-    const names = new Set(own.map(({ name }) => name))
-    const ofModules = moduleCommands(server()).filter(({ name }) => !names.has(name))
-    return [...own, ...ofModules, helpOn([...own, ...ofModules])]
+    const now = server()
+    const from = now.domains.map((served) => now.moduleCommands(served))
+    // Until a reload they are the same.
+    if (known && from.every((one, i) => one === known!.from[i])) return known.all
+    const ofModules = moduleCommands(now).filter(({ name }) => !names.has(name))
+    known = { from, all: [...own, ...ofModules, helpOn([...own, ...ofModules])] }
+    return known.all
   }
 }
 
