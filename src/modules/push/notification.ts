@@ -17,25 +17,35 @@ export interface Content {
   readonly notice: string
 }
 
-/** What happened since the device was last told. */
+/** What there is to tell of a stanza: little, since it may be kept for a while. */
 export interface News {
-  /** Messages that its owner has not seen there. */
-  readonly count: number
-  /** The last one. */
-  readonly stanza: Stanza
+  readonly sender: Jid
+  /** The beginning of what was written, if that is told. */
+  readonly words: string | undefined
 }
 
 /** As much of a body as is told. */
 const beginning = /^.{0,500}/su
 
-/** The request that publishes the news. */
-export function notification(host: Host, to: Registration, news: News, content: Content): Stanza {
-  const { count, stanza } = news
-  const words = isEncrypted(stanza) ? undefined : stanza.child('body')?.text
-  const body = content.body && words !== undefined ? beginning.exec(words)?.[0] : content.notice
+export function newsOf(stanza: Stanza, content: Content): News {
+  const isTold = content.body && !isEncrypted(stanza)
+  const words = isTold ? beginning.exec(stanza.child('body')?.text ?? '')?.[0] : undefined
+  // Of its own: a part of a string keeps the whole one in memory.
+  return { sender: stanza.from, words: words ? Buffer.from(words).toString() : undefined }
+}
+
+/** The request that publishes the last news, with the number of messages that the device's owner has not seen there. */
+export function notification(
+  host: Host,
+  to: Registration,
+  { sender, words }: News,
+  count: number,
+  content: Content,
+): Stanza {
+  const body = words ?? content.notice
   const summary = resultForm('urn:xmpp:push:summary', {
     'message-count': count,
-    'last-message-sender': content.sender ? stanza.from : undefined,
+    'last-message-sender': content.sender ? sender : undefined,
     'last-message-body': body === '' ? undefined : body,
   })
   const item = el('item', undefined, undefined, el('notification', NS.push, undefined, summary))

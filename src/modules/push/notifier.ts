@@ -1,5 +1,5 @@
 /** Tells app servers: at once when it is time, together what comes too soon, and again later what failed. */
-import { notification, outcomeOf, type Content, type Outcome } from './notification.js'
+import { newsOf, notification, outcomeOf, type Content, type News, type Outcome } from './notification.js'
 import { Lanes } from './lanes.js'
 import type { Registration, Registrations } from './registrations.js'
 import type { Worth } from './worth.js'
@@ -42,7 +42,7 @@ interface Device {
   /** Messages since it was here. */
   count: number
   /** The last of the news that it was not told. */
-  latest: Stanza | undefined
+  latest: News | undefined
   urgent: boolean
   /** Clock times before which it is told of no messages, and of no calls. */
   nextAt: number
@@ -91,7 +91,7 @@ export class Notifier {
     if (worth === 'message') device.count++
     if (device.latest) this.#merged.add()
     // A call among messages is what the device must know of.
-    if (worth === 'call' || !device.urgent) device.latest = stanza
+    if (worth === 'call' || !device.urgent) device.latest = newsOf(stanza, this.#options)
     if (worth === 'call') device.urgent = true
     this.#plan(device)
   }
@@ -169,20 +169,20 @@ export class Notifier {
   }
 
   async #tell(device: Device): Promise<void> {
-    const { account, registration, count, latest: stanza, urgent } = device
-    if (!stanza) return
+    const { account, registration, count, latest: news, urgent } = device
+    if (!news) return
     device.latest = undefined
     device.urgent = false
     const now = this.#host.clock.now()
     device.nextAt = now + this.#options.interval
     if (urgent) device.nextCallAt = now + callInterval
-    const { outcome, condition } = await this.#publish(registration, { count, stanza })
+    const { outcome, condition } = await this.#publish(registration, news, count)
     this.#results[outcome].add()
     device.busy = false
     try {
       if (outcome === 'accepted') await this.#succeeded(device)
       else if (outcome === 'refused') await this.#ended(account, registration, condition)
-      else await this.#failed(device, stanza, condition)
+      else await this.#failed(device, news, condition)
     } catch (error) {
       this.#host.log.warn('push.failed', { user: account.toString(), error })
     }
@@ -191,11 +191,12 @@ export class Notifier {
 
   async #publish(
     registration: Registration,
-    news: { count: number; stanza: Stanza },
+    news: News,
+    count: number,
   ): Promise<ReturnType<typeof outcomeOf>> {
     const host = this.#host
     try {
-      return outcomeOf(await host.ask(notification(host, registration, news, this.#options), patience))
+      return outcomeOf(await host.ask(notification(host, registration, news, count, this.#options), patience))
     } catch (error) {
       if (!(error instanceof StanzaError)) host.log.error('push.crashed', { error })
       return { outcome: 'failed', condition: error instanceof StanzaError ? error.condition : 'internal' }
@@ -210,13 +211,13 @@ export class Notifier {
   }
 
   /** XEP-0357 §7.1: tried again later, less and less often, and in the end no more. */
-  async #failed(device: Device, stanza: Stanza, condition = 'undefined-condition'): Promise<void> {
+  async #failed(device: Device, news: News, condition = 'undefined-condition'): Promise<void> {
     const { registration, account } = device
     const failures = (registration.failures ?? 0) + 1
     if (failures >= lastFailure) return this.#ended(account, registration, condition)
     const retryAt = this.#host.clock.now() + Math.min(firstRetry * 2 ** (failures - 1), longestRetry)
     device.registration = { ...registration, failures, retryAt }
-    device.latest ??= stanza
+    device.latest ??= news
     await this.#registrations.note(account.local, registration, failures, retryAt)
   }
 

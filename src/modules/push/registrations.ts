@@ -52,13 +52,15 @@ export class Registrations {
   }
 
   /**
-   * Adds it, or puts it in the place of the same one (XEP-0357 §5); gives the one that had to go for it, that was
-   * enabled least recently.
+   * Adds it, or puts it in the place of the same one (XEP-0357 §5); gives the one that had to go for it, the one that was
+   * there for longest without a change.
    * @throws StorageUnavailable
    */
   async enable(local: string, added: Registration): Promise<Registration | undefined> {
     let dropped: Registration | undefined
     await this.#change(local, (before) => {
+      // Clients say it again whenever they log in.
+      if (before.some((one) => saysTheSame(one, added))) return before
       const others = before.filter((one) => !isSame(one, added))
       if (others.length >= this.#most) dropped = others.shift()
       return [...others, added]
@@ -117,7 +119,7 @@ export class Registrations {
     return this.#turns.take(local, async () => {
       const before = await this.#load(local)
       const after = change(before)
-      if (after.length === 0 && before.length === 0) return
+      if (after === before || (after.length === 0 && before.length === 0)) return
       if (after.length === 0) await this.#store.delete(local)
       else await this.#store.set(local, { registrations: after })
       this.#known.set(local, after)
@@ -127,6 +129,12 @@ export class Registrations {
 
 function isSame(one: Registration, other: Registration): boolean {
   return one.jid === other.jid && one.node === other.node
+}
+
+/** Nothing would be changed by enabling it. */
+function saysTheSame(one: Registration, added: Registration): boolean {
+  const { form, resource, failures } = one
+  return isSame(one, added) && form === added.form && resource === added.resource && failures === undefined
 }
 
 function isUnchanged(one: Registration, other: Registration): boolean {

@@ -89,11 +89,14 @@ test('registrations: one change after the other, and what a store could not keep
   assert.deepEqual(await nodes(new Registrations(host, 2)), ['n2', 'n3'])
   // What was enabled anew meanwhile is another matter.
   await registrations.enable('juliet', { ...registration('n3'), enabledAt: 1 })
+  assert.deepEqual((await registrations.of('juliet'))[1], registration('n3')) // it said nothing new
+  const changed = { ...registration('n3'), resource: 'another', enabledAt: 1 }
+  await registrations.enable('juliet', changed)
   await registrations.remove('juliet', registration('n3'))
   await registrations.note('juliet', registration('n2'), 3, 60_000)
   assert.deepEqual(await new Registrations(host, 2).of('juliet'), [
     { ...registration('n2'), failures: 3, retryAt: 60_000 },
-    { ...registration('n3'), enabledAt: 1 },
+    changed,
   ])
   await registrations.disable('juliet', app)
   assert.deepEqual(await nodes(new Registrations(host, 2)), [])
