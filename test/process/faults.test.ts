@@ -38,13 +38,22 @@ test('P8: while the database stands still presence and requests go on, the rest 
     })
     juliet.send(`<presence to='${romeo.jid}' id='directed'/>`)
     await romeo.next('presence', isDirected('directed'))
-    juliet.send(`<message to='${romeo.jid}' type='chat' id='live'><body>hello</body></message>`)
-    await romeo.next('message', isDirected('live'))
+    const live = (id: string, hint = '') =>
+      `<message to='${romeo.jid}' type='chat' id='${id}'><body>hello</body>${hint}</message>`
+    juliet.send(live('fleeting', "<no-store xmlns='urn:xmpp:hints'/>"))
+    await romeo.next('message', isDirected('fleeting'))
     await juliet.ping()
+    // What is to be kept, in archives or for somebody absent, is told to be refused.
+    juliet.send(live('kept'))
     romeo.send(toNurse.replaceAll('before', 'frozen'))
-    const refused = await romeo.next('message', isDirected('frozen'))
-    assert.equal(refused.attrs['type'], 'error')
-    assert.equal(refused.child('error')?.attrs['type'], 'wait')
+    for (const [client, id] of [
+      [juliet, 'kept'],
+      [romeo, 'frozen'],
+    ] as const) {
+      const refused = await client.next('message', isDirected(id))
+      assert.equal(refused.attrs['type'], 'error')
+      assert.equal(refused.child('error')?.attrs['type'], 'wait')
+    }
     await asking
     assert.equal(outcomes.login, 'temporary-auth-failure')
   } finally {
