@@ -39,17 +39,17 @@ export async function bindInline(client: Client, bind: Element): Promise<Bound |
   })
   if (!session) return undefined
   // XEP-0386 §3.2: the archive as it is when stanzas reach the session, not before: none is missed in between.
-  for (const about of client.host.tables.bound) answers.unshift(await told(client, about(session)))
+  for (const about of client.host.tables.bound) answers.unshift(await told(client, () => about(session)))
   return { session, answer: el('bound', NS.bind2, {}, ...answers) }
 }
 
 /** What `<bound/>` could tell beside; the session is bound without it as well. */
 async function told(
   client: Client,
-  telling: Element | undefined | Promise<Element | undefined>,
+  tell: () => Element | undefined | Promise<Element | undefined>,
 ): Promise<Element | undefined> {
   try {
-    return await telling
+    return await tell()
   } catch (error) {
     client.parts.log.warn('c2s.bound.incomplete', { error })
     return undefined
