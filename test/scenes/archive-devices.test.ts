@@ -389,3 +389,56 @@ scene(
     assert.equal(stage.transcript().includes('archive.unreadable'), true)
   },
 )
+
+for (const [why, set, happens] of [
+  ['while there is no archive', ['modules.archive.enabled=false'], async () => undefined],
+  [
+    'of who wants none',
+    [],
+    async (juliet: Actor) => {
+      await juliet.online()
+      await juliet.sets(`<prefs xmlns='urn:xmpp:mam:2' default='never'/>`)
+      await juliet.leaves()
+    },
+  ],
+] as const)
+  scene(
+    `XEP-0386 §3.2: what is not archived is delivered: ${why}`,
+    async ({ romeo, juliet, stage }) => {
+      await happens(juliet)
+      await romeo.online()
+      await says(romeo, juliet, ['a', 'b'], stage)
+      await logsIn(juliet, bind())
+      juliet.sends('<presence/>')
+      assert.deepEqual(await keptFor(juliet), ['a', 'b'])
+    },
+    { set },
+  )
+
+for (const [why, set, happens] of [
+  [
+    'too old to be shown',
+    ['modules.archive.keep=1d', 'limits.idle_ping=off'],
+    async ({ clock }: Stage) => clock.advance(3 * 86_400_000),
+  ],
+  [
+    'purged',
+    [],
+    async ({ stores, domain }: Stage) => {
+      const account = await stores.accounts.get(domain, 'juliet')
+      await stores.archive.remove(account!.id, undefined)
+    },
+  ],
+] as const)
+  scene(
+    `XEP-0386 §3.2: what is in the archive no more is delivered: ${why}`,
+    async ({ romeo, juliet, stage }) => {
+      await romeo.online()
+      await says(romeo, juliet, ['a', 'b'], stage)
+      await happens(stage)
+      await logsIn(juliet, bind())
+      juliet.sends('<presence/>')
+      assert.deepEqual(await keptFor(juliet), ['a', 'b'])
+    },
+    { set },
+  )

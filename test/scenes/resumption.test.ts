@@ -847,3 +847,28 @@ scene(
     assert.deepEqual(await store.read('', 10), [])
   },
 )
+
+scene(
+  'limits §2: a session is resumed by its own account alone, and ends with it',
+  async ({ romeo, juliet, other, stage }) => {
+    await juliet.online()
+    const id = await manages(juliet)
+    await parks(juliet)
+    for (const thief of [romeo, other.juliet]) {
+      await thief.authenticates()
+      thief.raw(`<resume xmlns='${SM}' previd='${id}' h='0'/>`)
+      // Nor is it told how far the session had come.
+      assert.equal((await fails(thief, 'item-not-found')).attrs['h'], undefined)
+      await thief.leaves()
+    }
+    assert.equal(parked(stage), 1)
+    const host = stage.server.hosts.get(juliet.domain)!
+    await host.removeAccount((await host.account(juliet.local))!)
+    assert.equal(parked(stage), 0)
+    // Another person of the same name.
+    await juliet.authenticates()
+    juliet.raw(`<resume xmlns='${SM}' previd='${id}' h='0'/>`)
+    await fails(juliet, 'item-not-found')
+  },
+  quiet,
+)
