@@ -37,7 +37,9 @@ const usual: WireKind = process.env['PARLEY_TEST_TRANSPORT'] === 'tls' ? 'tls' :
 export async function openStores(offline: OfflineLimits, clock: Clock): Promise<Stores> {
   if (!onPostgres) return memoryStores({ offline, clock })
   const database = await emptyDatabase()
-  return openPostgresStores(database, { clock: realClock, offline })
+  // Its moments are those of the stage; what it waits for takes its own time.
+  const mixed: Clock = { now: () => clock.now(), after: (ms, run) => realClock.after(ms, run) }
+  return openPostgresStores(database, { clock: mixed, offline })
 }
 
 /** Nothing that was asked of the stores is under way, and what waited for it has gone on. */
