@@ -196,10 +196,12 @@ export class Parking {
     for (let after = '', more = true; more;) {
       const page = await store.read(after, pageSize)
       for (const stored of page) {
-        const memory = await this.#recalled(stored)
-        if (!memory) past.push(stored.id)
-        else if (stored.stale) stale.push({ stored, memory })
-        else restored.push(this.#anew(stored, memory))
+        // It may be served again after the next start.
+        if (!this.#parts.hosts.has(stored.domain)) continue
+        const recalled = await this.#recalled(stored)
+        if (!recalled) past.push(stored.id)
+        else if (stored.stale || recalled.disabled) stale.push({ stored, memory: recalled.memory })
+        else restored.push(this.#anew(stored, recalled.memory))
       }
       after = page.at(-1)?.id ?? ''
       more = page.length === pageSize
@@ -211,21 +213,30 @@ export class Parking {
       await router.sessionRestored(session)
       this.#wait(session, until)
     }
+    // What several of them had goes with the last one, or stays with one that is there.
+    const there = new Set([...all.keys(), ...stale.map(({ memory }) => memory.jid.toString())])
     for (const { stored, memory } of stale) {
       this.#remember(stored.id, memory.jid.bare, memory.handled)
-      await router.redeliver(memory.waiting, stored.domain)
+      there.delete(memory.jid.toString())
+      await router.redeliver(
+        memory.left((full) => there.has(full)),
+        stored.domain,
+      )
       past.push(stored.id)
     }
     if (past.length > 0) await store.remove(past)
   }
 
-  /** Undefined: nobody can come back to it, for want of its domain or its account. */
-  async #recalled(stored: StoredParked): Promise<Remembered | undefined> {
+  /** Undefined: there is nobody whose it is. To one of a disabled account nobody can come back. */
+  async #recalled(
+    stored: StoredParked,
+  ): Promise<{ readonly memory: Remembered; readonly disabled: boolean } | undefined> {
     const { hosts, log } = this.#parts
     try {
       const memory = remembered(stored)
       const account = await hosts.get(stored.domain)?.account(memory.jid.local)
-      return account?.id === stored.account && account.disabled === undefined ? memory : undefined
+      if (account?.id !== stored.account) return undefined
+      return { memory, disabled: account.disabled !== undefined }
     } catch (error) {
       if (error instanceof StorageUnavailable) throw error
       log.error('c2s.parked.unreadable', { error })

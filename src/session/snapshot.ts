@@ -71,8 +71,8 @@ export interface Remembered {
   readonly since: number
   readonly ms: number
   readonly handled: number
-  /** What waited, in order. */
-  readonly waiting: readonly Held[]
+  /** What waited and goes other ways, in order: what none of those got that are there. */
+  left(isThere: (full: string) => boolean): readonly { readonly stanza: Stanza; readonly at: number }[]
   /** Gives the new session what it had. */
   fill(session: Session, acks: Omit<AcksOptions<Held>, 'stream'>): void
   /** Once all sessions are there that there are. */
@@ -89,7 +89,10 @@ export function remembered({ state: written, queue }: Snapshot): Remembered {
     since: state.since,
     ms: state.ms,
     handled: state.handled,
-    waiting: items.map(({ held }) => held),
+    left: (isThere) =>
+      items
+        .filter(({ others }) => !others.some(isThere))
+        .map(({ held: { stanza, original = stanza, at } }) => ({ stanza: original, at })),
     fill(session, acks) {
       session.agent = state.agent
       session.bind2 = state.bind2 ?? false

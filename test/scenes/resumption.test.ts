@@ -872,3 +872,51 @@ scene(
   },
   quiet,
 )
+
+scene(
+  'limits §3 P3, P5: what two sessions had waiting, one of them a copy, is kept once after a restart and a crash',
+  async ({ romeo, juliet, juliet$phone, juliet$tablet, stage }) => {
+    await romeo.online()
+    for (const device of [juliet, juliet$phone]) await device.online()
+    await juliet$phone.sets(`<enable xmlns='urn:xmpp:carbons:2'/>`)
+    for (const device of [juliet, juliet$phone]) {
+      await device.ignoresSoFar()
+      await manages(device)
+      await parks(device)
+    }
+    romeo.sends(chat(juliet.bare, 'm1'))
+    romeo.sends(chat(juliet.full, 'm2'))
+    await romeo.settled()
+    await stage.restarts()
+    await stage.isSucceeded()
+    assert.equal(parked(stage), 0)
+    await stage.becomes(() => kept(juliet), 2)
+    await juliet$tablet.online()
+    assert.deepEqual((await messages(juliet$tablet, 2)).sort(), ids(1, 2))
+    await juliet$tablet.hearsNothingMore()
+  },
+  quiet,
+)
+
+scene(
+  'limits §3 P5: what waited for an account that is disabled at the next start is kept for it',
+  async ({ romeo, juliet, stage }) => {
+    await romeo.online()
+    await juliet.online()
+    const id = await manages(juliet)
+    await parks(juliet)
+    romeo.sends(chat(juliet.bare, 'm1'))
+    await romeo.settled()
+    await stage.server.stop()
+    const account = (await stage.stores.accounts.get(juliet.domain, juliet.local))!
+    await stage.stores.accounts.disable(account.id, 'away', stage.clock.now())
+    await stage.isSucceeded()
+    assert.equal(parked(stage), 0)
+    await stage.becomes(() => kept(juliet), 1)
+    await stage.stores.accounts.enable(account.id)
+    await juliet.authenticates()
+    juliet.raw(`<resume xmlns='${SM}' previd='${id}' h='0'/>`)
+    await fails(juliet, 'item-not-found')
+  },
+  quiet,
+)
