@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Stage } from './stage.js'
+import push from '../../../src/modules/push/index.js'
 import { Lanes } from '../../../src/modules/push/lanes.js'
 import { Notifier } from '../../../src/modules/push/notifier.js'
 import { Registrations, type Registration } from '../../../src/modules/push/registrations.js'
@@ -221,3 +222,26 @@ test('settings that cannot be read forbid nothing, and are read again', async ()
   broken = false
   assert.equal(await settings.allow(juliet, inRoom('hist')), false)
 })
+
+test('push list: what an account has enabled, and how it went', async () => {
+  const stage = await Stage.with(push)
+  const client = await stage.client(`${juliet.toString()}/phone`)
+  const list = stage.host.tables.commands.find(({ name }) => name === 'push list')!
+  const text = async () => (await list.run({ account: juliet }, { by: 'test' })).text
+  assert.equal(await text(), 'none')
+  await client.asks('set', `<enable xmlns='urn:xmpp:push:0' jid='${app}' node='n1'/>`)
+  assert.equal(await text(), `phone: ${app}, enabled 2030-01-01T00:00:00.000Z`)
+  await new Registrations(stage.host, 20).note(
+    'juliet',
+    (await registered(stage))!,
+    3,
+    stage.clock.now() + 60_000,
+  )
+  await stage.load(push) // reads it again
+  assert.equal(
+    await text(),
+    `phone: ${app}, enabled 2030-01-01T00:00:00.000Z, 3 failures in a row, not tried before 2030-01-01T00:01:00.000Z`,
+  )
+})
+
+const registered = async ({ host }: Stage) => (await new Registrations(host, 20).of('juliet'))[0]
