@@ -226,8 +226,8 @@ test('settings that cannot be read forbid nothing, and are read again', async ()
 test('push list: what an account has enabled, and how it went', async () => {
   const stage = await Stage.with(push)
   const client = await stage.client(`${juliet.toString()}/phone`)
-  const list = stage.host.tables.commands.find(({ name }) => name === 'push list')!
-  const text = async () => (await list.run({ account: juliet }, { by: 'test' })).text
+  const list = () => stage.host.tables.commands.find(({ name }) => name === 'push list')!
+  const text = async () => (await list().run({ account: juliet }, { by: 'test' })).text
   assert.equal(await text(), 'none')
   await client.asks('set', `<enable xmlns='urn:xmpp:push:0' jid='${app}' node='n1'/>`)
   assert.equal(await text(), `phone: ${app}, enabled 2030-01-01T00:00:00.000Z`)
