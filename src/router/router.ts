@@ -364,7 +364,9 @@ export class Router {
     if (outcome === handled) return this.#end('kept')
     if (outcome === unkept) return this.#end('not_kept')
     if (outcome === silenced) return this.#end('silenced')
-    if (outcome instanceof StanzaError) return this.#bounce(before, outcome)
+    // A refusal for now is news of the server for the one who spoke, by no way that may be closed as well.
+    if (outcome instanceof StanzaError)
+      return outcome.type === 'wait' ? this.#refuse(before, outcome, session) : this.#bounce(before, outcome)
     if (outcome.kind === 'presence') return this.#ends(this.#presence.get(host.domain)!.arrived(outcome))
     if (outcome.kind === 'iq' && to.isBare) return this.#request(outcome, to, host, session)
     return this.#deliver(outcome, host, copied)
@@ -464,7 +466,9 @@ export class Router {
     if (!session) return this.#bounce(stanza, error)
     const reply = bounced(stanza, error)
     if (!reply) return this.#end('unanswerable')
-    session.deliver(reply)
+    // Past what is held: the acknowledgement that counts a refused message must not reach the client before the refusal.
+    if (stanza.kind === 'message') session.deliverNow(reply)
+    else session.deliver(reply)
     this.#endings.went(stanza.kind, 'error')
     return this.#end('bounced')
   }

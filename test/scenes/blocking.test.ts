@@ -318,6 +318,22 @@ function failing(at: { away: boolean }): StageOptions {
 
 const store = { away: false }
 scene(
+  'who writes while the own list cannot be read is told that nothing went out',
+  async ({ romeo, juliet }) => {
+    await romeo.online()
+    store.away = true
+    await juliet.online()
+    juliet.sends(chat(romeo.bare, 'refused'))
+    await juliet.receives(
+      `<message type='error' id='refused' from='${romeo.bare}'><error type='wait'><internal-server-error xmlns='${STANZAS}'/></error></message>`,
+    )
+    store.away = false
+    await romeo.hearsNothingMore()
+  },
+  failing(store),
+)
+
+scene(
   'a list that cannot be read lets nothing through, and can be asked for again',
   async ({ romeo, juliet, stage }) => {
     await romeo.online()

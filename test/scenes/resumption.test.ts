@@ -920,3 +920,36 @@ scene(
   },
   quiet,
 )
+
+scene(
+  'limits §3 P1: whoever is told that a refused message counts has been told that it was refused, whatever is held',
+  async ({ romeo, juliet$phone: phone, juliet$laptop: laptop, stage }) => {
+    await stage.account(phone.local, phone.domain, 'wherefore')
+    await romeo.online()
+    romeo.sends(chat(phone.bare, 'm1'))
+    await romeo.settled()
+    await phone.connects()
+    await manages(phone)
+    phone.sends('<presence/>')
+    assert.equal((await stanza(phone)).local, 'presence')
+    assert.deepEqual(await messages(phone, 1), ['m1'])
+    // The laptop waits for the phone, which does not say that it has its message.
+    await laptop.connects()
+    await manages(laptop)
+    laptop.sends('<presence/>')
+    await stage.becomes(() => stage.metrics.valueOf('stanzas_total', 'in', 'presence'), 3)
+    const available = Object.getOwnPropertyDescriptor(stage.stores.archive, 'available')
+    Object.defineProperty(stage.stores.archive, 'available', { value: false, configurable: true })
+    laptop.sends(chat(romeo.bare, 'refused'))
+    laptop.raw(`<r xmlns='${SM}'/>`)
+    let told = false
+    for (let h = 0; h < 2;) {
+      const element = await laptop.next('a refusal, and the count')
+      if (element.attrs['id'] === 'refused') told = element.attrs['type'] === 'error'
+      if (element.local === 'a') h = Number(element.attrs['h'])
+    }
+    assert.ok(told)
+    if (available) Object.defineProperty(stage.stores.archive, 'available', available)
+    else Reflect.deleteProperty(stage.stores.archive, 'available')
+  },
+)

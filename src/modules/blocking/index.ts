@@ -60,7 +60,10 @@ export default defineModule({
     const isKnownBlocked = (account: Jid, other: Jid): boolean =>
       !isExempt(account, other) && lists.known(account)?.blocks(other) === true
 
-    /** At once when the list is in memory; nothing passes a list that cannot be read. */
+    /**
+     * At once when the list is in memory. Nothing passes a list that cannot be read but answers: nobody would hear that
+     * they are lost, and a refused message would seem to have arrived.
+     */
     function judged(stanza: Stanza, account: Jid, other: Jid, verdict: () => Verdict) {
       const blocked = isBlocked(account, other)
       if (!(blocked instanceof Promise)) return blocked ? verdict() : undefined
@@ -69,6 +72,7 @@ export default defineModule({
         (error: unknown) => {
           if (!(error instanceof StorageUnavailable)) throw error
           if (stanza.kind === 'presence') return silenced
+          if (stanza.type === 'error' || stanza.type === 'result') return undefined
           return new StanzaError('internal-server-error', undefined, { type: 'wait' })
         },
       )
