@@ -132,7 +132,7 @@ export class Reports {
       command(
         'reports remove',
         'admin',
-        'Removes a report that has been dealt with',
+        'Remove a report that has been dealt with',
         options({ id: reportId }),
         async ({ id }) => {
           if (await this.remove(id)) return `Report ${id} is removed.`
