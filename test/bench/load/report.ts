@@ -47,7 +47,7 @@ export function printTable(results: Results): void {
 /** What the table of the README holds: a load, one of its figures, the words for it, and how to write it. */
 const shown: readonly (readonly [LoadName, string, string, (value: number) => string])[] = [
   ['closed', 'cpu', '200-byte chat message, 100 pairs, each waits for the last one: CPU', micro],
-  ['windowed', 'cpu', 'the same, 10 pairs, 20 messages under way: CPU', micro],
+  ['windowed', 'cpu', 'chat, 10 pairs, 20 messages under way: CPU', micro],
   ['open', 'cpu', '2,000 messages/s, 1,000 users online: CPU a message', micro],
   ['open', 'p99', 'its latency, 99th percentile', milli],
   ['crowd', 'cpu', '2,000 messages/s, 4,000 users online: CPU a message', micro],
