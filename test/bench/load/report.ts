@@ -47,6 +47,8 @@ export function printTable(results: Results): void {
 /** What the table of the README holds: a load, one of its figures, the words for it, and how to write it. */
 const shown: readonly (readonly [LoadName, string, string, (value: number) => string])[] = [
   ['closed', 'cpu', '200-byte chat message, 100 pairs, each waits for the last one: CPU', micro],
+  ['managed', 'cpu', 'the same, both sides acknowledge (XEP-0198): CPU', micro],
+  ['resume', 'cpu', 'new TLS connection, SCRAM-SHA-1, resumption with 100 messages sent again: CPU', micro],
   ['windowed', 'cpu', 'chat, 10 pairs, 20 messages under way: CPU', micro],
   ['open', 'cpu', '2,000 messages/s, 1,000 users online: CPU a message', micro],
   ['open', 'p99', 'its latency, 99th percentile', milli],
