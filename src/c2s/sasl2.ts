@@ -83,7 +83,7 @@ async function authenticate(element: Element, client: Client): Promise<Next> {
   if (!matchesConfig(element, client)) {
     // XEP-0509 §2.2: without prejudice.
     const mismatch = el('config-version-mismatch', NS.pipelining)
-    return fail(client, 'aborted', mismatch, 'Configuration version mismatch')
+    return fail(client, 'aborted', mismatch, 'The features have changed since')
   }
   const agent = element.child('user-agent', NS.sasl2)
   const tokens = new TokenLogin(element, client)

@@ -109,7 +109,7 @@ export function inOrder<T extends Pick<SrvRecord, 'priority' | 'weight'>>(
 }
 
 function byWeight<T extends Pick<SrvRecord, 'weight'>>(records: readonly T[], random: Random): T[] {
-  // "all those with weight 0 are placed at the beginning of the list", which gives them a small chance.
+  // RFC 2782: weight 0 comes first, which gives those a small chance.
   const left = [...records].sort((a, b) => Math.sign(a.weight) - Math.sign(b.weight))
   const ordered: T[] = []
   while (left.length > 0) {

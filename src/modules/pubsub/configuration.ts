@@ -70,33 +70,37 @@ const part = (key: Key, name: string, kind: Kind, label: string, choices?: reado
   choices ? { key, name, kind, label, choices } : { key, name, kind, label }
 
 const parts: readonly Part[] = [
-  part('title', 'title', 'text', 'A friendly name for the node'),
-  part('description', 'description', 'text', 'A description of the node'),
-  part('language', 'language', 'text', 'The default language of the node'),
-  part('type', 'type', 'text', 'The semantic type information of data in the node'),
-  part('contact', 'contact', 'addresses', 'The JIDs of those to contact with questions'),
-  part('access', 'access_model', 'choice', 'Who may subscribe and retrieve items'),
-  part('groups', 'roster_groups_allowed', 'groups', 'The roster groups allowed to subscribe and retrieve items'),
-  part('publish', 'publish_model', 'choice', 'The publisher model', ['publishers', 'subscribers', 'open']),
-  part('persist', 'persist_items', 'flag', 'Whether to persist items to storage'),
-  part('maxItems', 'max_items', 'numberOrMax', 'The maximum number of items to persist, or max'),
-  part('whenFull', 'publish_node_full', 'choice', 'What happens when publishing on a full node', [
-    'retract-oldest', 'discard-oldest', 'reject',
+  part('title', 'title', 'text', 'Title'),
+  part('description', 'description', 'text', 'What it is about'),
+  part('language', 'language', 'text', 'Language'),
+  part('type', 'type', 'text', 'Namespace of what is published'),
+  part('contact', 'contact', 'addresses', 'Addresses for questions'),
+  part('access', 'access_model', 'choice', 'Who reads'),
+  part('groups', 'roster_groups_allowed', 'groups', 'Groups of contacts who read'),
+  part('publish', 'publish_model', 'choice', 'Who publishes', ['publishers', 'subscribers', 'open']),
+  part('persist', 'persist_items', 'flag', 'Keep items'),
+  part('maxItems', 'max_items', 'numberOrMax', 'Items to keep ("max": as many as possible)'),
+  part('whenFull', 'publish_node_full', 'choice', 'When there is no room for another item', [
+    'retract-oldest',
+    'discard-oldest',
+    'reject',
   ]),
-  part('expire', 'item_expire', 'numberOrMax', 'Number of seconds after which to purge items, or max'),
-  part('maxPayload', 'max_payload_size', 'number', 'The maximum payload size in bytes'),
-  part('subscribe', 'subscribe', 'flag', 'Whether to allow subscriptions'),
-  part('notify', 'deliver_notifications', 'flag', 'Whether to deliver event notifications'),
-  part('payloads', 'deliver_payloads', 'flag', 'Whether to deliver payloads with event notifications'),
-  part('notifyConfig', 'notify_config', 'flag', 'Whether to notify subscribers when the configuration changes'),
-  part('notifyDelete', 'notify_delete', 'flag', 'Whether to notify subscribers when the node is deleted'),
-  part('notifyRetract', 'notify_retract', 'flag', 'Whether to notify subscribers when items are removed'),
-  part('notifySub', 'notify_sub', 'flag', 'Whether to notify owners about new subscribers and unsubscribes'),
-  part('sendLast', 'send_last_published_item', 'choice', 'When to send the last published item', [
-    'never', 'on_sub', 'on_sub_and_presence',
+  part('expire', 'item_expire', 'numberOrMax', 'Seconds to keep an item ("max": no end)'),
+  part('maxPayload', 'max_payload_size', 'number', 'Largest payload, in bytes'),
+  part('subscribe', 'subscribe', 'flag', 'People can subscribe'),
+  part('notify', 'deliver_notifications', 'flag', 'Tell subscribers of new items'),
+  part('payloads', 'deliver_payloads', 'flag', 'Send the items themselves along'),
+  part('notifyConfig', 'notify_config', 'flag', 'Tell subscribers of changed settings'),
+  part('notifyDelete', 'notify_delete', 'flag', 'Tell subscribers of the end of the node'),
+  part('notifyRetract', 'notify_retract', 'flag', 'Tell subscribers of retracted items'),
+  part('notifySub', 'notify_sub', 'flag', 'Tell owners who comes and goes'),
+  part('sendLast', 'send_last_published_item', 'choice', 'Who gets the latest item unasked', [
+    'never',
+    'on_sub',
+    'on_sub_and_presence',
   ]),
-  part('messages', 'notification_type', 'choice', 'The delivery style for notifications', ['headline', 'normal']),
-] // prettier-ignore
+  part('messages', 'notification_type', 'choice', 'Kind of message', ['headline', 'normal']),
+]
 
 export const FORM_CONFIG = `${NS.pubsub}#node_config`
 export const FORM_OPTIONS = `${NS.pubsub}#publish-options`
@@ -335,7 +339,7 @@ function choicesOf({ key, choices }: Part, { access }: Bounds): readonly string[
 const nodeType: Field = {
   name: 'pubsub#node_type',
   type: 'list-single',
-  label: 'Whether the node is a leaf',
+  label: 'Kind of node',
   options: ['leaf'],
   value: 'leaf',
 }

@@ -168,7 +168,7 @@ export class Subscribing {
   #ask(node: Node, jid: Jid): void {
     const filled = authorizationFields.map((field) => ({ ...field, value: answerTo(field.name, node, jid) }))
     const x = form(FORM_AUTHORIZATION, filled, {
-      title: 'PubSub subscriber request',
+      title: 'Somebody wants to subscribe',
       instructions:
         'To approve this request, submit the form with the box checked; without it, it is denied.',
     })
@@ -190,9 +190,9 @@ export class Subscribing {
 }
 
 const authorizationFields: readonly Field[] = [
-  { name: 'pubsub#node', type: 'text-single', label: 'Node ID' },
-  { name: 'pubsub#subscriber_jid', type: 'jid-single', label: 'Subscriber Address' },
-  { name: 'pubsub#allow', type: 'boolean', label: 'Allow this JID to subscribe to this pubsub node?' },
+  { name: 'pubsub#node', type: 'text-single', label: 'Node' },
+  { name: 'pubsub#subscriber_jid', type: 'jid-single', label: 'Who' },
+  { name: 'pubsub#allow', type: 'boolean', label: 'Let them in' },
 ]
 
 function answerTo(field: string, node: Node, jid: Jid): string | boolean {
