@@ -1,6 +1,7 @@
 /** XEP-0313, 0059, 0359, 0431: the archive as clients see it. */
 import assert from 'node:assert/strict'
 import { archiveOf, messageOf, queryXml } from '../support/archive.js'
+import { featuresOf } from '../support/friends.js'
 import { scene } from '../support/stage.js'
 
 const chat = (to: string, body: string, more = '') =>
@@ -353,11 +354,6 @@ scene(
 
 scene('XEP-0313 §7, XEP-0359 §5: what accounts say that they can', async ({ juliet }) => {
   await juliet.online()
-  const info = async (to: string) => {
-    const reply = await juliet.gets(`<query xmlns='http://jabber.org/protocol/disco#info'/>`, to)
-    const query = reply.child('query', 'http://jabber.org/protocol/disco#info')
-    return query!.childrenOf('feature').map(({ attrs }) => attrs['var']!)
-  }
   const wanted = [
     'urn:xmpp:mam:2',
     'urn:xmpp:mam:2#extended',
@@ -367,13 +363,13 @@ scene('XEP-0313 §7, XEP-0359 §5: what accounts say that they can', async ({ ju
     'urn:xmpp:message-retract:1',
     'urn:xmpp:message-retract:1#tombstone',
   ]
-  const own = await info(juliet.bare)
+  const own = await featuresOf(juliet.bare, juliet)
   assert.deepEqual(
     wanted.filter((feature) => !own.includes(feature)),
     [],
   )
   assert.ok(!own.includes('urn:xmpp:mam:2#groupchat-available'))
-  assert.ok(!(await info(juliet.domain)).some((feature) => feature.startsWith('urn:xmpp:mam')))
+  assert.ok(!(await featuresOf(juliet.domain, juliet)).some((feature) => feature.startsWith('urn:xmpp:mam')))
 })
 
 scene(

@@ -1,6 +1,7 @@
 /** XEP-0402 §5.3, XEP-0411: bookmarks are the same wherever a client keeps them. */
 import assert from 'node:assert/strict'
 import type { Actor } from '../support/actor.js'
+import { featuresOf } from '../support/friends.js'
 import { Dice } from '../support/dice.js'
 import { Program } from '../support/programs.js'
 import { scene } from '../support/stage.js'
@@ -80,11 +81,7 @@ async function everywhere(actor: Actor, ...expected: string[]): Promise<void> {
 
 scene('XEP-0402 §5.3, XEP-0411 §2: the account says what is converted', async ({ juliet }) => {
   await juliet.connects()
-  const info = await juliet.gets(`<query xmlns='${NS.discoInfo}'/>`, juliet.bare)
-  const features = info
-    .child('query')!
-    .childrenOf('feature')
-    .map(({ attrs }) => attrs['var'])
+  const features = await featuresOf(juliet.bare, juliet)
   for (const feature of [
     `${NS.bookmarks}#compat`,
     `${NS.bookmarks}#compat-pep`,

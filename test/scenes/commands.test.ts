@@ -12,6 +12,7 @@ import {
   submission,
   valuesOf,
 } from '../support/command.js'
+import { featuresOf } from '../support/friends.js'
 import { DOMAIN, OTHER_DOMAIN, scene } from '../support/stage.js'
 import { maxDialogues, patience } from '../../src/modules/commands/index.js'
 
@@ -22,12 +23,7 @@ const DELETE = `${ADMIN}#delete-user`
 scene('XEP-0050 §2.1: the domain and the account tell that there are commands', async ({ juliet }) => {
   await juliet.online()
   for (const to of [DOMAIN, juliet.bare]) {
-    const info = await juliet.gets(`<query xmlns='${DISCO}#info'/>`, to)
-    const features = info
-      .child('query')!
-      .childrenOf('feature')
-      .map(({ attrs }) => attrs['var'])
-    assert.ok(features.includes(COMMANDS), to)
+    assert.ok((await featuresOf(to, juliet)).includes(COMMANDS), to)
   }
 })
 

@@ -1,6 +1,7 @@
 /** XEP-0490: how far each chat was read. */
 import assert from 'node:assert/strict'
 import type { Actor } from '../support/actor.js'
+import { featuresOf } from '../support/friends.js'
 import { Program } from '../support/programs.js'
 import { scene } from '../support/stage.js'
 import { NS } from '../../src/xml/namespaces.js'
@@ -14,11 +15,7 @@ const event = (of: Actor, to: Actor, chat: string, id: string) =>
 
 scene('XEP-0490 §4.5.2: the account says that it assists', async ({ juliet }) => {
   await juliet.connects()
-  const info = await juliet.gets(`<query xmlns='${NS.discoInfo}'/>`, juliet.bare)
-  const features = info
-    .child('query')!
-    .childrenOf('feature')
-    .map(({ attrs }) => attrs['var'])
+  const features = await featuresOf(juliet.bare, juliet)
   assert.ok(features.includes('urn:xmpp:mds:server-assist:0'))
 })
 

@@ -1,37 +1,15 @@
 /** XEP-0198 with clients: what is acknowledged is done, what is not goes on. */
 import assert from 'node:assert/strict'
 import type { Actor } from '../support/actor.js'
+import { chat, fails, handledOf, hits, messagesAlone as messages, SM } from '../support/managed.js'
 import { scene, type Stage } from '../support/stage.js'
 
-const SM = 'urn:xmpp:sm:3'
 const set = ['limits.c2s_rate=off', 'limits.c2s_stanza_rate=off']
-const chat = (to: string, id: string, body = id) =>
-  `<message to='${to}' type='chat' id='${id}'><body>${body}</body></message>`
-const hits = (stage: Stage, limit: string) => stage.metrics.valueOf('limit_hits_total', limit)
 
 async function manages(actor: Actor): Promise<void> {
   actor.raw(`<enable xmlns='${SM}'/>`)
   const enabled = await actor.receives(`<enabled xmlns='${SM}'/>`)
   assert.equal(enabled.attrs['id'], undefined)
-}
-async function fails(actor: Actor, condition: string): Promise<void> {
-  const ns = 'urn:ietf:params:xml:ns:xmpp-stanzas'
-  await actor.receives(`<failed xmlns='${SM}'><${condition} xmlns='${ns}'/></failed>`)
-}
-/** What the server says it has handled. */
-async function handledOf(actor: Actor): Promise<string | undefined> {
-  actor.raw(`<r xmlns='${SM}'/>`)
-  return (await actor.receives(`<a xmlns='${SM}'/>`)).attrs['h']
-}
-/** Messages as they come, by id; requests between them are passed over. */
-async function messages(actor: Actor, count: number): Promise<string[]> {
-  const ids: string[] = []
-  while (ids.length < count) {
-    const element = await actor.next(`${count - ids.length} more messages`)
-    if (element.local === 'message') ids.push(element.attrs['id']!)
-    else assert.equal(element.ns, SM)
-  }
-  return ids
 }
 
 scene(
@@ -56,7 +34,7 @@ scene(
     assert.deepEqual([enabled.attrs['resume'], enabled.attrs['id']], [undefined, undefined])
     romeo.raw(`<enable xmlns='${SM}'/>`)
     await fails(romeo, 'unexpected-request')
-    assert.equal(await handledOf(romeo), '0')
+    assert.equal(await handledOf(romeo), 0)
   },
 )
 
@@ -77,7 +55,7 @@ scene(
     await romeo.online()
     await juliet.online()
     await manages(romeo)
-    assert.equal(await handledOf(romeo), '0')
+    assert.equal(await handledOf(romeo), 0)
     romeo.sends(chat(juliet.bare, 'one'))
     romeo.sends(`<presence/>`)
     await romeo.isRefused('service-unavailable', 'get', `<query xmlns='urn:example:unknown'/>`)
@@ -86,7 +64,7 @@ scene(
     romeo.sends(chat(juliet.bare, 'huge', 'x'.repeat(300_000)))
     await romeo.settled() // a ping
     await romeo.ignoresSoFar() // and another two
-    assert.equal(await handledOf(romeo), '8')
+    assert.equal(await handledOf(romeo), 8)
   },
 )
 
@@ -95,7 +73,7 @@ scene('a message for nobody at home is acknowledged when it is stored', async ({
   await romeo.online()
   await manages(romeo)
   for (let i = 1; i <= 20; i++) romeo.sends(chat(juliet.bare, `m${i}`))
-  assert.equal(await handledOf(romeo), '20')
+  assert.equal(await handledOf(romeo), 20)
   const account = await stage.stores.accounts.get(juliet.domain, juliet.local)
   assert.equal(await stage.stores.offline.count(account!.id), 20)
 })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import type { Actor } from '../support/actor.js'
 import { Dice } from '../support/dice.js'
-import { friends, subscribed } from '../support/friends.js'
+import { featuresOf, friends, subscribed } from '../support/friends.js'
 import { Program } from '../support/programs.js'
 import { scene, type Stage } from '../support/stage.js'
 import type { Element } from '../../src/xml/element.js'
@@ -58,11 +58,7 @@ const avatars = new Program(NS.discoInfo, `${NS.avatarMetadata}+notify`)
 
 scene('XEP-0398 §2, XEP-0292 §7: the account says what is converted', async ({ juliet }) => {
   await juliet.connects()
-  const info = await juliet.gets(`<query xmlns='${NS.discoInfo}'/>`, juliet.bare)
-  const features = info
-    .child('query')!
-    .childrenOf('feature')
-    .map(({ attrs }) => attrs['var'])
+  const features = await featuresOf(juliet.bare, juliet)
   for (const feature of ['urn:xmpp:pep-vcard-conversion:0', NS.vcard4]) assert.ok(features.includes(feature))
 })
 

@@ -2,14 +2,11 @@
 import assert from 'node:assert/strict'
 import type { Actor } from '../support/actor.js'
 import { friends } from '../support/friends.js'
+import { chat, fails, handledOf, hits, messages, SM } from '../support/managed.js'
 import { scene, type Stage } from '../support/stage.js'
 import { StorageUnavailable } from '../../src/storage/errors.js'
 import type { Element } from '../../src/xml/element.js'
 
-const SM = 'urn:xmpp:sm:3'
-const chat = (to: string, id: string) =>
-  `<message to='${to}' type='chat' id='${id}'><body>${id}</body></message>`
-const hits = (stage: Stage, limit: string) => stage.metrics.valueOf('limit_hits_total', limit)
 const parked = (stage: Stage) => stage.metrics.valueOf('sessions_parked')
 
 /** Lets its session outlive its stream; gives what names it. */
@@ -27,10 +24,6 @@ async function resumes(actor: Actor, id: string, h = actor.handled): Promise<num
   actor.isConnected = true
   return Number(resumed.attrs['h'])
 }
-async function fails(actor: Actor, condition: string): Promise<Element> {
-  const ns = 'urn:ietf:params:xml:ns:xmpp-stanzas'
-  return actor.receives(`<failed xmlns='${SM}'><${condition} xmlns='${ns}'/></failed>`)
-}
 /** Its stream breaks, and its session waits. */
 async function parks(actor: Actor): Promise<void> {
   const before = parked(actor.stage) ?? 0
@@ -38,25 +31,11 @@ async function parks(actor: Actor): Promise<void> {
   await actor.isGone()
   assert.equal(parked(actor.stage), before + 1)
 }
-/** What the server says it has handled. */
-async function handledOf(actor: Actor): Promise<number> {
-  actor.raw(`<r xmlns='${SM}'/>`)
-  return Number((await actor.receives(`<a xmlns='${SM}'/>`)).attrs['h'])
-}
 async function kept(actor: Actor): Promise<number> {
   const { accounts, offline } = actor.stage.stores
   return offline.count((await accounts.get(actor.domain, actor.local))!.id)
 }
 const delayOf = (message: Element) => message.child('delay', 'urn:xmpp:delay')
-/** Messages as they come, by id; what is between them is passed over. */
-async function messages(actor: Actor, count: number): Promise<string[]> {
-  const ids: string[] = []
-  while (ids.length < count) {
-    const element = await actor.next(`${count - ids.length} more messages`)
-    if (element.local === 'message') ids.push(element.attrs['id']!)
-  }
-  return ids
-}
 /** The next stanza; requests before it are passed over. */
 async function stanza(actor: Actor): Promise<Element> {
   for (;;) {
@@ -68,6 +47,20 @@ async function stanza(actor: Actor): Promise<Element> {
 const quiet = { set: ['limits.idle_ping=off'] }
 const ids = (first: number, last: number) =>
   Array.from({ length: last - first + 1 }, (_, i) => `m${first + i}`)
+
+/** juliet comes to `count` messages that were kept for her, with stream management; gives what names her session. */
+async function comesToKept(stage: Stage, romeo: Actor, juliet: Actor, count: number): Promise<string> {
+  await stage.account(juliet.local, juliet.domain, 'wherefore')
+  await romeo.online()
+  for (const id of ids(1, count)) romeo.sends(chat(juliet.bare, id))
+  await romeo.settled()
+  await juliet.connects()
+  const id = await manages(juliet)
+  juliet.sends('<presence/>')
+  await juliet.receives('<presence/>')
+  assert.deepEqual(await messages(juliet, count), ids(1, count))
+  return id
+}
 
 scene(
   'XEP-0198 §5: resumed comes first, then what was not acknowledged in order, then what came meanwhile',
@@ -497,15 +490,7 @@ scene(
 scene(
   'kept messages that were sent and not acknowledged come again by resuming, and are removed when they are acknowledged',
   async ({ romeo, juliet, stage }) => {
-    await stage.account(juliet.local, juliet.domain, 'wherefore')
-    await romeo.online()
-    for (let i = 1; i <= 5; i++) romeo.sends(chat(juliet.bare, `m${i}`))
-    await romeo.settled()
-    await juliet.connects()
-    const id = await manages(juliet)
-    juliet.sends('<presence/>')
-    await juliet.receives('<presence/>')
-    assert.deepEqual(await messages(juliet, 5), ids(1, 5))
+    const id = await comesToKept(stage, romeo, juliet, 5)
     await parks(juliet)
     assert.equal(await kept(juliet), 5)
     await resumes(juliet, id, 3)
@@ -706,15 +691,7 @@ scene(
 scene(
   'kept messages that a session had and did not acknowledge come once after a restart',
   async ({ romeo, juliet, stage }) => {
-    await stage.account(juliet.local, juliet.domain, 'wherefore')
-    await romeo.online()
-    for (let i = 1; i <= 3; i++) romeo.sends(chat(juliet.bare, `m${i}`))
-    await romeo.settled()
-    await juliet.connects()
-    const id = await manages(juliet)
-    juliet.sends('<presence/>')
-    await juliet.receives('<presence/>')
-    assert.deepEqual(await messages(juliet, 3), ids(1, 3))
+    const id = await comesToKept(stage, romeo, juliet, 3)
     await stage.restarts()
     await juliet.isGone()
     await stage.becomes(() => kept(juliet), 0)

@@ -44,6 +44,10 @@ export const domainFeatures: Claims = {
   'jabber:iq:last': kept('XEP-0012 §5: the server tells how long it has been up'),
   'jabber:iq:private': card,
   'jabber:iq:register': modules('XEP-0077: somebody makes an account, logs in'),
+  'jabber:iq:search': claim(
+    'user-search',
+    'XEP-0055 §2.2: found are those who want it, by all that is asked',
+  ),
   'jabber:iq:version': simple('XEP-0092 §2: name and version'),
   msgoffline: claim('offline', 'XEP-0160 §2: kept messages are delivered once, in order'),
   'urn:xmpp:blocking': claim('blocking', 'XEP-0191 §3.3: who blocks cannot speak to the blocked'),

@@ -28,6 +28,13 @@ export async function rosterOf(actor: Actor): Promise<Record<string, string>[]> 
   })
 }
 
+/** What an address says that it can (XEP-0030). */
+export async function featuresOf(of: string, asker: Actor): Promise<string[]> {
+  const reply = await asker.gets(`<query xmlns='http://jabber.org/protocol/disco#info'/>`, of)
+  const query = reply.child('query', 'http://jabber.org/protocol/disco#info')
+  return query!.childrenOf('feature').map(({ attrs }) => attrs['var']!)
+}
+
 /** A presence stanza comes from another server. */
 export async function arrives(stage: Stage, presence: string): Promise<void> {
   const stanza = Stanza.parse(presence.replace('<presence', `<presence xmlns='jabber:client'`))
