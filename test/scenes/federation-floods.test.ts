@@ -51,7 +51,7 @@ scene('limits.s2s_queue, limits.s2s_queue_size: of a hundred times as much the f
   // What romeo hears of it is in its inbox and in the transcript.
   assert.equal(romeo.waiting, 990 + 793)
   assert.ok(used < 20 * MB, `${used} bytes`)
-}, { set: ['s2s.policy=dialback-ok', 'limits.s2s_queue=10', 'limits.s2s_queue_size=64KiB', 'limits.c2s_rate=off', 'limits.c2s_stanza_rate=off'] }) // prettier-ignore
+}, { set: ['s2s.policy=dialback-ok', 'modules.archive.enabled=false', 'limits.s2s_queue=10', 'limits.s2s_queue_size=64KiB', 'limits.c2s_rate=off', 'limits.c2s_stanza_rate=off'] }) // prettier-ignore
 
 scene('limits.s2s_streams: two hundred more are refused, and none of them stays', async ({ stage }) => {
   const kept = [new Peer(stage, FAR_DOMAIN), new Peer(stage, FAR_DOMAIN)]

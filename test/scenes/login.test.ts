@@ -347,12 +347,15 @@ scene('A client that leaves while it is being bound leaves nothing behind', asyn
   await authenticates(romeo)
   const { rosters } = stage.stores
   const load = rosters.load.bind(rosters)
-  let loaded = (): void => {}
-  rosters.load = (account) => new Promise((resolve) => (loaded = () => resolve(load(account))))
+  const loading: (() => void)[] = []
+  rosters.load = (account) => new Promise((resolve) => loading.push(() => resolve(load(account))))
   romeo.sends(`<iq type='set' id='b'><bind xmlns='${BIND}'/></iq>`)
-  await romeo.vanishes()
-  loaded()
-  await stage.settled()
+  await stage.becomes(() => loading.length, 1)
+  // The server reads nothing meanwhile, so it may not see it yet.
+  romeo.floods().cut()
+  await romeo.isGone()
+  loading[0]!()
+  await stage.becomes(() => stage.streams, 0)
   assert.equal(stage.server.sessionCount, 0)
 })
 

@@ -7,7 +7,7 @@ import { after } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import { PipeTransport, type ClientEnd, type PipeOptions } from './pipe.js'
 import { embeddedDatabase, freshDatabase, temporaryFolder } from '../contracts/database.js'
-import { realClock, type Clock } from '../../src/base/clock.js'
+import { realClock, type Clock, type Timer } from '../../src/base/clock.js'
 import { silentLog } from '../../src/base/log.js'
 import { Metrics } from '../../src/base/metrics.js'
 import { systemRandom } from '../../src/base/random.js'
@@ -38,16 +38,49 @@ export async function openStores(offline: OfflineLimits, clock: Clock): Promise<
   if (!onPostgres) return memoryStores({ offline, clock })
   const database = await emptyDatabase()
   // Its moments are those of the stage; what it waits for takes its own time.
-  const mixed: Clock = { now: () => clock.now(), after: (ms, run) => realClock.after(ms, run) }
+  const mixed: Clock = {
+    now: () => clock.now(),
+    after: (ms, run) => (ms > SOON ? realClock : soon).after(ms, run),
+  }
   return openPostgresStores(database, { clock: mixed, offline })
+}
+
+/** Milliseconds: what waits no longer than this is a batch that will be written. */
+const SOON = 50
+
+/** The real clock, and how many wait for it. */
+const soon = {
+  waiting: 0,
+  after(ms: number, run: () => void): Timer {
+    let waits = true
+    const wait = (now: boolean) => {
+      if (waits !== now) soon.waiting += now ? 1 : -1
+      waits = now
+    }
+    soon.waiting++
+    const timer = realClock.after(ms, () => {
+      wait(false)
+      run()
+    })
+    return {
+      refresh() {
+        wait(true)
+        timer.refresh()
+      },
+      cancel() {
+        wait(false)
+        timer.cancel()
+      },
+    }
+  },
 }
 
 /** Nothing that was asked of the stores is under way, and what waited for it has gone on. */
 export async function storesSettled(): Promise<void> {
   const database = await opened
-  for (let quiet = 0; quiet < 2; quiet++) {
+  for (let quiet = 0; quiet < 4; quiet++) {
     await new Promise((resolve) => setImmediate(resolve))
-    if (database && database.figures.open > database.figures.idle) quiet = -1
+    if (database && (database.figures.open > database.figures.idle || soon.waiting > 0)) quiet = -1
   }
 }
 

@@ -60,7 +60,7 @@ class Lately {
 
 /** A map of a few thousand costs less than a weak one, which each collection of garbage has to look at. */
 function isLarge({ text }: Payload): boolean {
-  return text.length > 8192
+  return text.length > 1024
 }
 
 export class Keeping {
