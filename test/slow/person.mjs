@@ -14,6 +14,7 @@ export const NS = {
   ping: 'urn:xmpp:ping',
   delay: 'urn:xmpp:delay',
   archive: 'urn:xmpp:mam:2',
+  pages: 'http://jabber.org/protocol/rsm',
 }
 export const isChat = (it) => it.is('message') && it.getChild('body')
 export const chat = (to, body) => xml('message', { to, type: 'chat' }, xml('body', {}, body))
@@ -100,6 +101,29 @@ export class Person {
     const taken = this.all(fits)
     this.#heard = this.#heard.filter((it) => !taken.includes(it))
     return taken
+  }
+
+  /** All that the archive has (XEP-0313), oldest first, page by page. */
+  async archive() {
+    const found = []
+    for (let last, complete = false; !complete;) {
+      const id = `archive ${Math.random()}`
+      const set = xml('set', NS.pages, xml('max', {}, '100'), last && xml('after', {}, last))
+      const answer = await this.ask(
+        xml('iq', { type: 'set' }, xml('query', { xmlns: NS.archive, queryid: id }, set)),
+      )
+      const fin = answer.getChild('fin', NS.archive)
+      complete = fin.attrs.complete === 'true'
+      last = fin.getChild('set', NS.pages)?.getChildText('last')
+      const page = this.take((it) => it.getChild('result', NS.archive)?.attrs.queryid === id)
+      found.push(...page.map((it) => it.getChild('result').getChild('forwarded').getChild('message')))
+    }
+    return found
+  }
+
+  /** Tells of each of its messages that the server has answered for (XEP-0198). */
+  onAcknowledged(tell) {
+    this.xmpp.streamManagement.on('ack', (stanza) => stanza.is('message') && tell(stanza))
   }
 
   /** The connection is gone without a word. */

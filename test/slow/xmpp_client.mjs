@@ -92,15 +92,6 @@ await check('roster, subscriptions, presence and chat', async () => {
   await two.stop()
 })
 
-/** All that the archive has, as forwarded. */
-async function archiveOf(person) {
-  const id = `archive ${Math.random()}`
-  await person.ask(xml('iq', { type: 'set' }, xml('query', { xmlns: NS.archive, queryid: id })))
-  return person
-    .take((it) => it.getChild('result', NS.archive)?.attrs.queryid === id)
-    .map((it) => it.getChild('result').getChild('forwarded').getChild('message'))
-}
-
 await check(
   'twenty messages wait in the archive in order: who uses Bind 2 gets them nowhere else',
   async () => {
@@ -110,7 +101,7 @@ await check(
     await one.ask(ping(domain))
     for (let time = 0; time < 2; time++) {
       const two = await new Person(juliet, settings).online()
-      const kept = (await archiveOf(two)).map((message) => message.getChildText('body'))
+      const kept = (await two.archive()).map((message) => message.getChildText('body'))
       assert.deepEqual(kept.slice(-lines.length), lines)
       await two.ask(ping(domain))
       assert.equal(two.all(isChat).length, 0, 'they came twice')
