@@ -175,6 +175,7 @@ export async function outlive({ speaker, hearer, down, up, back }) {
   assert.deepEqual(bodies(hearer.take(isChat)), before.slice(0, -1))
   // A server that acknowledges nothing is asked a second later whether it is there; what it had until then may come again.
   await pause(2000)
+  const known = hearer.readsArchive ? (await hearer.archive()).length : 0
   await hearer.stop()
   await down()
   const during = await say('during')
@@ -183,13 +184,17 @@ export async function outlive({ speaker, hearer, down, up, back }) {
   const after = await say('after')
   const heard = []
   const bounced = []
-  await until('end of every line', 60, () => {
-    heard.push(...bodies(returned.take(isChat)))
+  const listen = async () => {
+    if (returned.readsArchive) heard.splice(0, Infinity, ...bodies((await returned.archive()).slice(known)))
+    else heard.push(...bodies(returned.take(isChat)))
+  }
+  await until('end of every line', 60, async () => {
+    await listen()
     bounced.push(...bounces(speaker))
     return new Set([...heard, ...bounced]).size >= during.length + after.length
   }).catch(() => {}) // what is missing is told below
   await returned.ask(ping(returned.bare.split('@')[1]))
-  heard.push(...bodies(returned.take(isChat)))
+  await listen()
   const said = [...during, ...after]
   assert.deepEqual(sorted([...heard, ...bounced]), sorted(said), 'each is heard or comes back, once')
   assert.deepEqual(
@@ -227,6 +232,10 @@ export async function endure({ speaker, account, kill, back }) {
     if (more.length + back.length > 0) quiet = 0
     heard.push(...more)
     bounced.push(...back)
+  }
+  if (returned.readsArchive) {
+    const isOurs = ({ attrs }) => attrs.from === speaker.jid && lines.includes(attrs.id)
+    heard.splice(0, Infinity, ...bodies((await returned.archive()).filter(isOurs)))
   }
   return { lines, heard, bounced }
 }

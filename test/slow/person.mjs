@@ -41,7 +41,12 @@ export class Person {
     // XEP-0198 §4. By itself (0.14.0) it leaves out the answers to its requests: acknowledged messages would come again.
     Object.defineProperty(this.xmpp.streamManagement, 'inbound', { get: () => this.#counted, set() {} })
     const isEnabled = (nonza) => nonza.is('enabled') || nonza.getChild('bound')?.getChild('enabled')
-    this.xmpp.on('nonza', (nonza) => isEnabled(nonza) && (this.#counted = 0))
+    /** Bound by Bind 2: what was kept for it is in the archive only (XEP-0386 §3.2). */
+    this.readsArchive = false
+    this.xmpp.on('nonza', (nonza) => {
+      if (isEnabled(nonza)) this.#counted = 0
+      if (nonza.getChild('bound')) this.readsArchive = true
+    })
     this.xmpp.on('stanza', (stanza) => {
       this.#counted += 1
       this.#heard.push(stanza)
