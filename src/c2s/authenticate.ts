@@ -1,5 +1,5 @@
 /** SASL as a stream feature (RFC 6120 §6): which mechanisms are offered, and the elements of an exchange. */
-import type { Client } from './c2s.js'
+import type { Client } from './client.js'
 import type { Profile } from './login.js'
 import type { Next, StreamFeature } from '../host/module.js'
 import { failure, type Step } from '../sasl/mechanism.js'

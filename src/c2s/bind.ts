@@ -1,5 +1,5 @@
 /** Resource binding (RFC 6120 §7): the connection becomes a session with a full JID. */
-import type { Client } from './c2s.js'
+import type { Client } from './client.js'
 import type { Next, StreamFeature } from '../host/module.js'
 import type { Session } from '../session/session.js'
 import { StanzaError } from '../stanza/errors.js'

@@ -1,7 +1,7 @@
 /** Bind 2 (XEP-0386): a session is bound, and what it wants is switched on, in the step that authenticates it. */
 import { createHmac } from 'node:crypto'
 import { bindSession } from './bind.js'
-import type { Client } from './c2s.js'
+import type { Client } from './client.js'
 import { enableOn } from './management.js'
 import type { Session } from '../session/session.js'
 import { JidError, prepareResource } from '../stanza/jid.js'

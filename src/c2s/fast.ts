@@ -1,6 +1,6 @@
 /** FAST (XEP-0484): a client that has proved itself gets a token, and logs in with that in one step. */
 import { createHmac } from 'node:crypto'
-import type { Client } from './c2s.js'
+import type { Client } from './client.js'
 import type { Mechanism, Token } from '../sasl/mechanism.js'
 import { offerableTokens } from '../sasl/mechanisms.js'
 import { formatMoment } from '../stanza/delay.js'

@@ -1,5 +1,5 @@
 /** What SASL and SASL2 have in common: one exchange at a time, who may try how often, and what the failures mean. */
-import type { Client } from './c2s.js'
+import type { Client } from './client.js'
 import { upgradeBy } from './upgrade.js'
 import { networkOf } from '../base/network.js'
 import type { Attempt } from '../base/rate.js'

@@ -1,6 +1,6 @@
 /** XEP-0198 for clients: `<enable/>`, `<r/>` and `<a/>` on a bound session, and `<resume/>` in place of binding. */
 import { requireAccount } from './bind.js'
-import type { Client } from './c2s.js'
+import type { Client } from './client.js'
 import type { Session } from '../session/session.js'
 import { sizeOfHeld } from '../session/session.js'
 import type { StreamFeature } from '../host/module.js'

@@ -1,6 +1,6 @@
 /** Initial authentication pipelining (XEP-0509): a client that knows what is offered need not wait to hear it. */
 import { createHash } from 'node:crypto'
-import type { Client } from './c2s.js'
+import type { Client } from './client.js'
 import { el, type Element } from '../xml/element.js'
 import { NS } from '../xml/namespaces.js'
 import { serialise } from '../xml/write.js'

@@ -1,6 +1,6 @@
 /** SASL2 (XEP-0388) as a stream feature: authentication, binding and resumption in one step, without a new stream. */
 import { bindInline, offerBind } from './bind2.js'
-import type { Client } from './c2s.js'
+import type { Client } from './client.js'
 import { offerTokens, TokenLogin } from './fast.js'
 import type { Profile } from './login.js'
 import { resumeOn } from './management.js'

@@ -1,5 +1,5 @@
 /** STARTTLS (RFC 6120 §5): the way from plain text to TLS on the same connection. */
-import type { Client } from './c2s.js'
+import type { Client } from './client.js'
 import type { Next, StreamFeature } from '../host/module.js'
 import { StreamError } from '../stream/errors.js'
 import { NS } from '../xml/namespaces.js'

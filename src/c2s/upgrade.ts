@@ -1,5 +1,5 @@
 /** Stronger keys for accounts that came without them: by upgrade tasks (XEP-0480), or of a password that was told us. */
-import type { Client } from './c2s.js'
+import type { Client } from './client.js'
 import { decodeBase64 } from '../sasl/base64.js'
 import type { Hash, SaslCondition, Success } from '../sasl/mechanism.js'
 import { hashBytes, keysOf, PasswordsBusy } from '../sasl/password.js'

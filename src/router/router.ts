@@ -1,10 +1,12 @@
 /** The road: sent, routed, arrived. The router does not know modules; it sees gates and tables. */
+import { Arriving } from './arriving.js'
 import { bounced, stanzaErrorOf } from './bounce.js'
-import { choose, recipients } from './delivery.js'
+import { choose } from './delivery.js'
 import { Endings, type Ending, type Fate } from './endings.js'
+import type { Elsewhere, Neighbours, PresenceRoad } from './roads.js'
 import type { Log } from '../base/log.js'
 import type { Counter, Histogram, Metrics } from '../base/metrics.js'
-import { handled, pass, silenced, unkept, type Arrival, type Bringer, type Outcome } from '../host/hooks.js'
+import { handled, pass, silenced, unkept, type Bringer, type Outcome } from '../host/hooks.js'
 import type { Host } from '../host/host.js'
 import type { IqRequest } from '../host/iq-table.js'
 import { serviceAt, type Serving } from '../host/service.js'
@@ -15,34 +17,6 @@ import type { Jid } from '../stanza/jid.js'
 import { Stanza, type Kind } from '../stanza/stanza.js'
 import type { Account } from '../storage/accounts.js'
 import type { Element } from '../xml/element.js'
-
-/** Takes stanzas for domains that are not ours. */
-export interface Elsewhere {
-  /**
-   * A promise is a pledge: it resolves when the other server has acknowledged the stanza, or it is stored here, or its
-   * sender was told. The road and the sender's stream go on before; only an acknowledgement to the sender waits.
-   */
-  send(stanza: Stanza): void | Promise<void>
-}
-
-/** Takes stanzas for the domains of external components. */
-export interface Neighbours extends Elsewhere {
-  serves(domain: string): boolean
-}
-
-/** The presence side of the road, one per host: RFC 6121 §3 and §4. */
-export interface PresenceRoad {
-  /** A local session sent it, `from` is its full JID. */
-  sent(stanza: Stanza, session: Session): Fate | Promise<Fate>
-  /** It reached an account of the host, bare or full. */
-  arrived(stanza: Stanza): Fate | Promise<Fate>
-  /** It is addressed to the domain itself. */
-  toHost(stanza: Stanza): Fate | Promise<Fate>
-  /** A resource is about to be bound: its roster is loaded before anything reaches it. */
-  binding(session: Session): void | Promise<void>
-  /** The session has ended without saying so, or after; makes unavailable what it had (§4.5.2). */
-  gone(session: Session): void | Promise<void>
-}
 
 /** Stanzas that came onto the road: what clients and peers said, and what the server says of itself. */
 type Origin = 'in' | 'own'
@@ -493,21 +467,5 @@ export class Router {
 
   #end(ending: Ending): void {
     this.#endings.add(ending)
-  }
-}
-
-/** A stanza that has reached an account, as its hooks see it. */
-class Arriving implements Arrival {
-  readonly host: Host
-  readonly bringer: Bringer | undefined
-  copied: readonly Session[] | undefined = undefined
-
-  constructor(host: Host, bringer: Bringer | undefined) {
-    this.host = host
-    this.bringer = bringer
-  }
-
-  recipients(stanza: Stanza): readonly Session[] | undefined {
-    return recipients(stanza, this.host.sessions)
   }
 }
