@@ -282,7 +282,7 @@ test(`${kills} kills, a database that fails and connections that break: what was
   assert.deepEqual(doubled.slice(0, 10), [])
   assert.deepEqual(disorder.slice(0, 10), [])
   assert.deepEqual(
-    devices.flatMap((one) => one.miscounts),
+    devices.flatMap((one) => [...one.miscounts, ...one.strange]),
     [],
   )
   assert.equal(unanswered, 0)

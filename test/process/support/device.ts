@@ -39,6 +39,8 @@ export class Device {
   readonly figures = { connections: 0, resumed: 0, begun: 0, repeated: 0, fetched: 0, vanished: 0 }
   /** Seen for the first time behind a later one of the same sender. */
   readonly disorder: string[] = []
+  /** Errors that answer nothing that was said. */
+  readonly strange: string[] = []
   /** Counts of the server that cannot be. */
   readonly miscounts: string[] = []
   readonly #account: string
@@ -226,8 +228,13 @@ export class Device {
       const message = result.child('forwarded', ns.forward)?.child('message')
       this.figures.fetched++
       if (message) this.#sees(message, result.attrs['id'])
-    } else if (element.attrs['type'] === 'error') this.#isRefused(element.attrs['id'] ?? '')
-    else if (this.#meanwhile) this.#meanwhile.push(element)
+    } else if (element.attrs['type'] === 'error') {
+      // XEP-0280 §7: a copy of an error is an error by its type; it is another device's.
+      if (element.childrenOf().some((child) => child.ns === ns.carbons)) return
+      const id = element.attrs['id'] ?? ''
+      if (this.history.has(id)) this.#isRefused(id)
+      else this.strange.push(element.toString())
+    } else if (this.#meanwhile) this.#meanwhile.push(element)
     else this.#live(element)
   }
 
