@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { embeddedDatabase } from './contracts/database.js'
@@ -28,11 +29,9 @@ if (database && typeof database.connection !== 'string') {
   const { host, user, database: name } = database.connection
   env['PARLEY_TEST_DATABASE_URL'] = `postgres://${user}@${encodeURIComponent(host)}/${name}`
 }
-// A file that does not end by itself is ended, and counts as failed.
-const run = spawn(process.execPath, ['--test', '--test-timeout=300000', '--enable-source-maps', ...files], {
-  stdio: 'inherit',
-  env,
-})
+// As many files at a time as there are cores: Node leaves one idle. What does not end by itself is ended, and has failed.
+const flags = ['--test', '--test-timeout=300000', `--test-concurrency=${Math.max(2, availableParallelism())}`]
+const run = spawn(process.execPath, [...flags, '--enable-source-maps', ...files], { stdio: 'inherit', env })
 const [status] = (await once(run, 'close')) as [number | null]
 await database?.remove()
 process.exit(status ?? 1)
