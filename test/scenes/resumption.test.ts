@@ -31,6 +31,16 @@ async function parks(actor: Actor): Promise<void> {
   await actor.isGone()
   assert.equal(parked(actor.stage), before + 1)
 }
+/** Two devices of one account wait; the second one takes copies of what the first one gets. */
+async function bothWait(first: Actor, second: Actor): Promise<void> {
+  for (const device of [first, second]) await device.online()
+  await second.sets(`<enable xmlns='urn:xmpp:carbons:2'/>`)
+  for (const device of [first, second]) {
+    await device.ignoresSoFar()
+    await manages(device)
+    await parks(device)
+  }
+}
 async function kept(actor: Actor): Promise<number> {
   const { accounts, offline } = actor.stage.stores
   return offline.count((await accounts.get(actor.domain, actor.local))!.id)
@@ -709,13 +719,7 @@ scene(
   'XEP-0280, limits §3 P2: of whom one waits with a message and one with a copy, it is kept once when both are gone',
   async ({ romeo, juliet, juliet$phone, juliet$tablet, stage }) => {
     await romeo.online()
-    for (const device of [juliet, juliet$phone]) await device.online()
-    await juliet$phone.sets(`<enable xmlns='urn:xmpp:carbons:2'/>`)
-    for (const device of [juliet, juliet$phone]) {
-      await device.ignoresSoFar()
-      await manages(device)
-      await parks(device)
-    }
+    await bothWait(juliet, juliet$phone)
     romeo.sends(chat(juliet.full, 'm1'))
     await romeo.settled()
     await stage.restarts()
@@ -854,13 +858,7 @@ scene(
   'limits §3 P3, P5: what two sessions had waiting, one of them a copy, is kept once after a restart and a crash',
   async ({ romeo, juliet, juliet$phone, juliet$tablet, stage }) => {
     await romeo.online()
-    for (const device of [juliet, juliet$phone]) await device.online()
-    await juliet$phone.sets(`<enable xmlns='urn:xmpp:carbons:2'/>`)
-    for (const device of [juliet, juliet$phone]) {
-      await device.ignoresSoFar()
-      await manages(device)
-      await parks(device)
-    }
+    await bothWait(juliet, juliet$phone)
     romeo.sends(chat(juliet.bare, 'm1'))
     romeo.sends(chat(juliet.full, 'm2'))
     await romeo.settled()
