@@ -1,8 +1,8 @@
 /** Pages of an archive as clients ask for them (XEP-0313 §4.3, XEP-0059), against a plain list. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { answer } from '../../src/modules/archive/pages.js'
-import type { ArchiveQuery } from '../../src/modules/archive/query.js'
+import { answer } from '../../src/archive/pages.js'
+import type { ArchiveQuery } from '../../src/archive/query.js'
 import { StanzaError } from '../../src/stanza/errors.js'
 import type { PageRequest } from '../../src/stanza/rsm.js'
 import type { ArchiveFilter, ArchiveStore } from '../../src/storage/archive.js'

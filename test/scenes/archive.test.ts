@@ -267,8 +267,8 @@ scene('XEP-0313 §4.1.5: the form, and what does not fit it', async ({ juliet })
       'before-id text-single',
       'after-id text-single',
       'ids list-multi',
-      'include-groupchat boolean',
       '{urn:xmpp:fulltext:0}fulltext text-single',
+      'include-groupchat boolean',
     ],
   )
   const ids = x.childrenOf('field').find(({ attrs }) => attrs['var'] === 'ids')

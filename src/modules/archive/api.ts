@@ -1,20 +1,9 @@
 /** What other modules may ask of the message archive (XEP-0313). */
+import type { ArchiveEnds } from '../../archive/metadata.js'
 import { serviceKey } from '../../host/module.js'
 import type { Session } from '../../session/session.js'
 import type { Jid } from '../../stanza/jid.js'
 import type { Stanza } from '../../stanza/stanza.js'
-
-export interface ArchiveEnd {
-  readonly id: string
-  /** Milliseconds since 1970. */
-  readonly at: number
-}
-
-/** The first and the last message; neither when the archive is empty. */
-export interface ArchiveEnds {
-  readonly start?: ArchiveEnd
-  readonly end?: ArchiveEnd
-}
 
 export interface Archive {
   /**

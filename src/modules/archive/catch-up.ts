@@ -1,6 +1,6 @@
 /** What a session's client gets from the archive by itself, and so need not get offline (XEP-0313 §6.1.1). */
-import type { ArchiveQuery } from './query.js'
-import type { Answer } from './pages.js'
+import type { ArchiveQuery } from '../../archive/query.js'
+import type { Answer } from '../../archive/pages.js'
 import type { Session } from '../../session/session.js'
 import { Slot } from '../../session/slot.js'
 import { firstOf } from '../../storage/archive-ids.js'

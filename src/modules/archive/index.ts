@@ -1,20 +1,21 @@
 /** XEP-0313: Message Archive Management. What people write and get is kept, and every device of theirs can read it. */
-import { archiveKey, type Archive, type ArchiveEnds } from './api.js'
+import { archiveKey, type Archive } from './api.js'
 import { catchesUp, isCatchingUp, noteQuery, reaches } from './catch-up.js'
 import { Keeping } from './keeping.js'
 import { portableArchive, portablePreferences } from './moving.js'
-import { answer } from './pages.js'
 import { defaults, PreferenceLists } from './preferences.js'
-import { queryForm, readQuery } from './query.js'
-import { Results } from './results.js'
-import { tombstone } from './tombstones.js'
+import { endsOf, metadataElement } from '../../archive/metadata.js'
+import { answer } from '../../archive/pages.js'
+import { queryForm, readQuery } from '../../archive/query.js'
+import { Results } from '../../archive/results.js'
+import { tombstone } from '../../archive/tombstones.js'
 import { choice, duration, flag, number, options, text } from '../../base/schema.js'
 import { accountArg, command, CommandError } from '../../host/command.js'
 import { hook } from '../../host/hooks.js'
 import { iq, type Answer as IqAnswer, type IqRequest } from '../../host/iq-table.js'
 import { defineModule } from '../../host/module.js'
 import { Slot } from '../../session/slot.js'
-import { formatMoment, parseMoment } from '../../stanza/delay.js'
+import { parseMoment } from '../../stanza/delay.js'
 import { StanzaError } from '../../stanza/errors.js'
 import type { Jid } from '../../stanza/jid.js'
 import { pageInfo } from '../../stanza/rsm.js'
@@ -64,7 +65,7 @@ export default defineModule({
     async function query(request: IqRequest): Promise<Element> {
       const { from, session, query: asked } = request
       const owner = ownerOf(request)
-      const read = readQuery(asked, from.bare, true)
+      const read = readQuery(asked, from.bare, 'account')
       const seen = session?.state(pageBefore)
       const limits = { most: settings.page, since: since(), known: seen?.edges }
       const answered = await answer(store, owner, read, limits)
@@ -86,17 +87,7 @@ export default defineModule({
       return el('fin', NS.archive, { complete: complete ? 'true' : undefined }, pageInfo(info))
     }
 
-    async function ends(owner: number): Promise<ArchiveEnds> {
-      await store.settled()
-      const one = { count: 1, bytes: 0 }
-      const filter = { start: since() }
-      const [first, last] = await Promise.all([
-        store.page(owner, filter, { from: 'start', ...one }),
-        store.page(owner, filter, { from: 'end', ...one }),
-      ])
-      const [start, end] = [first.messages[0], last.messages[0]]
-      return start && end ? { start: endOf(start), end: endOf(end) } : {}
-    }
+    const ends = (owner: number) => endsOf(store, owner, since())
 
     async function metadata(request: IqRequest): Promise<Element> {
       return metadataElement(await ends(ownerOf(request)))
@@ -167,7 +158,7 @@ export default defineModule({
         ...own('set', 'query', query),
         ...own('get', 'query', (request) => {
           ownerOf(request)
-          return queryForm()
+          return queryForm('account')
         }),
         ...own('get', 'metadata', metadata),
         ...own('get', 'prefs', getPreferences),
@@ -239,17 +230,6 @@ function own(type: 'get' | 'set', name: string, answer: IqAnswer) {
 function ownerOf({ session }: IqRequest): number {
   if (!session?.account) throw new StanzaError('feature-not-implemented')
   return session.account
-}
-
-function endOf({ id, at }: Archived) {
-  return { id, at }
-}
-
-/** XEP-0313 §5. */
-function metadataElement({ start, end }: ArchiveEnds): Element {
-  const one = (name: string, at: { id: string; at: number } | undefined) =>
-    at && el(name, undefined, { id: at.id, timestamp: formatMoment(at.at) })
-  return el('metadata', NS.archive, undefined, one('start', start), one('end', end))
 }
 
 function dayOrMoment(written: string): number {

@@ -1,8 +1,8 @@
 /** What passes the gates goes into the archives of those who said it and who got it, with an id of its own there. */
-import { hash as digestOf } from 'node:crypto'
 import type { PreferenceLists } from './preferences.js'
-import { isRetraction, retract, retractedBy } from './tombstones.js'
-import { isWorthArchiving } from './worth.js'
+import { originOf } from '../../archive/origin.js'
+import { isRetraction, retract, retractedBy } from '../../archive/tombstones.js'
+import { isWorthArchiving } from '../../archive/worth.js'
 import { Lru } from '../../base/lru.js'
 import type { Counter } from '../../base/metrics.js'
 import type { Gates, Verdict } from '../../host/hooks.js'
@@ -112,7 +112,7 @@ export class Keeping {
     const changed = own === stanza ? undefined : own
     if (!to || session.account === 0 || !isWorthArchiving(own, this.#options.groupchat)) return changed
     const place = { owner: session.account, account, other: to, stanza: own }
-    const origin = originOf(own)
+    const origin = nameOf(own)
     const mayBeAgain = this.#host.clock.now() - session.since < sendsAgain
     return once(
       [
@@ -144,7 +144,7 @@ export class Keeping {
       return sent ? withId(own, account, sent.id) : changed
     }
     if (!isWorthArchiving(own, this.#options.groupchat)) return changed
-    const named = originOf(own)
+    const named = nameOf(own)
     // A message of another server without a name is known only when its server says that it may have been sent before.
     const arrival = named === undefined && from.domain !== this.#host.domain ? arrivalOf(own) : undefined
     const origin = named ?? arrival?.key.readBigInt64BE(0)
@@ -267,14 +267,8 @@ function unavailable(): StanzaError {
   return new StanzaError('internal-server-error', undefined, { type: 'wait' })
 }
 
-/** XEP-0359 §2.2: who says it calls it so; in a room many speak under one bare address. */
-function originOf(stanza: Stanza): bigint | undefined {
-  if (!stanza.has('origin-id', NS.stanzaIds)) return undefined
-  const { payload, from, to } = stanza
-  const span = payload.spans.find(({ name, ns }) => name === 'origin-id' && ns === NS.stanzaIds)!
-  const { id } = parseElement(payload.text.slice(span.start, span.end)).attrs
-  if (id === undefined || id === '') return undefined
-  const sender = stanza.type === 'groupchat' ? from : from.bare
-  const text = `${sender.toString()}\n${to?.bare.toString()}\n${id}`
-  return digestOf('sha256', text, 'buffer').readBigInt64BE(0)
+/** In a room many speak under one bare address. */
+function nameOf(stanza: Stanza): bigint | undefined {
+  const { from, to } = stanza
+  return originOf(stanza, stanza.type === 'groupchat' ? from : from.bare, to?.bare)
 }

@@ -1,11 +1,11 @@
 /** XEP-0424 §4: what was retracted is taken out of the archive; that it was there stays. */
-import { formatMoment } from '../../stanza/delay.js'
-import type { Jid } from '../../stanza/jid.js'
-import { Stanza } from '../../stanza/stanza.js'
-import type { ArchiveOwner, ArchiveStore } from '../../storage/archive.js'
-import { el } from '../../xml/element.js'
-import { NS } from '../../xml/namespaces.js'
-import { escapeAttribute } from '../../xml/write.js'
+import { formatMoment } from '../stanza/delay.js'
+import type { Jid } from '../stanza/jid.js'
+import { Stanza } from '../stanza/stanza.js'
+import type { ArchiveOwner, ArchiveStore } from '../storage/archive.js'
+import { el } from '../xml/element.js'
+import { NS } from '../xml/namespaces.js'
+import { escapeAttribute } from '../xml/write.js'
 
 /** Messages of one id that a retraction takes away: the first and its corrections. */
 const mostAtOnce = 100

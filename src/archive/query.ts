@@ -1,33 +1,37 @@
 /** Questions to an archive (XEP-0313 §4): what a query asks for, read from its form and its `<set/>`. */
-import { parseMoment } from '../../stanza/delay.js'
-import { StanzaError } from '../../stanza/errors.js'
-import { form, formTypeOf, formValues, type Field } from '../../stanza/forms.js'
-import { Jid, JidError } from '../../stanza/jid.js'
-import { pageRequestOf, type PageRequest } from '../../stanza/rsm.js'
-import { Stanza } from '../../stanza/stanza.js'
-import type { ArchiveFilter, Sift } from '../../storage/archive.js'
-import { el, type Element } from '../../xml/element.js'
-import { NS } from '../../xml/namespaces.js'
-import { escapeAttribute } from '../../xml/write.js'
+import { parseMoment } from '../stanza/delay.js'
+import { StanzaError } from '../stanza/errors.js'
+import { form, formTypeOf, formValues, type Field } from '../stanza/forms.js'
+import { Jid, JidError } from '../stanza/jid.js'
+import { pageRequestOf, type PageRequest } from '../stanza/rsm.js'
+import { Stanza } from '../stanza/stanza.js'
+import type { ArchiveFilter, Sift } from '../storage/archive.js'
+import { el, type Element } from '../xml/element.js'
+import { NS } from '../xml/namespaces.js'
+import { escapeAttribute } from '../xml/write.js'
 
 const fullText = `{${NS.fullText}}fulltext`
 
-/** XEP-0313 §4.1. */
-const fields: readonly Field[] = [
+/** XEP-0313 §4.1, XEP-0431. */
+const common: readonly Field[] = [
   { name: 'with', type: 'jid-single', label: 'With whom' },
   { name: 'start', type: 'text-single', label: 'Not before' },
   { name: 'end', type: 'text-single', label: 'Not after' },
   { name: 'before-id', type: 'text-single', label: 'Before this message' },
   { name: 'after-id', type: 'text-single', label: 'After this message' },
   { name: 'ids', type: 'list-multi', label: 'These messages', open: true },
-  { name: 'include-groupchat', type: 'boolean', label: 'Messages of rooms too' },
   { name: fullText, type: 'text-single', label: 'These words' },
 ]
-const names = new Set(['FORM_TYPE', ...fields.map(({ name }) => name)])
+
+/** What can be asked for by kind of archive: only those of accounts have messages of rooms among others (§4.1.4). */
+const fields = {
+  account: [...common, { name: 'include-groupchat', type: 'boolean', label: 'Messages of rooms too' }],
+  room: common,
+} as const satisfies Record<string, readonly Field[]>
 
 /** XEP-0313 §4.1.5: what can be asked for. */
-export function queryForm(): Element {
-  return el('query', NS.archive, undefined, form(NS.archive, fields))
+export function queryForm(kind: keyof typeof fields): Element {
+  return el('query', NS.archive, undefined, form(NS.archive, fields[kind]))
 }
 
 /** Messages that one query may name. */
@@ -46,47 +50,52 @@ export interface ArchiveQuery {
 }
 
 /**
- * What a client asks `own` account's archive for. `groupchat` says whether messages of rooms are among the answers when
- * it does not say.
+ * What a client asks the archive at the bare address `own` for. Of a room, `with` is as in `ArchiveFilter` whom it asked
+ * for by a real address, which not everybody may (§4.1.1).
  * @throws StanzaError `bad-request`, `jid-malformed`, `feature-not-implemented` for an unknown field (§4.1.5)
  */
-export function readQuery(query: Element, own: Jid, groupchat: boolean): ArchiveQuery {
+export function readQuery(query: Element, own: Jid, kind: keyof typeof fields): ArchiveQuery {
   // XEP-0442: archives of nodes are asked for at their services.
   if (query.attrs['node'] !== undefined) throw new StanzaError('item-not-found')
   const x = query.child('x', NS.dataForms)
   return {
-    filter: x ? filterOf(x, own, groupchat) : { groupchat },
+    filter: x ? filterOf(x, own, kind) : {},
     page: pageRequestOf(query),
     isFlipped: query.child('flip-page', NS.archive) !== undefined,
     queryId: query.attrs['queryid'],
   }
 }
 
-function filterOf(x: Element, own: Jid, groupchat: boolean): ArchiveFilter {
+function filterOf(x: Element, own: Jid, kind: keyof typeof fields): ArchiveFilter {
   if (x.attrs['type'] !== 'submit' || (formTypeOf(x) ?? NS.archive) !== NS.archive)
     throw new StanzaError('bad-request', `Submit a form of ${NS.archive}.`)
   const values = formValues(x)
   for (const name of values.keys())
-    if (!names.has(name)) throw new StanzaError('feature-not-implemented', `Unknown field: ${name}`)
+    if (name !== 'FORM_TYPE' && !fields[kind].some((field) => field.name === name))
+      throw new StanzaError('feature-not-implemented', `Unknown field: ${name}`)
   const value = (name: string): string | undefined => values.get(name)?.[0]
   const other = addressed(value('with'))
   const words = wordsOf(value(fullText))
   // Its own resources are no other side: they are looked for in the stanzas.
-  const isOwn = other !== undefined && !other.isBare && other.bare.equals(own)
-  const sifts = [isOwn ? resourceSift(other) : undefined, words.length > 0 ? textSift(words) : undefined]
+  const isOwn = other?.bare.equals(own) === true
+  const isOfOwn = isOwn && !other?.isBare
+  const sifts = [isOfOwn ? resourceSift(other!) : undefined, words.length > 0 ? textSift(words) : undefined]
   return {
-    with: other && !isOwn ? partner(other) : undefined,
+    with: other && !isOfOwn && !(isOwn && kind === 'room') ? partner(other) : undefined,
     start: moment('start', value('start')),
     end: moment('end', value('end')),
     after: value('after-id'),
     before: value('before-id'),
     ids: idsOf(values.get('ids')),
-    groupchat: truth(value('include-groupchat')) ?? groupchat,
+    groupchat: truth(value('include-groupchat')),
     sift: both(sifts.filter((sift) => sift !== undefined)),
   }
 }
 
-/** XEP-0313 §4.1.1: a bare JID stands for all its resources; that of the account itself for what it says to itself. */
+/**
+ * XEP-0313 §4.1.1: a bare JID stands for all its resources: that of the account itself for what it says to itself, that
+ * of a room for all that was said there.
+ */
 function partner(other: Jid): { bare: string; resource?: string } {
   const bare = other.bare.toString()
   return other.isBare ? { bare } : { bare, resource: other.resource }

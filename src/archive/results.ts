@@ -1,12 +1,12 @@
 /** Archived messages as they are sent to whoever asked (XEP-0313 §4.2): their text goes on as it was kept. */
-import type { Log } from '../../base/log.js'
-import { formatMoment } from '../../stanza/delay.js'
-import type { Jid } from '../../stanza/jid.js'
-import { CONTENT, Stanza } from '../../stanza/stanza.js'
-import type { Archived } from '../../storage/archive.js'
-import { NS } from '../../xml/namespaces.js'
-import { parseDocument } from '../../xml/parser.js'
-import { escapeAttribute } from '../../xml/write.js'
+import type { Log } from '../base/log.js'
+import { formatMoment } from '../stanza/delay.js'
+import type { Jid } from '../stanza/jid.js'
+import { CONTENT, Stanza } from '../stanza/stanza.js'
+import type { Archived } from '../storage/archive.js'
+import { NS } from '../xml/namespaces.js'
+import { parseDocument } from '../xml/parser.js'
+import { escapeAttribute } from '../xml/write.js'
 
 /** What clients take: a stanza of another server at most, and what its archive adds to it. */
 const readable = { bytes: 1 << 20, depth: 130 } as const

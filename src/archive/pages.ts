@@ -1,9 +1,9 @@
 /** Pages of an archive (XEP-0313 §4.3): what a query is answered with, and where that lies in all that fits. */
 import type { ArchiveQuery } from './query.js'
-import { StanzaError } from '../../stanza/errors.js'
-import type { PageInfo } from '../../stanza/rsm.js'
-import type { Archived, ArchiveFilter, ArchiveOwner, ArchiveStore } from '../../storage/archive.js'
-import { firstOf, isArchiveId } from '../../storage/archive-ids.js'
+import { StanzaError } from '../stanza/errors.js'
+import type { PageInfo } from '../stanza/rsm.js'
+import type { Archived, ArchiveFilter, ArchiveOwner, ArchiveStore } from '../storage/archive.js'
+import { firstOf, isArchiveId } from '../storage/archive-ids.js'
 
 /** Bytes of stanzas in one page: the rest comes with the next one. */
 const pageBytes = 2 << 20

@@ -1,6 +1,6 @@
 /** Which messages go into an archive (XEP-0313 §6.1.1), and what the hints of their senders say about it (XEP-0334). */
-import type { Stanza } from '../../stanza/stanza.js'
-import { NS } from '../../xml/namespaces.js'
+import type { Stanza } from '../stanza/stanza.js'
+import { NS } from '../xml/namespaces.js'
 
 /** Payloads that make a message part of a conversation even without a body; every name of the namespace, or some. */
 const meaningful: Readonly<Record<string, readonly string[] | undefined>> = {
