@@ -4,6 +4,7 @@ import { hasKeys } from './accounts.js'
 import type { Account, AccountKeys, AccountKind, AccountPage, AccountRole, Accounts } from './accounts.js'
 import { MemoryPubsub } from './memory-pubsub.js'
 import type { Block, BlockStore } from './blocks.js'
+import { MemoryRooms } from './memory-rooms.js'
 import { MemoryTokens } from './memory-tokens.js'
 import { MemoryArchive } from './memory-archive.js'
 import type { MapStore } from './map.js'
@@ -35,6 +36,7 @@ export function memoryStores(options: { offline?: OfflineLimits; clock?: Clock }
     accounts: new MemoryAccounts(shelves, maps, pubsub, archive, tokens),
     tokens,
     pubsub,
+    rooms: new MemoryRooms((room) => archive.remove(-room)),
     rosters: new MemoryRosters(shelves),
     offline: new MemoryOffline(shelves, options.offline ?? offlineLimits),
     blocks: new MemoryBlocks(),

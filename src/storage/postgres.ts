@@ -15,6 +15,7 @@ import { PostgresOffline } from './postgres-offline.js'
 import { PostgresOutbound } from './postgres-outbound.js'
 import { PostgresParked } from './postgres-parked.js'
 import { PostgresPubsub } from './postgres-pubsub.js'
+import { PostgresRooms } from './postgres-rooms.js'
 import { PostgresRosters } from './postgres-rosters.js'
 import { PostgresTokens } from './postgres-tokens.js'
 import { CachedTokens } from './token-cache.js'
@@ -33,6 +34,7 @@ export function openPostgresStores(database: Database, options: PostgresStoresOp
   const outbound = new PostgresOutbound(database, { clock, random })
   const archive = new PostgresArchive(database, { clock, random })
   const pubsub = new PostgresPubsub(database, { clock })
+  const rooms = new PostgresRooms(database, { clock, removed: () => void archive.tend() })
   const tokens = new CachedTokens(new PostgresTokens(database))
   const accounts = new CachedAccounts(
     new PostgresAccounts(database, () => void archive.tend()),
@@ -49,6 +51,7 @@ export function openPostgresStores(database: Database, options: PostgresStoresOp
     tokens,
     parked: new PostgresParked(database),
     pubsub,
+    rooms,
     map: <T>(domain: string, name: string) => new PostgresMap<T>(database, domain, name),
     get cached() {
       const { known, absent } = accounts.sizes
@@ -61,7 +64,7 @@ export function openPostgresStores(database: Database, options: PostgresStoresOp
       }
     },
     close: async () => {
-      await Promise.all([offline.close(), outbound.close(), archive.close(), pubsub.close()])
+      await Promise.all([offline.close(), outbound.close(), archive.close(), pubsub.close(), rooms.close()])
     },
   }
 }

@@ -7,6 +7,7 @@ import type { OfflineStore } from './offline.js'
 import type { OutboundStore } from './outbound.js'
 import type { ParkedStore } from './parked.js'
 import type { PubsubStore } from './pubsub.js'
+import type { RoomStore } from './rooms.js'
 import type { RosterStore } from './rosters.js'
 import type { TokenStore } from './tokens.js'
 
@@ -21,6 +22,7 @@ export interface Stores {
   readonly blocks: BlockStore
   readonly parked: ParkedStore
   readonly pubsub: PubsubStore
+  readonly rooms: RoomStore
   readonly tokens: TokenStore
   /** Small values of the accounts of `domain`; `name` is the module's. */
   map<T>(domain: string, name: string): MapStore<T>

@@ -18,6 +18,7 @@ import { outboundContract } from './outbound.js'
 import { offlineContract, small } from './offline.js'
 import { parkedContract } from './parked.js'
 import { pubsubContract } from './pubsub.js'
+import { roomsContract } from './rooms.js'
 import { rostersContract } from './rosters.js'
 import { tokensContract } from './tokens.js'
 
@@ -30,6 +31,7 @@ function contracts(open: () => Stores): void {
   suite('offline', () => offlineContract(open, domainOf))
   suite('outbound', () => outboundContract(open, domainOf))
   suite('pubsub', () => pubsubContract(open, domainOf))
+  suite('rooms', () => roomsContract(open, domainOf))
   suite('archive', () => archiveContract(open, domainOf))
   suite('pages of the archive', () => archivePagesContract(open, domainOf))
   suite('parked', () => parkedContract(open, domainOf))
