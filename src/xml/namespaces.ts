@@ -106,9 +106,15 @@ export const NS = {
   bookmarksCompatPep: 'urn:xmpp:bookmarks:1#compat-pep', // 0402
   bookmarksConversion: 'urn:xmpp:bookmarks-conversion:0', // 0411
   occupantId: 'urn:xmpp:occupant-id:0', // 0421
+  channelSearch: 'urn:xmpp:channel-search:0:search', // 0433
+  channelOrder: '{urn:xmpp:channel-search:0:order}', // 0433
+  channelAnonymity: 'urn:xmpp:channel-search:0:anonymity', // 0433
+  channelErrors: 'urn:xmpp:channel-search:0:error', // 0433
+  roomActivity: 'urn:xmpp:rai:0', // 0437
   channelBinding: 'urn:xmpp:sasl-cb:0', // 0440
   fullText: 'urn:xmpp:fulltext:0', // 0431
   reactions: 'urn:xmpp:reactions:0', // 0444
+  mentions: 'urn:xmpp:mmn:0', // 0452
   replies: 'urn:xmpp:reply:0', // 0461
   streamLimits: 'urn:xmpp:stream-limits:0', // 0478
   saslUpgrade: 'urn:xmpp:sasl:upgrade:0', // 0480

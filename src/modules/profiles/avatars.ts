@@ -1,5 +1,12 @@
 /** Avatars: where personal eventing keeps them (XEP-0084), and how they come there from old cards (XEP-0398). */
-import { type AvatarInfo, dataElement, infoOf, metadataElement, type Photo, photoOfData } from './photo.js'
+import {
+  type AvatarInfo,
+  dataElement,
+  infoOf,
+  metadataElement,
+  type Photo,
+  photoOfData,
+} from '../../stanza/photo.js'
 import type { Jid } from '../../stanza/jid.js'
 import { NS } from '../../xml/namespaces.js'
 import type { Pep, PepOptions } from '../pubsub/api.js'

@@ -1,6 +1,6 @@
 /** XEP-0398, XEP-0153, XEP-0292: old cards and new ones, old avatars and new ones, are the same to every client. */
 import { Avatars } from './avatars.js'
-import { infoOf, photoElement, photoOfCard } from './photo.js'
+import { infoOf, photoElement, photoOfCard } from '../../stanza/photo.js'
 import { Presences } from './presences.js'
 import { vcard4Of, vcardTempOf } from './vcard4.js'
 import { options, size } from '../../base/schema.js'

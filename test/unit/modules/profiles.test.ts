@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { pictureOf } from '../../../src/modules/profiles/image.js'
+import { pictureOf } from '../../../src/stanza/image.js'
 import {
   dataElement,
   infoOf,
@@ -8,7 +8,7 @@ import {
   photoElement,
   photoOfCard,
   photoOfData,
-} from '../../../src/modules/profiles/photo.js'
+} from '../../../src/stanza/photo.js'
 import { vcard4Of, vcardTempOf } from '../../../src/modules/profiles/vcard4.js'
 import { parseElement } from '../../../src/xml/parser.js'
 import { Dice } from '../../support/dice.js'

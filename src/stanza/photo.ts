@@ -1,8 +1,8 @@
 /** A picture of somebody: as a vCard has it (XEP-0153), and as personal eventing has it (XEP-0084). */
 import { createHash } from 'node:crypto'
 import { pictureOf } from './image.js'
-import { el, type Element } from '../../xml/element.js'
-import { NS } from '../../xml/namespaces.js'
+import { el, type Element } from '../xml/element.js'
+import { NS } from '../xml/namespaces.js'
 
 export interface Photo {
   readonly bytes: Buffer
@@ -15,7 +15,11 @@ export interface Photo {
 /** `absent`: the card has no picture, or an empty one; `unfit`: something that is no picture, or elsewhere. */
 export function photoOfCard(card: Element): Photo | 'absent' | 'unfit' {
   const [photo] = card.childrenOf('PHOTO', NS.vcard)
-  if (!photo) return 'absent'
+  return photo ? photoOfElement(photo) : 'absent'
+}
+
+/** Of one `<PHOTO/>`; as above. */
+export function photoOfElement(photo: Element): Photo | 'absent' | 'unfit' {
   const text = photo.child('BINVAL', NS.vcard)?.text ?? ''
   if (text.trim() === '') return photo.child('EXTVAL', NS.vcard) ? 'unfit' : 'absent'
   const bytes = bytesOf(text)
