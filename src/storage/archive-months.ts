@@ -1,5 +1,6 @@
 /** The months of the archive in PostgreSQL: made ahead of their time, dropped when nobody keeps them any longer. */
 import type { Clock, Timer } from '../base/clock.js'
+import type { ArchiveOwner } from './archive.js'
 import { firstOf } from './archive-ids.js'
 import type { Database, Transaction } from './database.js'
 
@@ -10,8 +11,8 @@ const every = 6 * 60 * 60 * 1000
 const againAfter = 60_000
 /** Key of the advisory lock that one maker of months at a time holds. */
 const lockKey = 0x617263686976
-/** Accounts whose messages are removed together, and messages removed at a time. */
-const accountsAtOnce = 500
+/** Archives whose messages are removed together, and messages removed at a time. */
+const ownersAtOnce = 500
 const removedAtOnce = 2000
 
 interface Month {
@@ -19,6 +20,12 @@ interface Month {
   /** Milliseconds since 1970: from the first up to the second. */
   readonly start: number
   readonly end: number
+}
+
+/** Whose messages of a month go: those of these domains, and of whoever keeps them no longer than `age` milliseconds. */
+interface Expired {
+  readonly domains: readonly string[]
+  readonly age: number
 }
 
 export class ArchiveMonths {
@@ -35,7 +42,7 @@ export class ArchiveMonths {
   rows = 0
   tendedAt = 0
 
-  /** `removeAll` removes what is left of an account that is gone. */
+  /** `removeAll` removes what is left of an account or room that is gone. */
   constructor(database: Database, clock: Clock, removeAll: (owner: number) => Promise<void>) {
     this.#database = database
     this.#clock = clock
@@ -53,6 +60,19 @@ export class ArchiveMonths {
 
   keep(domain: string, ms: number): void {
     this.#keeps.set(domain, ms)
+  }
+
+  /** Rejects with StorageUnavailable. */
+  async keepOf(owner: ArchiveOwner, ms: number): Promise<void> {
+    const [name, sql] =
+      ms === Infinity
+        ? ['archive.keep-on', 'DELETE FROM archive_terms WHERE owner = $1']
+        : [
+            'archive.keep-of',
+            `INSERT INTO archive_terms (owner, ms) VALUES ($1, $2)
+              ON CONFLICT (owner) DO UPDATE SET ms = EXCLUDED.ms`,
+          ]
+    await this.#database.query(name, sql, ms === Infinity ? [owner] : [owner, ms], { repeatable: true })
   }
 
   /** Makes what will be needed and removes what nobody keeps; a failure leaves it to the next time. One at a time. */
@@ -75,7 +95,7 @@ export class ArchiveMonths {
     try {
       const now = this.#clock.now()
       await this.make(Array.from({ length: ahead + 1 }, (_, i) => monthAfter(now, i)))
-      await this.#removeAccounts()
+      await this.#removeGone()
       await this.#expire(now)
       await this.#count()
       this.tendedAt = this.#clock.now()
@@ -98,8 +118,8 @@ export class ArchiveMonths {
     )
   }
 
-  /** What accounts that are gone have left, if nobody has removed it yet. */
-  async #removeAccounts(): Promise<void> {
+  /** What accounts and rooms that are gone have left, if nobody has removed it yet. */
+  async #removeGone(): Promise<void> {
     for (;;) {
       const sql = 'SELECT owner FROM archive_removals LIMIT 1'
       const [row] = await this.#database.query<{ owner: number }>('archive.removals', sql)
@@ -111,22 +131,30 @@ export class ArchiveMonths {
   }
 
   async #expire(now: number): Promise<void> {
+    const [row] = await this.#database.query<{ ms: number | null }>(
+      'archive.shortest-term',
+      'SELECT min(ms) AS ms FROM archive_terms',
+    )
+    const shortest = row?.ms ?? Infinity
     for (const month of await this.#all()) {
-      if (month.end > now || this.#ended) continue
-      const expired = [...this.#keeps].filter(([, ms]) => month.end <= now - ms).map(([domain]) => domain)
-      if (expired.length === 0) continue
+      const age = now - month.end
+      if (age < 0 || this.#ended) continue
+      const domains = [...this.#keeps].filter(([, ms]) => ms <= age).map(([domain]) => domain)
+      if (domains.length === 0 && shortest > age) continue
+      const expired = { domains, age }
       if (await this.#isWanted(month, expired)) await this.#removeFrom(month, expired)
       else await this.#drop(month)
     }
   }
 
-  /** Whether somebody has messages in it who keeps them: of other domains, or no account (rooms). */
-  async #isWanted(month: Month, expired: readonly string[]): Promise<boolean> {
+  /** Whether somebody has messages in it who keeps them. What no account or room owns is nobody's. */
+  async #isWanted(month: Month, { domains, age }: Expired): Promise<boolean> {
     const rows = await this.#database.query(
       `archive.is-wanted.${month.name}`,
-      `SELECT 1 FROM ${month.name} AS a LEFT JOIN accounts AS c ON c.id = a.owner
-        WHERE a.owner < 0 OR c.domain <> ALL($1::text[]) LIMIT 1`,
-      [expired],
+      `SELECT 1 FROM ${month.name} AS a LEFT JOIN accounts AS c ON c.id = a.owner LEFT JOIN rooms AS r ON r.id = -a.owner
+          LEFT JOIN archive_terms AS t ON t.owner = a.owner
+        WHERE coalesce(c.domain, r.domain) <> ALL($1::text[]) AND coalesce(t.ms > $2, true) LIMIT 1`,
+      [domains, age],
     )
     return rows.length > 0
   }
@@ -140,15 +168,18 @@ export class ArchiveMonths {
     )
   }
 
-  /** Others keep the month: only the messages of these domains go, some at a time. */
-  async #removeFrom(month: Month, domains: readonly string[]): Promise<void> {
-    for (let after = 0; !this.#ended;) {
-      const accounts = await this.#database.query<{ id: number }>(
-        'archive.accounts',
-        `SELECT id FROM accounts WHERE domain = ANY($1::text[]) AND id > $2 ORDER BY id LIMIT ${accountsAtOnce}`,
-        [domains, after],
+  /** Others keep the month: only what nobody keeps goes, some at a time. */
+  async #removeFrom(month: Month, { domains, age }: Expired): Promise<void> {
+    for (let after = Number.MIN_SAFE_INTEGER; !this.#ended;) {
+      const owners = await this.#database.query<{ owner: number }>(
+        'archive.expired-owners',
+        `SELECT owner FROM (
+            SELECT id AS owner, domain FROM accounts UNION ALL SELECT -id AS owner, domain FROM rooms) AS owners
+          LEFT JOIN archive_terms AS t USING (owner)
+          WHERE (domain = ANY($1::text[]) OR t.ms <= $2) AND owner > $3 ORDER BY owner LIMIT ${ownersAtOnce}`,
+        [domains, age, after],
       )
-      const ids = accounts.map(({ id }) => id)
+      const ids = owners.map(({ owner }) => owner)
       for (let removed = removedAtOnce; removed === removedAtOnce && !this.#ended;) {
         const gone = await this.#database.query(
           `archive.expire.${month.name}`,
@@ -159,7 +190,7 @@ export class ArchiveMonths {
         )
         removed = gone.length
       }
-      if (ids.length < accountsAtOnce) return
+      if (ids.length < ownersAtOnce) return
       after = ids.at(-1)!
     }
   }

@@ -1,14 +1,17 @@
 /** The contract of the archive store: messages of years, by owner and in the order in which they came (XEP-0313). */
 
 /**
- * Whose archive it is: the row of an account, which is positive. Rooms will take negative numbers. An id is unique
- * within its owner and never used again.
+ * Whose archive it is: the row of an account, which is positive, or minus the row of a room. An id is unique within its
+ * owner and never used again.
  */
 export type ArchiveOwner = number
 
 export interface NewArchived {
   readonly owner: ArchiveOwner
-  /** The other side of the conversation: its bare JID, and its resource ('' for none). The owner's own for notes to itself. */
+  /**
+   * The other side of the conversation: its bare JID, and its resource ('' for none). The owner's own for notes to
+   * itself. In rooms: who spoke, by the real JID, and the room for itself.
+   */
   readonly with: string
   readonly resource: string
   readonly groupchat: boolean
@@ -32,6 +35,9 @@ export interface RestoredMessage extends Omit<NewArchived, 'origin' | 'isNew'> {
 export interface Archived {
   /** An opaque string to clients. Grows with the order of the archive; carries `at`. */
   readonly id: string
+  /** As in `NewArchived`. */
+  readonly with: string
+  readonly resource: string
   readonly stanza: string
   /** Milliseconds since 1970 at which it was sent or received. */
   readonly at: number
@@ -123,10 +129,12 @@ export interface ArchiveStore {
   /** Removes the messages before `before`, in milliseconds since 1970, or all; in small steps. How many there were. */
   remove(owner: ArchiveOwner, before?: number): Promise<number>
   /**
-   * How long messages of the accounts of `domain` are kept, in milliseconds; Infinity: always. From then on what is
-   * older is removed in the background. What nobody has said a time for stays.
+   * How long messages of the accounts or rooms of `domain` are kept, in milliseconds; Infinity: always. From then on
+   * what is older is removed in the background. What nobody has said a time for stays.
    */
   keep(domain: string, ms: number): void
+  /** The same for one archive, if that is shorter; kept until something else is said. Infinity: as its domain says. */
+  keepOf(owner: ArchiveOwner, ms: number): Promise<void>
 }
 
 /** Milliseconds for which a message that is sent again is recognised at least. */

@@ -110,6 +110,8 @@ export class MemoryArchive implements ArchiveStore {
 
   keep(): void {}
 
+  async keepOf(): Promise<void> {}
+
   #of(owner: ArchiveOwner): Row[] {
     const rows = this.#rows.get(owner) ?? []
     this.#rows.set(owner, rows)
@@ -117,8 +119,8 @@ export class MemoryArchive implements ArchiveStore {
   }
 }
 
-function archived({ id, stanza }: Row): Archived {
-  return { id, stanza, at: momentOf(id) }
+function archived({ id, with: other, resource, stanza }: Row): Archived {
+  return { id, with: other, resource, stanza, at: momentOf(id) }
 }
 
 function fits(

@@ -50,8 +50,10 @@ function lowest(one: string | undefined, other: string | undefined): string | un
 const window = 10_000
 const brought = 100
 
-interface Found extends Record<string, unknown> {
+export interface Found extends Record<string, unknown> {
   readonly id: string
+  readonly peer: string
+  readonly resource: string
   readonly stanza: string
 }
 
@@ -81,7 +83,7 @@ export async function* partsOf(
       const [upto, words] = [1, 2].map((i) => `$${at.values.length + i}`)
       const found = await database.query<Found>(
         `archive.search.${at.name}.${order}`,
-        `SELECT id, stanza FROM archive WHERE ${at.condition}
+        `SELECT id, peer, resource, stanza FROM archive WHERE ${at.condition}
             AND (${upto}::uuid IS NULL OR id ${forward ? '<=' : '>='} ${upto})
             AND stanza ILIKE ALL(${words}::text[]) ORDER BY id ${order} LIMIT ${brought}`,
         [...at.values, edge?.id ?? null, patterns],

@@ -21,7 +21,7 @@ import type {
 import { bigints, booleans, int4s, int8s, texts, uuids } from './binary-arrays.js'
 import type { Database } from './database.js'
 import { StorageUnavailable } from './errors.js'
-import { partsOf, whereOf } from './postgres-archive-filter.js'
+import { partsOf, whereOf, type Found } from './postgres-archive-filter.js'
 
 interface Row extends NewArchived {
   readonly id: string
@@ -37,9 +37,7 @@ interface Message {
   written: Promise<void>
 }
 
-interface Read extends Record<string, unknown> {
-  readonly id: string
-  readonly stanza: string
+interface Read extends Found {
   /** Of all that were looked for. */
   readonly found: number
 }
@@ -144,10 +142,10 @@ export class PostgresArchive implements ArchiveStore {
     // One more than the page shows whether there are more. Above the bytes it ends before.
     const rows = await this.#database.query<Read>(
       `archive.page.${name}.${order}`,
-      `SELECT id, stanza, found::int FROM (
-          SELECT id, stanza, count(*) OVER () AS found, row_number() OVER upto AS place,
+      `SELECT id, peer, resource, stanza, found::int FROM (
+          SELECT id, peer, resource, stanza, count(*) OVER () AS found, row_number() OVER upto AS place,
               sum(octet_length(stanza)) OVER upto AS size FROM (
-            SELECT id, stanza FROM archive WHERE ${condition}
+            SELECT id, peer, resource, stanza FROM archive WHERE ${condition}
               ORDER BY id ${order} OFFSET ${skip} LIMIT ${count}::bigint + 1) AS first
             WINDOW upto AS (ORDER BY id ${order} ROWS UNBOUNDED PRECEDING)) AS sized
         WHERE place = 1 OR (place <= ${count} AND size <= ${bytes}) ORDER BY id`,
@@ -214,7 +212,11 @@ export class PostgresArchive implements ArchiveStore {
     this.#months.keep(domain, ms)
   }
 
-  /** Removes what accounts that are gone have left, and what nobody keeps; also done now and then. */
+  keepOf(owner: ArchiveOwner, ms: number): Promise<void> {
+    return this.#months.keepOf(owner, ms)
+  }
+
+  /** Removes what accounts and rooms that are gone have left, and what nobody keeps; also done now and then. */
   tend(): Promise<void> {
     return this.#months.tend()
   }
@@ -300,6 +302,7 @@ export class PostgresArchive implements ArchiveStore {
 
   async #removeAll(owner: ArchiveOwner): Promise<void> {
     await this.remove(owner)
+    await this.#months.keepOf(owner, Infinity)
     const sql = 'DELETE FROM archive_aliases WHERE owner = $1'
     await this.#database.query('archive.forget', sql, [owner], { repeatable: true })
   }
@@ -344,8 +347,8 @@ export class PostgresArchive implements ArchiveStore {
 
 const nothing: Promise<void> = Promise.resolve()
 
-function archived({ id, stanza }: { readonly id: string; readonly stanza: string }): Archived {
-  return { id, stanza, at: momentOf(id) }
+function archived({ id, peer, resource, stanza }: Found): Archived {
+  return { id, with: peer, resource, stanza, at: momentOf(id) }
 }
 
 function inOrder(found: readonly Archived[], { from }: ArchiveSlice): readonly Archived[] {

@@ -196,6 +196,44 @@ export function archiveContract(open: () => Stores, domainOf: () => string): voi
     }
   })
 
+  test('a room has an archive of its own, and says who spoke; removed, it leaves none', async () => {
+    const { archive, rooms } = open()
+    const account = await owner()
+    const local = `room${account}`
+    const room = await roomOf(open(), domainOf(), local)
+    const spoken = { with: 'juliet@capulet.example', resource: 'balcony', groupchat: true }
+    const silent = { with: 'hall@chat.example', resource: '', groupchat: true }
+    const ids = [
+      await add(archive, entry(account, 'account')),
+      await add(archive, entry(-room, 'one', spoken)),
+      await add(archive, entry(-room, 'two', silent)),
+      await add(archive, entry(room === account ? room + 1 : room, 'another account')),
+    ]
+    const { messages } = await archive.page(-room, {}, all)
+    assert.deepEqual(
+      messages.map(({ id, with: who, resource }) => [id, who, resource]),
+      [
+        [ids[1], 'juliet@capulet.example', 'balcony'],
+        [ids[2], 'hall@chat.example', ''],
+      ],
+    )
+    const found = await archive.page(-room, { sift: sift('two') }, all)
+    assert.deepEqual(
+      found.messages.map(({ with: who }) => who),
+      ['hall@chat.example'],
+    )
+    assert.equal((await archive.find(-room, ids)).size, 2)
+    await archive.keepOf(-room, 86_400_000)
+    await archive.keepOf(-room, Infinity)
+    assert.equal((await archive.page(-room, { with: { bare: spoken.with } }, all)).messages.length, 1)
+    await rooms.remove(room)
+    for (let tries = 0; (await archive.page(-room, {}, all)).messages.length > 0; tries++) {
+      assert.ok(tries < 1000, 'the archive is still there')
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    assert.equal((await archive.page(account, {}, all)).messages.length, 1)
+  })
+
   test('searches look into the text, without regard to case', async () => {
     const { archive } = open()
     const one = await owner()
@@ -270,8 +308,8 @@ export function archiveContract(open: () => Stores, domainOf: () => string): voi
           : fits.slice(Math.max(0, end - slice.count), Math.max(0, end))
       const { messages, complete } = await archive.page(one, filter, slice)
       assert.deepEqual(
-        messages.map(({ id, stanza }) => [id, stanza]),
-        expected.map(({ id, stanza }) => [id, stanza]),
+        messages.map(({ id, with: peer, resource, stanza }) => [id, peer, resource, stanza]),
+        expected.map(({ id, with: peer, resource, stanza }) => [id, peer, resource, stanza]),
         label,
       )
       assert.equal(complete, skip + expected.length >= fits.length, label)
@@ -283,6 +321,25 @@ export function archiveContract(open: () => Stores, domainOf: () => string): voi
       assert.equal(counts?.count, fits.length <= most ? fits.length : undefined, label)
     }
   })
+}
+
+/** A room of that address; its number. */
+export async function roomOf({ rooms }: Stores, domain: string, local: string): Promise<number> {
+  const room = {
+    domain,
+    local,
+    creator: '',
+    createdAt: 0,
+    persistent: true,
+    config: {},
+    subject: undefined,
+    affiliations: [],
+    version: 0,
+    listing: { public: false, name: '', description: '' },
+  }
+  const id = await rooms.create(room, Infinity)
+  assert.ok(typeof id === 'number')
+  return id
 }
 
 /** The filter in other words than the stores': what each field says of one message. */

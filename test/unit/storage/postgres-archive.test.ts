@@ -12,6 +12,7 @@ import { PostgresArchive } from '../../../src/storage/postgres-archive.js'
 import { openPostgresStores } from '../../../src/storage/postgres.js'
 import type { Stores } from '../../../src/storage/stores.js'
 import { created } from '../../contracts/accounts.js'
+import { roomOf } from '../../contracts/archive.js'
 import { embeddedDatabase } from '../../contracts/database.js'
 
 const all = { from: 'start', count: 1000, bytes: 1 << 20 } as const
@@ -204,6 +205,44 @@ test('a month that nobody keeps is dropped; where somebody does, only what the o
   assert.deepEqual(await bodiesOf(archive, short), ['march'])
   assert.deepEqual(await bodiesOf(archive, long), ['february'])
   assert.ok(archive.purgedAt === now)
+  await archive.close()
+})
+
+test('rooms are kept as long as their domain says, or shorter if they say so', async () => {
+  let now = Date.UTC(2060, 0, 15)
+  const archive = archiveAt(() => now)
+  const room = async (domain: string, local: string) => -(await roomOf(stores, domain, local))
+  const [plain, brief, other] = [
+    await room('short.rooms.example', 'plain'),
+    await room('long.rooms.example', 'brief'),
+    await room('long.rooms.example', 'other'),
+  ]
+  for (const month of [0, 1, 2]) {
+    now = Date.UTC(2060, month, 15)
+    for (const owner of [plain, brief, other]) await archive.add(entry(owner, `${month}`), {}).written
+  }
+  archive.keep('long.rooms.example', Infinity)
+  await archive.keepOf(brief, 40 * day)
+  now = Date.UTC(2060, 3, 1)
+  await archive.tend()
+  // Nobody has said how long at the first domain: all of it stays.
+  assert.deepEqual(await bodiesOf(archive, plain), ['0', '1', '2'])
+  assert.deepEqual(await bodiesOf(archive, brief), ['1', '2'])
+  archive.keep('short.rooms.example', 20 * day)
+  await archive.keepOf(brief, 20 * day)
+  await archive.keepOf(brief, Infinity)
+  await archive.tend()
+  assert.deepEqual(await bodiesOf(archive, plain), ['2'])
+  assert.deepEqual(await bodiesOf(archive, brief), ['1', '2'])
+  assert.deepEqual(await bodiesOf(archive, other), ['0', '1', '2'])
+  // What is left of a room that is gone is nobody's: the month goes.
+  await archive.keepOf(other, day)
+  await archive.keepOf(brief, day)
+  await archive.tend()
+  assert.ok(!(await monthsThere()).includes('archive_2060_01'))
+  await stores.rooms.remove(-other)
+  await archive.tend()
+  assert.deepEqual(await database.query('test.terms', 'SELECT owner FROM archive_terms'), [{ owner: brief }])
   await archive.close()
 })
 
