@@ -6,7 +6,7 @@ import { form, resultForm, Submission, type Field, type FormTexts } from '../../
 import { el, type Element } from '../../xml/element.js'
 import { NS } from '../../xml/namespaces.js'
 import { carriedOut, type Ask } from './declared.js'
-import { accepting, note, type Offer, type Step } from './dialogue.js'
+import { accepting, note, type Offer, type Step } from '../../stanza/dialogue.js'
 
 interface Around {
   /** What the client may run. */

@@ -5,7 +5,7 @@ import { required } from '../../base/schema.js'
 import { StanzaError } from '../../stanza/errors.js'
 import { form, isTrue, Submission, tableForm, type Field, type FieldType } from '../../stanza/forms.js'
 import type { Element } from '../../xml/element.js'
-import { accepting, note, refusal, type Offer, type Step } from './dialogue.js'
+import { accepting, note, refusal, type Offer, type Step } from '../../stanza/dialogue.js'
 
 /** Runs a request of the client whose dialogue it is. */
 export type Ask = (request: CommandRequest) => Promise<CommandAnswer>

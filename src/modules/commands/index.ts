@@ -11,7 +11,15 @@ import type { Element } from '../../xml/element.js'
 import { NS } from '../../xml/namespaces.js'
 import { administration, refusedNodes } from './administration.js'
 import { declaredOffer, nodeOf } from './declared.js'
-import { accepting, actionOf, commandElement, refusal, wayOf, type Offer, type Step } from './dialogue.js'
+import {
+  accepting,
+  actionOf,
+  commandElement,
+  refusal,
+  wayOf,
+  type Offer,
+  type Step,
+} from '../../stanza/dialogue.js'
 import { ownOffers } from './own.js'
 
 /** Dialogues that one session may have open; one more ends the oldest. */

@@ -9,7 +9,7 @@ import { StreamError } from '../../stream/errors.js'
 import type { Element } from '../../xml/element.js'
 import { directoryKey, type Directory, type Listing } from '../user-search/api.js'
 import { nodeOf } from './declared.js'
-import { note, type Offer, type Step } from './dialogue.js'
+import { note, type Offer, type Step } from '../../stanza/dialogue.js'
 
 export function ownOffers(host: Host, account: Account, session: Session): readonly Offer[] {
   const directory = host.provided(directoryKey)

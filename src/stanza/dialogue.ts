@@ -1,8 +1,8 @@
 /** A dialogue about one command (XEP-0050): the steps it takes, and the actions that lead from one to the next. */
-import { StanzaError } from '../../stanza/errors.js'
-import type { StanzaCondition } from '../../stanza/errors.js'
-import { el, type Element } from '../../xml/element.js'
-import { NS } from '../../xml/namespaces.js'
+import { StanzaError } from './errors.js'
+import type { StanzaCondition } from './errors.js'
+import { el, type Element } from '../xml/element.js'
+import { NS } from '../xml/namespaces.js'
 
 /** What a client sees of a command and may do next. */
 export type Step =
