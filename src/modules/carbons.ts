@@ -9,6 +9,7 @@ import { Slot } from '../session/slot.js'
 import { StanzaError } from '../stanza/errors.js'
 import { forwarding } from '../stanza/forward.js'
 import type { Jid } from '../stanza/jid.js'
+import { isInvitation } from '../stanza/occupants.js'
 import type { Stanza } from '../stanza/stanza.js'
 import { withId, withoutIdsBy } from '../stanza/stanza-id.js'
 import { NS } from '../xml/namespaces.js'
@@ -208,12 +209,6 @@ function isEligible(stanza: Stanza): boolean {
 
 /** XEP-0280 §6.1: namespaces of what instant messaging says besides words. */
 const conversational: ReadonlySet<string | undefined> = new Set([NS.receipts, NS.chatStates, NS.chatMarkers])
-
-/** To a room, directly (XEP-0249) or by the room (XEP-0045 §7.8.2). */
-function isInvitation(stanza: Stanza): boolean {
-  if (stanza.has('x', NS.conference)) return true
-  return stanza.child('x', NS.mucUser)?.child('invite', NS.mucUser) !== undefined
-}
 
 function isForged(stanza: Stanza): boolean {
   return stanza.has('received', NS.carbons) || stanza.has('sent', NS.carbons)

@@ -2,6 +2,7 @@
 import type { Session } from '../session/session.js'
 import type { Sessions } from '../session/sessions.js'
 import { StanzaError } from '../stanza/errors.js'
+import { isPrivateInRoom } from '../stanza/occupants.js'
 import type { Stanza } from '../stanza/stanza.js'
 
 /** To these sessions, to nobody and nobody is told, to nobody now (ask the undelivered gate), or back as an error. */
@@ -42,6 +43,8 @@ function chooseForMessage(stanza: Stanza, sessions: Sessions): Choice {
       return takers.length > 0 ? takers : 'drop'
     }
     case 'chat':
+      // XEP-0045 §18.1.2: meant for who is in the room; the error tells it that this device is not any more.
+      if (!to.isBare && isPrivateInRoom(stanza)) return NO_SUCH
       return takersOf(to, sessions) // RFC 6121 §8.5.3.2.1: a full address without match is as the bare one
     default:
       // RFC 6121 §8.5.3.2.1: a normal message for a resource that is gone is for no other

@@ -204,6 +204,7 @@ scene(
       `<x xmlns='jabber:x:conference' jid='vault@rooms.example'/>`,
       `<x xmlns='http://jabber.org/protocol/muc#user'><invite from='${romeo.bare}'/></x>`,
       `<attention xmlns='urn:xmpp:attention:0'/>`,
+      `<mentions xmlns='urn:xmpp:mmn:0'><forwarded xmlns='urn:xmpp:forward:0'/></mentions>`,
     ]) {
       romeo.sends(`<message to='${juliet.bare}'>${payload}</message>`)
       assert.equal((await app.takes())['message-count'], String(++count), payload)

@@ -10,6 +10,7 @@ import type { Host } from '../../host/host.js'
 import { StanzaError } from '../../stanza/errors.js'
 import { arrivalOf } from '../../stanza/arrival.js'
 import { readJid, type Jid } from '../../stanza/jid.js'
+import { isPrivateInRoom } from '../../stanza/occupants.js'
 import { Stanza, type Payload } from '../../stanza/stanza.js'
 import { withId, withoutIdsBy } from '../../stanza/stanza-id.js'
 import type { ArchiveStore, Taken } from '../../storage/archive.js'
@@ -112,7 +113,7 @@ export class Keeping {
     const changed = own === stanza ? undefined : own
     if (!to || session.account === 0 || !isWorthArchiving(own, this.#options.groupchat)) return changed
     const place = { owner: session.account, account, other: to, stanza: own }
-    const origin = nameOf(own)
+    const origin = nameOf(own, own.type === 'groupchat' ? own.from : account)
     const mayBeAgain = this.#host.clock.now() - session.since < sendsAgain
     return once(
       [
@@ -144,11 +145,13 @@ export class Keeping {
       return sent ? withId(own, account, sent.id) : changed
     }
     if (!isWorthArchiving(own, this.#options.groupchat)) return changed
-    const named = nameOf(own)
+    const comesTwice = isOfOccupant(own)
+    const named = nameOf(own, comesTwice ? from : from.bare)
     // A message of another server without a name is known only when its server says that it may have been sent before.
-    const arrival = named === undefined && from.domain !== this.#host.domain ? arrivalOf(own) : undefined
+    const hasNoName = named === undefined && (comesTwice || from.domain !== this.#host.domain)
+    const arrival = hasNoName ? arrivalOf(own) : undefined
     const origin = named ?? arrival?.key.readBigInt64BE(0)
-    const isNew = arrival?.resent === false
+    const isNew = arrival?.resent === false && !comesTwice
     const mayBeAgain = arrival?.resent ?? (this.#again.has(stanza.payload) || own.has('delay', NS.delay))
     return once(
       [this.#ownerOf(account), this.#options.preferences.allows(account, from)],
@@ -267,8 +270,12 @@ function unavailable(): StanzaError {
   return new StanzaError('internal-server-error', undefined, { type: 'wait' })
 }
 
-/** In a room many speak under one bare address. */
-function nameOf(stanza: Stanza): bigint | undefined {
-  const { from, to } = stanza
-  return originOf(stanza, stanza.type === 'groupchat' ? from : from.bare, to?.bare)
+/** In a room many speak under one bare address: there `sender` is the full one. */
+function nameOf(stanza: Stanza, sender: Jid): bigint | undefined {
+  return originOf(stanza, sender, stanza.to?.bare)
+}
+
+/** XEP-0045 §7.5: a room sends it to each device of an account that is in; in the archive it stands once. */
+function isOfOccupant(stanza: Stanza): boolean {
+  return stanza.type === 'groupchat' || isPrivateInRoom(stanza)
 }

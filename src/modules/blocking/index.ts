@@ -11,6 +11,7 @@ import type { Session } from '../../session/session.js'
 import { Slot } from '../../session/slot.js'
 import { StanzaError } from '../../stanza/errors.js'
 import { Jid, JidError, readJid } from '../../stanza/jid.js'
+import { mediatedInvitation } from '../../stanza/occupants.js'
 import { Stanza } from '../../stanza/stanza.js'
 import { StorageUnavailable } from '../../storage/errors.js'
 import { el, type Element } from '../../xml/element.js'
@@ -238,6 +239,11 @@ export default defineModule({
         hook('received', 'guard', ['message', 'presence', 'iq'], (stanza) =>
           judged(stanza, stanza.to!, stanza.from, () => answerToBlocked(stanza)),
         ),
+        // XEP-0045 §7.8.2: who is blocked gets through by no room either, and does not learn that it is.
+        hook('received', 'guard', ['message'], (stanza) => {
+          const inviter = inviterIn(stanza)
+          return inviter && judged(stanza, stanza.to!, inviter, () => silenced)
+        }),
         // What was kept or held for the account before it blocked the sender; errors of such an address are our own.
         hook('outbound', 'guard', ['message', 'presence', 'iq'], ({ from, type }, { session }) =>
           type !== 'error' && isKnownBlocked(session.jid, from) ? silenced : undefined,
@@ -263,6 +269,12 @@ export default defineModule({
 function youBlocked(): StanzaError {
   const application = el('blocked', NS.blockingErrors)
   return new StanzaError('not-acceptable', 'You have blocked this address.', { type: 'cancel', application })
+}
+
+/** Who asked the room for the invitation. */
+function inviterIn(stanza: Stanza): Jid | undefined {
+  const inviter = stanza.has('x', NS.mucUser) ? mediatedInvitation(stanza)?.attrs['from'] : undefined
+  return inviter === undefined ? undefined : readJid(inviter)
 }
 
 function item(jid: Jid): Element {

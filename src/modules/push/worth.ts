@@ -1,5 +1,6 @@
 /** What is worth waking a device for: words of other people and calls, not the signs that clients exchange. */
 import type { Jid } from '../../stanza/jid.js'
+import { isInvitation } from '../../stanza/occupants.js'
 import type { Stanza } from '../../stanza/stanza.js'
 import { NS } from '../../xml/namespaces.js'
 
@@ -54,9 +55,9 @@ function speaks(message: Stanza): boolean {
   if (message.has('body')) return message.child('body')?.text !== ''
   for (const ns of omemo) if (message.child('encrypted', ns)?.child('payload', ns)) return true
   if (encrypted.some(([name, ns]) => message.has(name, ns))) return true
-  // XEP-0249 §2, XEP-0045 §7.8.2, XEP-0224 §2
-  if (message.has('x', NS.conference) || message.has('attention', NS.attention)) return true
-  return message.child('x', NS.mucUser)?.child('invite', NS.mucUser) !== undefined
+  // XEP-0452 §3.2: somebody has been named in a room while away; XEP-0224 §2.
+  if (message.has('mentions', NS.mentions) || message.has('attention', NS.attention)) return true
+  return isInvitation(message)
 }
 
 /** Whether the text of the body is no words but tells that they are encrypted (XEP-0380 §3). */
