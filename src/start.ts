@@ -112,7 +112,7 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
   const offline = offlineLimits(config)
   const { database, stores } = await openStorage(settings, { metrics, offline }, closings)
   const certificates = await Certificates.open(
-    config.domains.map((domain) => ({ domain, files: config.hosts.get(domain)?.tls })),
+    [...config.hosts.values()].map(({ domain, tls, services }) => ({ domain, services, files: tls })),
     { dataDirectory: config.dataDir, clock, random, log, metrics },
   )
   closings.push(() => certificates.close())

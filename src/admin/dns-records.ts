@@ -7,7 +7,7 @@ import { printRows } from './print.js'
 
 /** What DNS should say about a server. */
 export interface Site {
-  /** In ASCII. Components are of interest to other servers only. */
+  /** In ASCII. Services and components are of interest to other servers only. */
   readonly domains: readonly { readonly name: string; readonly clients: boolean }[]
   /** The host that runs the server; undefined: each domain is its own. */
   readonly target: string | undefined
@@ -72,6 +72,9 @@ export function siteOf(config: ServerConfig, hints: SiteHints): Site {
   return {
     domains: [
       ...config.domains.map((name) => ({ name, clients: true })),
+      ...[...config.hosts.values()].flatMap(({ services }) =>
+        services.map((name) => ({ name, clients: false })),
+      ),
       ...[...config.component.keys()].map((name) => ({ name, clients: false })),
     ]
       .filter(({ name }) => !/(^|\.)localhost$/.test(name) && isIP(name.replace(/^\[|\]$/g, '')) === 0)

@@ -139,11 +139,11 @@ function requireDomains({ domains }: Site): void {
 /** The certificates by domain in ASCII, the self-signed ones too; what cannot be read is `config check`'s to tell. */
 function certificatesOf(config: ServerConfig, files: FileAccess): Map<string, X509Certificate> {
   const found = new Map<string, X509Certificate>()
-  for (const { domain, tls } of config.hosts.values()) {
-    const name = asciiDomain(domain)
+  for (const { domain, services, tls } of config.hosts.values()) {
     try {
-      const own = join(config.dataDir, 'tls', `${name}.crt`)
-      found.set(name, new X509Certificate(files.read(tls?.certificate ?? own)))
+      const own = join(config.dataDir, 'tls', `${asciiDomain(domain)}.crt`)
+      const certificate = new X509Certificate(files.read(tls?.certificate ?? own))
+      for (const name of [domain, ...services]) found.set(asciiDomain(name), certificate)
     } catch {
       continue
     }

@@ -313,9 +313,10 @@ function nextSteps(plan: Plan, parley: string): string {
   if (records.length > 0) {
     steps.push(printRecords(needed).replace(/:/, ' (also in dns.zone, with optional ones):'))
     steps.push('Open TCP 5222, 5223, 5269 and 5270.')
-    if (given.certificate === undefined && config.hosts.get(domain)?.tls === undefined)
+    const { tls, services = [] } = config.hosts.get(domain) ?? {}
+    if (given.certificate === undefined && tls === undefined)
       steps.push(
-        `Get a certificate for ${domain} and set tls.certificate and tls.key: until then apps warn, and other servers refuse.`,
+        `Get a certificate for ${[domain, ...services].join(' and ')} and set tls.certificate and tls.key: until then apps warn, and other servers refuse.`,
       )
   }
   const run = compose ? 'docker compose exec parley parley' : parley

@@ -56,7 +56,9 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
   const schema = serverSchema(source.modules)
   const value = schema.read(layers.raw, [], reader)
   // The checks below look at whole values: they only make sense when each is right.
-  const config = layers.problems.some(({ warning }) => !warning) ? undefined : finish(value, reader)
+  const config = layers.problems.some(({ warning }) => !warning)
+    ? undefined
+    : finish(value, reader, source.modules)
   const wrong = layers.problems.some(({ warning }) => !warning)
   if (!config || wrong) throw new ConfigError(layers.problems)
   return { config, files, warnings: layers.problems, settings: settingsOf(schema, value, layers) }
@@ -238,7 +240,11 @@ class Reader implements Reading {
 }
 
 /** The checks that concern several values, and the shape the rest of the server reads. */
-function finish(written: Written, reader: Reader): ServerConfig | undefined {
+function finish(
+  written: Written,
+  reader: Reader,
+  declared: readonly ModuleDeclaration[],
+): ServerConfig | undefined {
   const { domain, domains: further, host: hostTables, modules, ...rest } = written
   const named = reader.layers.originOf(['domain']) !== undefined || further.length === 0
   const domains = [...new Set([...(named ? [domain] : []), ...further])]
@@ -267,9 +273,20 @@ function finish(written: Written, reader: Reader): ServerConfig | undefined {
     domains.map((name): [string, HostConfig] => {
       const [key, own] = [...hostTables].find(([key]) => domainOf(key)[0] === name) ?? [name, undefined]
       const tls = own && tlsOf(own.tls, ['host', key, 'tls'], reader)
-      return [name, { domain: name, tls: tls ?? shared, modules: modulesOf(own?.modules ?? modules) }]
+      const chosen = modulesOf(own?.modules ?? modules)
+      const services = servicesOf(name, chosen, declared)
+      return [
+        name,
+        {
+          domain: name,
+          tls: tls ?? shared,
+          modules: chosen,
+          services: [...new Set(services.map((service) => service.domain))],
+        },
+      ]
     }),
   )
+  checkServices(hosts.values(), declared, components, reader)
   const adminSocket = rest.listen.adminSocket ?? join(rest.dataDir, socketName)
   return {
     ...rest,
@@ -279,6 +296,51 @@ function finish(written: Written, reader: Reader): ServerConfig | undefined {
     domains,
     hosts,
   }
+}
+
+interface NamedService {
+  readonly domain: string
+  readonly module: string
+}
+
+function servicesOf(
+  domain: string,
+  chosen: HostConfig['modules'],
+  declared: readonly ModuleDeclaration[],
+): readonly NamedService[] {
+  return declared.flatMap((module) => {
+    const { enabled, options } = chosen.get(module.name) ?? { enabled: false, options: {} }
+    const own = enabled ? (module.serviceDomains?.(domain, options) ?? []) : []
+    return own.map((service) => ({ domain: service, module: module.name }))
+  })
+}
+
+/** One domain is one service, of one host. */
+function checkServices(
+  hosts: Iterable<HostConfig>,
+  declared: readonly ModuleDeclaration[],
+  components: ReadonlyMap<string, unknown>,
+  reader: Reader,
+): void {
+  const all = [...hosts]
+  const taken = new Map<string, string>([
+    ...[...components.keys()].map((name): [string, string] => [
+      name,
+      `the component of ${nameOf(['component', name])}`,
+    ]),
+    ...all.map((host): [string, string] => [host.domain, 'a domain of this server itself']),
+  ])
+  for (const host of all)
+    for (const { domain, module } of servicesOf(host.domain, host.modules, declared)) {
+      const other = taken.get(domain)
+      if (other !== undefined)
+        reader.problem(
+          ['modules', module],
+          `on ${host.domain} cannot answer at ${domain}: that is ${other}`,
+          `give it another domain in ${nameOf(['host', host.domain, 'modules', module])}, or write enabled = false there`,
+        )
+      else taken.set(domain, `where module ${module} of ${host.domain} answers`)
+    }
 }
 
 /** A table of domains under their prepared names. */

@@ -15,8 +15,8 @@ export function takeUp(
   const { domains, dataDir, listen, database, tls } = running.config
   const hosts = new Map(
     [...running.config.hosts].map(([domain, host]) => {
-      const { modules } = fresh.config.hosts.get(domain) ?? host
-      return [domain, { ...host, modules }] as const
+      const { modules, services } = fresh.config.hosts.get(domain) ?? host
+      return [domain, { ...host, modules, services }] as const
     }),
   )
   const config: ServerConfig = { ...fresh.config, domains, dataDir, listen, database, tls, hosts }

@@ -25,6 +25,8 @@ export interface ModuleDeclaration {
   readonly options: Schema<unknown>
   /** Whether it runs when the configuration says nothing. Default: true. */
   readonly enabled?: boolean
+  /** Domains of their own at which it answers on the host of `domain`. */
+  serviceDomains?(domain: string, options: Readonly<Record<string, unknown>>): readonly string[]
 }
 
 /** The checked configuration. Read-only: a reload makes a new one. */
@@ -42,6 +44,8 @@ export interface HostConfig {
   readonly tls: TlsFiles | undefined
   /** Every known module: whether it runs on this host, and its checked options. */
   readonly modules: ReadonlyMap<string, ModuleConfig>
+  /** Domains at which its modules answer; nobody else does. */
+  readonly services: readonly string[]
 }
 
 export interface TlsFiles {

@@ -222,6 +222,8 @@ export interface Module<O> {
   /** Off unless switched on; default true is on. */
   readonly enabled?: boolean
   readonly options: Schema<O>
+  /** Domains of their own at which it answers on the host of `domain`: certificates and DNS should know them. */
+  serviceDomains?(domain: string, options: O): readonly string[]
   setup(host: Host, options: O): Contribution | Promise<Contribution>
 }
 

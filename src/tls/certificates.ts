@@ -20,6 +20,8 @@ import { makeSelfSigned } from './self-signed.js'
 /** A domain and where its certificate is. */
 export interface CertificateSource {
   readonly domain: string
+  /** Domains of services of it, which use the same one. */
+  readonly services?: readonly string[]
   /** PEM files; both may be one file. Without, a self-signed certificate is made and kept in the data directory. */
   readonly files?: { readonly certificate: string; readonly key: string } | undefined
 }
@@ -150,6 +152,7 @@ export class Certificates {
     const entry =
       this.#entries.find((one) => one.asciiDomain === name) ??
       this.#entries.find((one) => namesDomain(one.current.own, name)) ??
+      this.#entries.find((one) => one.asciiServices.includes(name)) ??
       fallback
     this.#chosen.set(name, entry)
     return entry
@@ -224,6 +227,7 @@ interface Pair {
 /** One domain's certificate: what is used now, and the state of the files it came from. */
 class Entry {
   readonly asciiDomain: string
+  readonly asciiServices: readonly string[]
   /** What the files looked like when they were read last. */
   #seen = ''
   /** The last fault told, so that the same one is not told every minute. */
@@ -237,6 +241,7 @@ class Entry {
     public current: Pair,
   ) {
     this.asciiDomain = asciiName(source.domain)
+    this.asciiServices = (source.services ?? []).map(asciiName)
   }
 
   static async load(source: CertificateSource, options: CertificateOptions): Promise<Entry> {
@@ -244,9 +249,7 @@ class Entry {
     const own = join(options.dataDirectory, 'tls', `${asciiName(source.domain)}.pem`)
     const list = files ? [files.certificate, files.key] : [own]
     const seen = await signature(list)
-    const pair = files
-      ? await readPair(source, options, 'start')
-      : await keptOrMade(source.domain, own, options)
+    const pair = files ? await readPair(source, options, 'start') : await keptOrMade(source, own, options)
     const entry = new Entry(source, options, list, pair)
     entry.#seen = files ? seen : await signature(list)
     return entry
@@ -283,7 +286,7 @@ class Entry {
   async #remake(seen: string): Promise<boolean> {
     const due = this.current.facts.expires - this.options.clock.now() < renewBefore
     if (seen === this.#seen && !due) return false
-    this.current = await keptOrMade(this.source.domain, this.files[0]!, this.options)
+    this.current = await keptOrMade(this.source, this.files[0]!, this.options)
     this.#seen = await signature(this.files)
     return true
   }
@@ -291,7 +294,7 @@ class Entry {
 
 /** Reads and examines the files of a domain. At the start an expired certificate is better than none. */
 async function readPair(
-  { domain, files }: CertificateSource,
+  { domain, services = [], files }: CertificateSource,
   { clock }: CertificateOptions,
   moment: 'start' | 'change',
 ): Promise<Pair> {
@@ -306,7 +309,7 @@ async function readPair(
   try {
     return makePair(domain, certificatePem, keyPem, found.chain, {
       file: certificate,
-      complaints: [...found.dated, ...found.doubts].map(line),
+      complaints: [...found.dated, ...found.doubts, ...unnamed(found.chain[0], services)].map(line),
     })
   } catch (error) {
     throw new CertificateError(line(`OpenSSL does not take them: ${messageOf(error)}`), { cause: error })
@@ -314,14 +317,19 @@ async function readPair(
 }
 
 /** The self-signed certificate of a domain: the kept one, or a new one when there is none or it is soon to expire. */
-async function keptOrMade(domain: string, file: string, options: CertificateOptions): Promise<Pair> {
+async function keptOrMade(
+  { domain, services = [] }: CertificateSource,
+  file: string,
+  options: CertificateOptions,
+): Promise<Pair> {
   const { clock, random, log } = options
   const kept = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
     throw new CertificateError(unreadable(domain, file, error), { cause: error })
   })
   if (kept !== undefined) {
-    const { chain, faults } = examine(kept, kept, domain, clock.now())
+    const { chain, faults: own } = examine(kept, kept, domain, clock.now())
+    const faults = [...own, ...unnamed(chain[0], services)]
     const good = faults.length === 0 && Date.parse(chain[0]!.validTo) - clock.now() >= renewBefore
     if (good) return selfSignedPair(domain, file, kept, chain)
     const why = faults[0] ?? 'it is about to expire'
@@ -331,9 +339,16 @@ async function keptOrMade(domain: string, file: string, options: CertificateOpti
       `${file}: a new self-signed certificate replaces it: ${why}`,
     )
   }
-  const made = await makeSelfSigned(asciiName(domain), clock.now(), random)
+  const made = await makeSelfSigned([domain, ...services].map(asciiName), clock.now(), random)
   await keep(domain, file, made)
   return selfSignedPair(domain, file, made, examine(made, made, domain, clock.now()).chain)
+}
+
+/** Without these names other servers do not believe the services, unless dialback convinces them. */
+function unnamed(own: X509Certificate | undefined, services: readonly string[]): string[] {
+  return services
+    .filter((service) => own && !namesDomain(own, service))
+    .map((service) => `the certificate does not name ${service}, where a service answers`)
 }
 
 /** Beside the key and the certificate in `file` lies the certificate alone: that one is for people, who may hand it on. */

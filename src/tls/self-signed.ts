@@ -10,15 +10,15 @@ const day = 86_400_000
 const lifetime = 3650 * day
 
 /**
- * The key and the certificate as one PEM text. `name` is a domain in ASCII or an IP address. Valid for ten years from
+ * The key and the certificate as one PEM text. `names` are domains in ASCII or IP addresses, at least one. Valid for ten years from
  * a day before `now`, so that a client whose clock is slow takes it too.
  */
-export async function makeSelfSigned(name: string, now: number, random: Random): Promise<string> {
+export async function makeSelfSigned(names: readonly string[], now: number, random: Random): Promise<string> {
   // Most servers never make one, so the library is loaded by those that do.
   const { default: library } = await import('node-forge')
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const make = new Maker(library)
-  const toBeSigned = make.toBeSigned(name, now, random, publicKey.export({ type: 'spki', format: 'der' }))
+  const toBeSigned = make.toBeSigned(names, now, random, publicKey.export({ type: 'spki', format: 'der' }))
   // node-forge knows no elliptic curves: it writes the structures, Node signs them.
   const signature = sign('sha256', make.bytes(toBeSigned), { key: privateKey, dsaEncoding: 'der' })
   const body = make.bytes(make.sequence(toBeSigned, make.ecdsaWithSha256(), make.bitString(signature)))
@@ -37,12 +37,12 @@ class Maker {
     this.#forge = library
   }
 
-  toBeSigned(name: string, now: number, random: Random, publicKey: Buffer): Asn1 {
+  toBeSigned(names: readonly string[], now: number, random: Random, publicKey: Buffer): Asn1 {
     const { asn1 } = this.#forge
     const serial = random.bytes(16)
     // RFC 5280 §4.1.2.2: positive, and the first byte not superfluous.
     serial[0] = (serial[0]! & 0x7f) | 0x40
-    const subject = this.#subject(name)
+    const subject = this.#subject(names[0]!)
     return this.sequence(
       this.#tagged(0, this.#universal(asn1.Type.INTEGER, '\x02')),
       this.#universal(asn1.Type.INTEGER, serial.toString('latin1')),
@@ -51,7 +51,7 @@ class Maker {
       this.sequence(this.#time(now - day), this.#time(now - day + lifetime)),
       subject,
       asn1.fromDer(publicKey.toString('latin1')),
-      this.#tagged(3, this.sequence(...this.#extensions(name))),
+      this.#tagged(3, this.sequence(...this.#extensions(names))),
     )
   }
 
@@ -72,15 +72,18 @@ class Maker {
     return Buffer.from(this.#forge.asn1.toDer(structure).getBytes(), 'latin1')
   }
 
-  #extensions(name: string): Asn1[] {
+  #extensions(names: readonly string[]): Asn1[] {
     const { oids } = this.#forge.pki
     return [
       // RFC 5280 §4.2.1.9: no certificates of others can be hung on this one.
       this.#extension(oids['basicConstraints']!, this.sequence(), 'critical'),
       // RFC 5280 §4.2.1.12: for servers.
       this.#extension(oids['extKeyUsage']!, this.sequence(this.#identifier(oids['serverAuth']!))),
-      // RFC 6120 §13.7.1.2: the domain as dNSName.
-      this.#extension(oids['subjectAltName']!, this.sequence(this.#alternativeName(name))),
+      // RFC 6120 §13.7.1.2: the domains as dNSName.
+      this.#extension(
+        oids['subjectAltName']!,
+        this.sequence(...names.map((name) => this.#alternativeName(name))),
+      ),
     ]
   }
 

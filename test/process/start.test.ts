@@ -78,7 +78,7 @@ for (const direct of [false, true])
     })
 
 test('a client that trusts another certificate, or meant another name, does not connect', async () => {
-  const trust = await makeSelfSigned('localhost', Date.now(), systemRandom)
+  const trust = await makeSelfSigned(['localhost'], Date.now(), systemRandom)
   await assert.rejects(login('romeo@localhost', { trust, direct: true }), {
     code: 'DEPTH_ZERO_SELF_SIGNED_CERT',
   })

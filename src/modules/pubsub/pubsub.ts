@@ -37,8 +37,10 @@ export default defineModule({
     payload: size('256KiB', 'What one item may take.', { min: '16KiB', max: '4MiB' }),
   }),
 
+  serviceDomains: (domain, settings) => [serviceDomain(domain, settings)],
+
   setup(host, settings) {
-    const address = Jid.of('', settings.domain ?? `pubsub.${host.domain}`)
+    const address = Jid.of('', serviceDomain(host.domain, settings))
     const engine = engineOn(host, rulesOf(host, settings), unwatched, {
       memory: host.provided(memory),
       services: 1,
@@ -64,6 +66,10 @@ export default defineModule({
     }
   },
 })
+
+function serviceDomain(host: string, { domain }: { readonly domain: string | undefined }): string {
+  return domain ?? `pubsub.${host}`
+}
 
 const features = featuresNamed(['#access-open'])
 

@@ -7,7 +7,9 @@ import { ctl } from '../../../src/admin/ctl.js'
 import { dnsCheck } from '../../../src/admin/dns.js'
 import type { Finding } from '../../../src/admin/dns-check.js'
 import { systemRandom } from '../../../src/base/random.js'
+import pubsub from '../../../src/modules/pubsub/pubsub.js'
 import { loadConfig } from '../../../src/config/load.js'
+import type { ModuleDeclaration } from '../../../src/config/server.js'
 import { NameServer } from '../../support/name-server.js'
 import type { Zone } from '../../support/name-server.js'
 import { Authority } from '../tls/issuer.js'
@@ -19,7 +21,12 @@ const keyHash = createHash('sha256')
   .update(publicKey.export({ type: 'spki', format: 'der' }))
   .digest('hex')
 
-async function parley(line: string, config: string, interfaces: readonly string[] = []) {
+async function parley(
+  line: string,
+  config: string,
+  interfaces: readonly string[] = [],
+  modules: readonly ModuleDeclaration[] = [],
+) {
   const terminal = new FakeTerminal()
   const files = inMemory({
     '/home/ana/parley.toml': config,
@@ -30,7 +37,13 @@ async function parley(line: string, config: string, interfaces: readonly string[
   })
   const code = await ctl(
     [...line.split(' '), '--config', '/home/ana/parley.toml'],
-    environment({ terminal, files, random: systemRandom, interfaces: () => interfaces }),
+    environment({
+      terminal,
+      files,
+      random: systemRandom,
+      interfaces: () => interfaces,
+      modules: async () => modules,
+    }),
   )
   return { code, out: terminal.said.join('\n'), error: terminal.complaints.join('\n') }
 }
@@ -108,6 +121,15 @@ a.test. 3600 IN CAA 0 issue "letsencrypt.org"`,
   assert.match(ports.out, /^_xmpp-client\._tcp\.a\.test\. 3600 IN SRV 5 5 15222 a\.test\.$/m)
   // Behind a proxy the port that others see is the usual one.
   assert.match(ports.out, /^_xmpp-server\._tcp\.a\.test\. 3600 IN SRV 5 5 5269 a\.test\.$/m)
+})
+
+test('services at domains of their own need to be found by other servers', async () => {
+  const settings = "domain = 'a.test'\n[modules.pubsub]\nenabled = true"
+  const own = await parley('dns --zone --ipv4 192.0.2.1', settings, [], [pubsub])
+  assert.match(own.out, /^a\.test\. 3600 IN A 192\.0\.2\.1\npubsub\.a\.test\. 3600 IN A 192\.0\.2\.1$/m)
+  const { out } = await parley('dns --zone --target x.test --ipv4 192.0.2.1', settings, [], [pubsub])
+  assert.match(out, /^_xmpp-server\._tcp\.pubsub\.a\.test\. 3600 IN SRV 5 5 5269 x\.test\.$/m)
+  assert.doesNotMatch(out, /_client\._tcp\.pubsub/)
 })
 
 test('an unknown address is asked for, and is no record in a zone file', async () => {

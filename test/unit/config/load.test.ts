@@ -27,6 +27,16 @@ const modules = [
   },
 ]
 
+/** Answers at a domain of its own. */
+const hall = {
+  name: 'hall',
+  summary: 'Lets people meet',
+  options: options({ at: text('', 'Where.') }),
+  serviceDomains: (domain: string, { at }: Readonly<Record<string, unknown>>) => [
+    at === '' ? `hall.${domain}` : String(at),
+  ],
+}
+
 /** Files in memory: text, or the error that reading them gives. */
 function inMemory(
   files: Record<string, string | { code: string; mode?: number }>,
@@ -112,6 +122,32 @@ secret = "wherefore"
     tls: 'starttls',
   })
   assert.equal(config.component.get('irc.localhost')?.secret, 'wherefore')
+})
+
+test('domains of services are known, those of modules that run', () => {
+  const { config } = load("domains = ['a.test', 'b.test']\n[host.'b.test'.modules.hall]\nenabled = false", {
+    modules: [...modules, hall],
+  })
+  assert.deepEqual(config.hosts.get('a.test')?.services, ['hall.a.test'])
+  assert.deepEqual(config.hosts.get('b.test')?.services, [])
+})
+
+test('one domain of a service is not for two hosts, nor for something else besides', () => {
+  const taken = { modules: [...modules, hall] }
+  assert.equal(
+    report("domains = ['a.test', 'b.test']\n[modules.hall]\nat = 'hall.a.test'", taken),
+    `parley.toml:2:10  modules.hall on b.test cannot answer at hall.a.test: that is where module hall of a.test answers
+   give it another domain in host."b.test".modules.hall, or write enabled = false there
+1 error: not started, nothing changed`,
+  )
+  assert.match(
+    report("domains = ['a.test', 'hall.a.test']", taken),
+    /^modules\.hall on a\.test cannot answer at hall\.a\.test: that is a domain of this server itself$/m,
+  )
+  assert.match(
+    report("domain = 'a.test'\n[component.'hall.a.test']\nsecret = 'long enough to be one'", taken),
+    /cannot answer at hall\.a\.test: that is the component of component\."hall\.a\.test"$/m,
+  )
 })
 
 test('a component cannot serve a domain of this server, nor come from afar', () => {

@@ -85,7 +85,7 @@ test('a wildcard covers a domain one level below', () => {
 
 test('a self-signed certificate names its domain, whatever kind of name that is', async () => {
   for (const name of ['example.org', 'localhost', 'xn--mller-kva.example', '192.0.2.1', '2001:db8::1']) {
-    const pem = await makeSelfSigned(name, now, systemRandom)
+    const pem = await makeSelfSigned([name], now, systemRandom)
     const { faults, dated, doubts, chain } = examine(pem, pem, name, now)
     assert.deepEqual([faults, dated, doubts], [[], [], []], name)
     const [certificate] = chain
@@ -98,7 +98,7 @@ test('a self-signed certificate names its domain, whatever kind of name that is'
 })
 
 test('a self-signed certificate can outlive the year 2050', async () => {
-  const pem = await makeSelfSigned('example.org', Date.UTC(2045, 5, 1), systemRandom)
+  const pem = await makeSelfSigned(['example.org'], Date.UTC(2045, 5, 1), systemRandom)
   const certificate = new X509Certificate(pem)
   assert.equal(new Date(certificate.validTo).toISOString(), '2055-05-29T00:00:00.000Z')
   assert.equal(new Date(certificate.validFrom).toISOString(), '2045-05-31T00:00:00.000Z')
@@ -148,6 +148,56 @@ test('a kept certificate that is damaged, or about to expire, is replaced', asyn
   assert.ok(again.facts[0]!.expires > facts!.expires + 3000 * day)
   const onDisk = new X509Certificate(readFileSync(facts!.file))
   assert.equal(onDisk.fingerprint256, again.facts[0]!.fingerprint)
+})
+
+test('a self-signed certificate is for the domains of services too', async (t) => {
+  const stage = new Stage(t)
+  const before = await stage.certificates({ domain: 'example.org' })
+  const source = { domain: 'example.org', services: ['conference.example.org', 'b\u00fccher.example.org'] }
+  const first = await stage.certificates(source)
+  assert.deepEqual(first.facts[0]?.names, [
+    'example.org',
+    'conference.example.org',
+    'xn--bcher-kva.example.org',
+  ])
+  assert.notEqual(first.facts[0]?.fingerprint, before.facts[0]?.fingerprint)
+  const second = await stage.certificates(source)
+  assert.equal(second.facts[0]?.fingerprint, first.facts[0]?.fingerprint, 'made once')
+  const fewer = await stage.certificates({ domain: 'example.org' })
+  assert.equal(fewer.facts[0]?.fingerprint, first.facts[0]?.fingerprint, 'good for less, too')
+})
+
+test('a service has the certificate of its domain, with a warning when that does not name it', async (t) => {
+  const stage = new Stage(t)
+  const both = middle.issue({ names: ['example.net', 'conference.example.net'], key: otherKey })
+  const bundle = (name: string, ...texts: string[]) => {
+    const certificate = stage.file(name, ...texts)
+    return { certificate, key: certificate }
+  }
+  const certificates = await stage.certificates(
+    {
+      domain: 'example.org',
+      services: ['conference.example.org', 'a.b.example.org'],
+      files: bundle('org.pem', pair.key, chain),
+    },
+    {
+      domain: 'example.net',
+      services: ['conference.example.net', 'pubsub.example.net'],
+      files: bundle('net.pem', otherKey, both.certificate, middle.certificate),
+    },
+  )
+  assert.deepEqual(
+    stage.lines.map((line) => line.replace(/^.*: the certificate/, 'the certificate')),
+    [
+      'the certificate does not name a.b.example.org, where a service answers',
+      'the certificate does not name pubsub.example.net, where a service answers',
+    ],
+  )
+  const [org, net] = [certificates.pairFor('example.org'), certificates.pairFor('example.net')]
+  assert.notEqual(org, net)
+  assert.equal(certificates.pairFor('a.b.example.org'), org)
+  assert.equal(certificates.pairFor('conference.example.net'), net)
+  assert.equal(certificates.pairFor('Pubsub.Example.net'), net)
 })
 
 test('files are loaded, one bundle or two', async (t) => {
