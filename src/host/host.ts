@@ -267,9 +267,13 @@ export class Host {
 
   /** Sends from this host or one of its accounts. Not waited for: a failure is logged by the road. */
   send(stanza: Stanza): void {
+    void this.sendThrough(stanza)
+  }
+
+  /** The same; resolves when what it leads to here has happened, or it is on its way elsewhere. Never rejects. */
+  sendThrough(stanza: Stanza): void | Promise<void> {
     if (this.#isHidden(stanza)) return
-    const pending = this.#route(stanza)
-    pending?.catch((error: unknown) => this.log.error('route.crashed', { error }))
+    return this.#route(stanza)?.catch((error: unknown) => this.log.error('route.crashed', { error }))
   }
 
   /**

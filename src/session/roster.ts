@@ -50,6 +50,8 @@ export interface RosterHost {
   counter(name: string, help: string): Counter
   /** On the road, as said by an account of this host; not waited for. */
   send(stanza: Stanza): void
+  /** The same; resolves when what it leads to here has happened. */
+  sendThrough(stanza: Stanza): void | Promise<void>
   tell(event: 'contactChanged', change: ContactChange): void | Promise<void>
 }
 
@@ -193,7 +195,8 @@ export class Roster {
   }
 
   /**
-   * Removes an item and ends what it stood for (RFC 6121 §2.5.2).
+   * Removes an item and ends what it stood for (RFC 6121 §2.5.2). Resolves when a contact of ours has been told: to
+   * whoever hears of the removal, it is over.
    * @throws StanzaError `item-not-found`
    */
   remove(owner: Jid, jid: Jid): Promise<boolean> {
@@ -209,8 +212,11 @@ export class Roster {
       (push) => {
         // RFC 6121 §3.2.2: unavailable while the contact is still subscribed.
         if (hasFrom(before)) this.showPresence(owner, jid, 'unavailable')
-        for (const type of removal(before)) this.#say(owner.bare, type, jid)
+        const told = removal(before).map(async (type) =>
+          this.#host.sendThrough(this.#presence(owner.bare, type, jid)),
+        )
         push()
+        return Promise.all(told)
       },
     )
   }
@@ -322,7 +328,11 @@ export class Roster {
   }
 
   #say(from: Jid, type: string, to: Jid): void {
-    this.#host.send(Stanza.of({ kind: 'presence', from, to, type, id: this.#host.random.id() }))
+    this.#host.send(this.#presence(from, type, to))
+  }
+
+  #presence(from: Jid, type: string, to: Jid): Stanza {
+    return Stanza.of({ kind: 'presence', from, to, type, id: this.#host.random.id() })
   }
 
   async #apply(contacts: Contacts, { jid, contact, push }: Change): Promise<void> {

@@ -58,6 +58,13 @@ class Desk {
     this.sent.push(stanza)
   }
 
+  /** What a contact of ours takes to hear of it. */
+  way: void | Promise<void> = undefined
+  sendThrough(stanza: Stanza): void | Promise<void> {
+    this.send(stanza)
+    return this.way
+  }
+
   /** Contacts that are told to have changed, with their subscriptions before and now. */
   readonly told: string[] = []
   tell(_event: 'contactChanged', { account, before, now }: ContactChange): void {
@@ -358,6 +365,23 @@ describe('roster set (RFC 6121 §2.3 to §2.5)', () => {
     assert.deepEqual(pushes(heard), [{ jid: 'romeo@example.net', subscription: 'remove', groups: [] }])
     assert.deepEqual(itemsOf(await d.get(juliet)), [])
     assert.equal(await d.roster.sharesPresence(juliet, romeo), false)
+  })
+
+  test('§2.5.2: a removal is answered when the contact has been told', async () => {
+    const d = await desk()
+    await befriend(d, juliet, romeo)
+    const { heard } = d.resource('juliet@example.com/balcony', { interested: true })
+    let tells!: () => void
+    d.way = new Promise((resolve) => (tells = resolve))
+    let answered = false
+    const removal = d
+      .set(juliet, item({ jid: 'romeo@example.net', subscription: 'remove' }))
+      .then(() => (answered = true))
+    while (heard.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.equal(answered, false)
+    tells()
+    await removal
   })
 
   test('§2.5.3: removing what is not there, or only a request', async () => {
