@@ -158,6 +158,8 @@ export class Server {
       metrics,
       hits,
       settings: () => this.#componentSettings,
+      opened: (remote) => this.#tellOfLink('linkOpened', remote),
+      broke: (remote) => this.#tellOfLink('linkBroken', remote),
     })
     this.#router.neighbours = this.#components
     this.#s2s = parts.peers && this.#federate(parts, parts.peers, hits)
@@ -319,8 +321,18 @@ export class Server {
       lanes: new Lanes(),
       keys: new DialbackKeys(createHmac('sha256', secret).update('dialback').digest()),
       settings: () => this.#s2sSettings,
+      broke: (local, remote) => this.#tellOfLink('linkBroken', remote, local),
+      opened: (local, remote) => this.#tellOfLink('linkOpened', remote, local),
       overloaded: () => this.#isOverloaded(parts),
     })
+  }
+
+  /** To the host of our domain; a component, which is no server, is everybody's. */
+  #tellOfLink(event: 'linkBroken' | 'linkOpened', remote: string, local?: string): void {
+    for (const host of this.hosts.values()) {
+      const isConcerned = local === undefined || local === host.domain || host.tables.serviceHosts.has(local)
+      if (isConcerned) void host.tell(event, remote, local ?? host.domain)
+    }
   }
 
   /** The memory guard: no new logins, and no new streams of servers. */

@@ -63,6 +63,7 @@ export const bounds = [
   'ad_hoc_dialogues',
   'external_services',
   'listed_users',
+  'remote_rooms',
   'photo_size',
   'password_queue',
   'database_queue',

@@ -397,6 +397,8 @@ export function tablesOf(parts: readonly Contributed[], crash: Crash): Tables {
       contactChanged: listeners('contactChanged'),
       accountCreated: listeners('accountCreated'),
       accountDeleted: listeners('accountDeleted'),
+      linkBroken: listeners('linkBroken'),
+      linkOpened: listeners('linkOpened'),
     }),
     commands: Object.freeze(all((c) => c.commands)),
     branches: Object.freeze(all((c) => c.branches)),

@@ -99,6 +99,13 @@ export interface Events {
   contactChanged(change: ContactChange): void | Promise<void>
   accountCreated(account: Jid, way: Way): void | Promise<void>
   accountDeleted(account: Jid): void | Promise<void>
+  /**
+   * A stream between the domain `local`, this host's or one below it, and another server or a component broke, or that
+   * ended it with an error. What was on its way may be lost, and what either side believes of the other may be wrong.
+   */
+  linkBroken(remote: string, local: string): void
+  /** Stanzas can flow between these two domains, in one direction at least. */
+  linkOpened(remote: string, local: string): void
 }
 
 export interface ServiceKey<T> {

@@ -21,6 +21,7 @@ import privateXml from './private-xml/index.js'
 import push from './push/index.js'
 import profiles from './profiles/index.js'
 import registration from './registration.js'
+import remoteRooms from './remote-rooms/index.js'
 import roster from './roster.js'
 import serverInfo from './server-info.js'
 import session from './session.js'
@@ -55,6 +56,7 @@ export const modules: readonly AnyModule[] = [
   push,
   profiles,
   registration,
+  remoteRooms,
   roster,
   serverInfo,
   session,

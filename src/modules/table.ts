@@ -93,6 +93,7 @@ const titles: Readonly<Record<number, string>> = {
   390: 'Entity Capabilities 2.0',
   398: 'User Avatar to vCard-Based Avatars Conversion',
   402: 'PEP Native Bookmarks',
+  410: "MUC Self-Ping (Schrödinger's Chat)",
   411: 'Bookmarks Conversion',
   424: 'Message Retraction',
   431: 'Full Text Search in MAM',

@@ -37,6 +37,9 @@ export interface ComponentParts {
   readonly log: Log
   readonly metrics: Metrics
   readonly hits: LimitHits
+  /** A component is there, or has gone. */
+  opened(domain: string): void
+  broke(domain: string): void
   /** Limits count for new connections; a secret that is gone or changed ends the component (`review`). */
   readonly settings: () => ComponentSettings
 }
@@ -131,6 +134,7 @@ export class Components implements Elsewhere {
       before.stream.fail(new StreamError('conflict', 'Replaced by a new connection'))
     }
     log.info('component.open', { peer: domain, ip: component.stream.transport.remote })
+    this.#parts.opened(domain)
   }
 
   gone(component: Component): void {
@@ -139,6 +143,7 @@ export class Components implements Elsewhere {
     if (domain === undefined || this.#connected.get(domain) !== component) return
     this.#connected.delete(domain)
     this.#parts.log.info('component.closed', { peer: domain })
+    this.#parts.broke(domain)
   }
 
   /** One timer for all finds those that fell silent: a half-open connection tells nothing by itself (RFC 6120 §4.6.1). */

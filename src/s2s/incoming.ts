@@ -396,6 +396,7 @@ export class Incoming implements StreamOwner {
     log.info('s2s.in.open', { peer: pair.sender, host: pair.target, ip: transport.remote, auth })
     if (this.#isBidirectional) this.#openWayBack(pair, auth)
     else this.#callBack.heard(pair.sender)
+    this.#parts.opened(pair.target, pair.sender)
   }
 
   /** XEP-0288 §2.2: from where to where it has proved a pair, the other way round. */

@@ -32,6 +32,9 @@ export interface LinkPool {
   written(stanza: Stanza): void
   /** Nothing waits and nothing is open: the link may be forgotten. */
   idle(link: Link): void
+  /** A stream of the link broke; `opened`: there is one. */
+  broke(link: Link): void
+  opened(link: Link): void
   /** Counts an attempt: a stage that failed, or success. */
   attempted(stage: string, result: 'ok' | 'failed'): void
 }
@@ -230,6 +233,7 @@ export class Link implements Ends, OutgoingOwner {
     this.#since = clock.now()
     this.#resumable = outgoing?.resumable ?? this.#resumable
     this.#outbox.broken()
+    if (outgoing?.auth && outgoing.stream?.broke) this.#pool.broke(this)
     if (this.#closing) return this.#pool.idle(this)
     if (!failure) {
       if (outgoing?.auth) log.info('s2s.out.closed', { peer: this.remote, host: this.local })
@@ -291,6 +295,7 @@ export class Link implements Ends, OutgoingOwner {
       dur_ms: this.#since - outgoing.since,
     })
     this.#flush()
+    this.#pool.opened(this)
   }
 
   #flush(): void {

@@ -95,6 +95,10 @@ export interface S2sParts {
   readonly lanes: Lanes
   readonly reach: Reach
   readonly certify: Certify
+  /** A stream for these two domains broke that was not closed in order: what was on its way may be lost. */
+  broke(local: string, remote: string): void
+  /** Stanzas can flow between these two domains, in one direction at least. */
+  opened(local: string, remote: string): void
   /** Why nothing is exchanged with a domain, if that is so. */
   blocked(remote: string): string | undefined
 }

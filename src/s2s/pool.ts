@@ -265,6 +265,14 @@ export class Pool implements Elsewhere, CallBack, LinkPool {
     this.#attempts.of(stage, result).add()
   }
 
+  broke({ local, remote }: Link): void {
+    if (!this.#stopping) this.#parts.broke(local, remote)
+  }
+
+  opened({ local, remote }: Link): void {
+    this.#parts.opened(local, remote)
+  }
+
   idle(link: Link): void {
     const links = this.#links.get(link.remote)
     const at = links?.indexOf(link) ?? -1

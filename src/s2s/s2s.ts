@@ -20,6 +20,7 @@ export class S2s implements Elsewhere, Federation {
   readonly #pool: Pool
   readonly #incoming = new Set<Incoming>()
   #sweeper: Timer
+  #isEnding = false
 
   constructor(parts: S2sParts) {
     this.#parts = parts
@@ -30,7 +31,7 @@ export class S2s implements Elsewhere, Federation {
 
   /** A connection from another server. */
   accept(transport: Transport): void {
-    const incoming = new Incoming(this.#parts, transport, this.#pool, (gone) => this.#incoming.delete(gone))
+    const incoming = new Incoming(this.#parts, transport, this.#pool, (gone) => this.#gone(gone))
     this.#incoming.add(incoming)
     const { settings, overloaded, hits } = this.#parts
     const bound =
@@ -100,9 +101,16 @@ export class S2s implements Elsewhere, Federation {
   }
 
   async stop(): Promise<void> {
+    this.#isEnding = true
     this.#sweeper.cancel()
     await this.#pool.stop()
     for (const { stream } of this.#incoming) stream.fail(new StreamError('system-shutdown'))
+  }
+
+  #gone(incoming: Incoming): void {
+    this.#incoming.delete(incoming)
+    if (!incoming.stream.broke || this.#isEnding) return
+    for (const { target, sender } of incoming.pairs()) this.#parts.broke(target, sender)
   }
 
   #sweep(): void {

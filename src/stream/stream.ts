@@ -92,6 +92,8 @@ export class Stream {
   /** When the last bytes came, in ms of the clock. */
   lastHeard: number
   #state: State = 'awaiting header'
+  /** Somebody has said `</stream:stream>`, and no error. */
+  #inOrder = false
   #answered = false
   #parser: Parser
   #busy = false
@@ -121,6 +123,11 @@ export class Stream {
 
   get open(): boolean {
     return this.#state === 'open' || this.#state === 'awaiting header'
+  }
+
+  /** It is over, and nobody closed it in order: what was on its way may be lost. */
+  get broke(): boolean {
+    return !this.open && !this.#inOrder
   }
 
   /** Whether anything but white space came after the element being handled. */
@@ -208,7 +215,12 @@ export class Stream {
 
   /** Ends without an error (RFC 6120 §4.4). */
   close(): void {
-    if (this.#state === 'closed' || this.#state === 'closing') return
+    if (!this.open) return
+    this.#inOrder = true
+    this.#leave()
+  }
+
+  #leave(): void {
     this.#introduce()
     this.#finish(false)
   }
@@ -316,6 +328,7 @@ export class Stream {
         return this.owner.oversize(parsed.element, parsed.limit)
       case 'end':
         // RFC 6120 §4.4: what came before is processed by now; answer and close.
+        this.#inOrder = true
         return this.#finish(true)
       case 'whitespace':
       // A stream has no containers.
@@ -330,7 +343,7 @@ export class Stream {
     const conditions = element.toElement().childrenOf()
     this.options.log.debug('stream.ended', { condition: conditions[0]?.local, ip: this.transport.remote })
     this.owner.error?.(element)
-    this.close()
+    if (this.open) this.#leave()
   }
 
   #wait(pending: Promise<void>): void {

@@ -156,6 +156,8 @@ export const limits: readonly Limit[] = [
   limit('modules.pubsub.size', 'pubsub_size', service),
   limit('those who have to do with a pubsub node', 'pubsub_entities',
     ['scenes/pubsub', 'a thousand may have to do with a node, and ten addresses of each be subscribed']),
+  limit('modules.remote-rooms.rooms', 'remote_rooms',
+    ['scenes/remote-rooms', 'modules.remote-rooms.rooms: so many are watched']),
   limit('passwords that wait to be hashed', 'password_queue',
     ['unit/sasl/password', 'no more derivations wait than may, the others are refused at once']),
   limit('callers that wait for a database connection', 'database_queue',
