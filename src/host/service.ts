@@ -1,4 +1,5 @@
 /** Services at domains of their own below a host: what a module answers there. */
+import type { Bringer } from './hooks.js'
 import type { Host } from './host.js'
 import { iq, IqTable, type IqHandler, type IqRequest } from './iq-table.js'
 import type { DiscoBranch, Identity } from './module.js'
@@ -25,14 +26,31 @@ export interface ServiceHost {
    * All else that is sent to the domain or to addresses there. A StanzaError thrown goes back to the sender. Without it
    * nothing is taken.
    */
-  receive?(stanza: Stanza, session: Session | undefined): void | Promise<void>
+  receive?(stanza: Stanza, session: Session | undefined, bringer: Bringer | undefined): void | Promise<void>
+  /**
+   * Requests to addresses there. Without it they are received like all else.
+   * @throws StanzaError, which is the answer
+   */
+  answer?(
+    stanza: Stanza,
+    query: Element,
+    session: Session | undefined,
+    bringer: Bringer | undefined,
+  ): Answered | Promise<Answered>
 }
+
+/** Who answers for a service has passed the request on, and the answer will come by itself. */
+export const relayed: unique symbol = Symbol('relayed')
+
+/** What the result holds. */
+export type Answered = Element | void | typeof relayed
 
 /** As the road uses it. */
 export interface CompiledService {
   readonly address: Jid
   readonly iq: IqTable
   readonly receive: ServiceHost['receive']
+  readonly answer: ServiceHost['answer']
 }
 
 /** Where a service is answered for. */
@@ -59,7 +77,12 @@ export function compileServices(services: readonly ServiceHost[]): ReadonlyMap<s
     if (compiled.has(domain))
       throw new Error(`two modules answer at ${domain}: give one of them another domain`)
     const table = new IqTable([...discovery(service), ...service.iq])
-    compiled.set(domain, { address: Jid.of('', domain), iq: table, receive: service.receive?.bind(service) })
+    compiled.set(domain, {
+      address: Jid.of('', domain),
+      iq: table,
+      receive: service.receive?.bind(service),
+      answer: service.answer?.bind(service),
+    })
   }
   return compiled
 }

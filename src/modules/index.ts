@@ -22,6 +22,7 @@ import push from './push/index.js'
 import profiles from './profiles/index.js'
 import registration from './registration.js'
 import remoteRooms from './remote-rooms/index.js'
+import rooms from './rooms/index.js'
 import roster from './roster.js'
 import serverInfo from './server-info.js'
 import session from './session.js'
@@ -57,6 +58,7 @@ export const modules: readonly AnyModule[] = [
   profiles,
   registration,
   remoteRooms,
+  rooms,
   roster,
   serverInfo,
   session,

@@ -41,6 +41,7 @@ const titles: Readonly<Record<number, string>> = {
   4: 'Data Forms',
   12: 'Last Activity',
   30: 'Service Discovery',
+  45: 'Multi-User Chat',
   48: 'Bookmarks',
   49: 'Private XML Storage',
   50: 'Ad-Hoc Commands',

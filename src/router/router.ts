@@ -9,14 +9,13 @@ import type { Counter, Histogram, Metrics } from '../base/metrics.js'
 import { handled, pass, silenced, unkept, type Bringer, type Outcome } from '../host/hooks.js'
 import type { Host } from '../host/host.js'
 import type { IqRequest } from '../host/iq-table.js'
-import { serviceAt, type Serving } from '../host/service.js'
+import { relayed, serviceAt, type Answered, type Serving } from '../host/service.js'
 import type { Session } from '../session/session.js'
 import { StanzaError } from '../stanza/errors.js'
 import { delayed } from '../stanza/delay.js'
 import type { Jid } from '../stanza/jid.js'
 import { Stanza, type Kind } from '../stanza/stanza.js'
 import type { Account } from '../storage/accounts.js'
-import type { Element } from '../xml/element.js'
 
 /** Stanzas that came onto the road: what clients and peers said, and what the server says of itself. */
 type Origin = 'in' | 'own'
@@ -216,7 +215,7 @@ export class Router {
     const host = this.#hosts.get(to.domain)
     if (host) return this.#arrive(stanza, to, host, session, bringer)
     const serving = serviceAt(to.domain, this.#hosts.values())
-    if (serving) return this.#toService(stanza, serving, session)
+    if (serving) return this.#toService(stanza, serving, session, bringer)
     const taker = this.#neighbours?.serves(to.domain) ? this.#neighbours : this.#elsewhere
     if (!taker) return this.#bounce(stanza, new StanzaError('remote-server-not-found'))
     this.#end('elsewhere')
@@ -229,20 +228,28 @@ export class Router {
     return this.#hosts.has(domain) || serviceAt(domain, this.#hosts.values()) !== undefined
   }
 
-  async #toService(
+  #toService(
     stanza: Stanza,
     { address, host, service }: Serving,
     session: Session | undefined,
-  ): Promise<void> {
+    bringer: Bringer | undefined,
+  ): void | Promise<void> {
+    const { receive, answer } = service
     if (stanza.kind === 'iq' && stanza.to!.equals(address))
       return this.#request(stanza, address, host, session, service.iq)
+    if (answer && isRequest(stanza))
+      return this.#answer(stanza, session, ({ query }) => answer(stanza, query, session, bringer))
     try {
-      if (!service.receive) throw new StanzaError('service-unavailable')
-      await service.receive(stanza, session)
+      if (!receive) throw new StanzaError('service-unavailable')
+      const pending = receive(stanza, session, bringer)
+      if (!pending) return this.#end('answered')
+      return pending.then(
+        () => this.#end('answered'),
+        (error: unknown) => this.#failed(stanza, error, session),
+      )
     } catch (error) {
-      return this.#failed(stanza, error)
+      return this.#failed(stanza, error, session)
     }
-    return this.#end('answered')
   }
 
   #arrive(
@@ -388,22 +395,32 @@ export class Router {
     session: Session | undefined,
     table = host.tables.iq,
   ): void | Promise<void> {
-    if (stanza.type !== 'get' && stanza.type !== 'set') {
-      return this.#end(host.answered(stanza) ? 'answered' : 'not_asked')
-    }
+    if (!isRequest(stanza)) return this.#end(host.answered(stanza) ? 'answered' : 'not_asked')
+    const own = to.local !== '' && stanza.from.local === to.local && stanza.from.domain === to.domain
+    const place = to.local === '' ? 'host' : 'account'
+    return this.#answer(stanza, session, (request) => {
+      const { query } = request
+      const answer = table.find(stanza.type, place, own, query.local, query.ns ?? '')
+      // RFC 6120 §8.4: exactly one reply, also to what we do not know.
+      if (!answer) throw new StanzaError('service-unavailable')
+      return answer(request)
+    })
+  }
+
+  #answer(
+    stanza: Stanza,
+    session: Session | undefined,
+    answer: (request: IqRequest) => Answered | Promise<Answered>,
+  ): void | Promise<void> {
     const query = stanza.children[0]
     if (!query) return this.#bounce(stanza, new StanzaError('bad-request'))
-    const own = to.local !== '' && stanza.from.local === to.local && stanza.from.domain === to.domain
-    const answer = table.find(
-      stanza.type,
-      to.local === '' ? 'host' : 'account',
-      own,
-      query.local,
-      query.ns ?? '',
-    )
-    // RFC 6120 §8.4: exactly one reply, also to what we do not know.
-    if (!answer) return this.#refuse(stanza, new StanzaError('service-unavailable'), session)
-    const request: IqRequest = { from: stanza.from, to, query, stanza, session }
+    const request: IqRequest = {
+      from: stanza.from,
+      to: stanza.to ?? stanza.from.bare,
+      query,
+      stanza,
+      session,
+    }
     try {
       const result = answer(request)
       if (result instanceof Promise) {
@@ -418,9 +435,10 @@ export class Router {
     }
   }
 
-  #reply(request: IqRequest, payload: Element | void): void | Promise<void> {
+  #reply(request: IqRequest, payload: Answered): void | Promise<void> {
     const { stanza, to: from, session } = request
     this.#end('answered')
+    if (payload === relayed) return undefined
     const reply = Stanza.of(
       { kind: 'iq', type: 'result', id: stanza.id, from, to: stanza.from },
       payload ?? undefined,
@@ -447,9 +465,9 @@ export class Router {
     return this.#end('bounced')
   }
 
-  #failed(stanza: Stanza, error: unknown): void | Promise<void> {
+  #failed(stanza: Stanza, error: unknown, session?: Session): void | Promise<void> {
     if (!(error instanceof StanzaError)) this.#log.error('stanza.failed', { error })
-    return this.#bounce(stanza, stanzaErrorOf(error))
+    return this.#refuse(stanza, stanzaErrorOf(error), session)
   }
 
   #bounce(stanza: Stanza, error: StanzaError): void | Promise<void> {
@@ -468,4 +486,8 @@ export class Router {
   #end(ending: Ending): void {
     this.#endings.add(ending)
   }
+}
+
+function isRequest(stanza: Stanza): stanza is Stanza & { readonly type: 'get' | 'set' } {
+  return stanza.kind === 'iq' && (stanza.type === 'get' || stanza.type === 'set')
 }

@@ -17,7 +17,8 @@ export function xml(text: string, content = 'jabber:client'): Element {
 
 /**
  * Why `actual` does not fit, or undefined when it does. `{any}` stands for any text or attribute value. The one id that
- * an archive gives to each message (XEP-0313 §3.5) may be there where the pattern names none.
+ * an archive gives to each message (XEP-0313 §3.5), and that of an occupant (XEP-0421), may be there where the pattern
+ * names none.
  */
 export function mismatch(pattern: Element, actual: Element, path = pattern.local): string | undefined {
   if (pattern.local !== actual.local) return `${path}: is <${actual.local}>`
@@ -41,10 +42,11 @@ export function mismatch(pattern: Element, actual: Element, path = pattern.local
 }
 
 function childMismatch(pattern: Element, actual: Element, path: string): string | undefined {
-  const isIdFree = actual.local === 'message' && pattern.childrenOf('stanza-id').length === 0
-  const children = actual.childrenOf()
-  const id = isIdFree ? children.findIndex((child) => isArchiveIdFor(child, ownerOf(actual, path))) : -1
-  const left = children.filter((_, i) => i !== id)
+  const left = actual.childrenOf()
+  for (const isFree of freeChildren(pattern, actual, path)) {
+    const index = left.findIndex(isFree)
+    if (index >= 0) left.splice(index, 1)
+  }
   for (const wanted of pattern.childrenOf()) {
     const reasons = left.map((child) => mismatch(wanted, child, `${path}/${wanted.local}`))
     const index = reasons.indexOf(undefined)
@@ -56,6 +58,20 @@ function childMismatch(pattern: Element, actual: Element, path: string): string 
     left.splice(index, 1)
   }
   return left.length > 0 ? `${path}: unexpected <${left[0]!.local} xmlns='${left[0]!.ns}'>` : undefined
+}
+
+/** What archives and rooms add, where the pattern names nothing of the kind: one of each. */
+function freeChildren(pattern: Element, actual: Element, path: string): ((child: Element) => boolean)[] {
+  const isMessage = actual.local === 'message'
+  const free: ((child: Element) => boolean)[] = []
+  if (isMessage && pattern.childrenOf('stanza-id').length === 0) {
+    const room = actual.attrs['from']?.replace(/\/.*$/, '')
+    free.push((child) => isArchiveIdFor(child, ownerOf(actual, path)))
+    free.push((child) => isArchiveIdFor(child, room))
+  }
+  if ((isMessage || actual.local === 'presence') && pattern.childrenOf('occupant-id').length === 0)
+    free.push(({ local, ns }) => local === 'occupant-id' && ns === NS.occupantId)
+  return free
 }
 
 /** Whose archive a message is from: its reader's, or its sender's when it is copied as sent (XEP-0280 §8). */

@@ -1,0 +1,131 @@
+/** Rooms at one domain: what is sent there finds its room, and what rooms say goes out. */
+import { presenceArrived } from './entry.js'
+import { Features, inOrder, taken, type FeatureSource, type Letter, type RoomRequest } from './feature.js'
+import { Registry } from './registry.js'
+import type { Room } from './room.js'
+import { speak } from './speech.js'
+import type { Bringer } from '../../host/hooks.js'
+import type { Host } from '../../host/host.js'
+import { relayed, type Answered } from '../../host/service.js'
+import type { Session } from '../../session/session.js'
+import { StanzaError } from '../../stanza/errors.js'
+import type { Jid } from '../../stanza/jid.js'
+import type { Stanza } from '../../stanza/stanza.js'
+import type { RoomStore } from '../../storage/rooms.js'
+import type { Element } from '../../xml/element.js'
+
+/** What a sysadmin sets. */
+export interface RoomSettings {
+  readonly domains: readonly string[]
+}
+
+export class RoomService {
+  readonly host: Host
+  /** The domain. */
+  readonly address: Jid
+  readonly settings: RoomSettings
+  readonly registry: Registry
+  readonly features: Features
+
+  constructor(host: Host, address: Jid, settings: RoomSettings, features: readonly FeatureSource[]) {
+    this.host = host
+    this.address = address
+    this.settings = settings
+    this.registry = new Registry(this)
+    this.features = new Features(
+      features.map((source) => (typeof source === 'function' ? source(this) : source)),
+    )
+  }
+
+  get store(): RoomStore {
+    return this.host.stores.rooms
+  }
+
+  /** To whom it is addressed, here or elsewhere. Not waited for. */
+  send(stanza: Stanza): void {
+    this.host.send(stanza)
+  }
+
+  /**
+   * All that is sent to rooms and occupants, but requests.
+   * @throws StanzaError which is the answer
+   */
+  receive(stanza: Stanza, session: Session | undefined, bringer: Bringer | undefined): void | Promise<void> {
+    const { local, resource } = stanza.to!
+    if (local === '') {
+      if (stanza.kind === 'presence') return undefined
+      throw new StanzaError('service-unavailable')
+    }
+    if (stanza.type === 'error' && stanza.kind !== 'iq') return this.#returned(stanza)
+    if (stanza.kind === 'presence') return presenceArrived(this, stanza, session)
+    if (stanza.kind === 'message' && stanza.effectiveType === 'groupchat') {
+      // XEP-0045 §7.5
+      if (resource !== '') throw new StanzaError('bad-request', 'Nobody alone is spoken to by groupchat.')
+      const room = this.registry.get(local)
+      return room instanceof Promise
+        ? room.then((found) => speakIn(found, stanza, bringer))
+        : speakIn(room, stanza, bringer)
+    }
+    return this.#letter(stanza, session, bringer)
+  }
+
+  /** A request to a room or to somebody in it. @throws StanzaError which is the answer */
+  async answer(
+    stanza: Stanza,
+    query: Element,
+    session: Session | undefined,
+    bringer: Bringer | undefined,
+  ): Promise<Answered> {
+    const letter = await this.#find(stanza, session, bringer)
+    const request: RoomRequest = { ...letter, from: stanza.from, query }
+    const at = stanza.to!.isBare ? 'room' : 'occupant'
+    const type = stanza.type === 'get' ? 'get' : 'set'
+    const handler = this.features.request(type, at, query.local, query.ns ?? '')
+    if (handler) return handler.answer(request)
+    if (at === 'occupant' && (await taken(this.features.with('relay'), letter))) return relayed
+    throw new StanzaError('service-unavailable')
+  }
+
+  /** The last client has left. In turn. */
+  async emptied(room: Room): Promise<void> {
+    await inOrder(this.features.with('emptied'), room)
+    // XEP-0045 §7.14
+    if (!room.persistent && room.clients.size === 0) await this.end(room)
+  }
+
+  /** The room is no more; nobody is in. In turn. */
+  async end(room: Room): Promise<void> {
+    await this.registry.end(room)
+    await inOrder(this.features.with('ended'), room)
+  }
+
+  async stop(): Promise<void> {
+    await inOrder(this.features.with('stop'))
+  }
+
+  async #letter(stanza: Stanza, session: Session | undefined, bringer: Bringer | undefined): Promise<void> {
+    const letter = await this.#find(stanza, session, bringer)
+    const hook = stanza.kind === 'iq' ? 'relay' : letter.stanza.to!.isBare ? 'mail' : 'whisper'
+    if (await taken(this.features.with(hook), letter)) return
+    throw new StanzaError('service-unavailable')
+  }
+
+  async #find(stanza: Stanza, session: Session | undefined, bringer: Bringer | undefined): Promise<Letter> {
+    const { local, resource } = stanza.to!
+    const room = await this.registry.get(local)
+    if (!room) throw new StanzaError('item-not-found', 'There is no such room.')
+    const to = resource === '' ? undefined : room.occupants.get(resource)
+    return { room, stanza, sender: room.client(stanza.from), to, session, bringer }
+  }
+
+  async #returned(stanza: Stanza): Promise<void> {
+    const room = await this.registry.get(stanza.to!.local)
+    const client = room?.client(stanza.from)
+    if (client) await inOrder(this.features.with('returned'), client, stanza)
+  }
+}
+
+function speakIn(room: Room | undefined, stanza: Stanza, bringer: Bringer | undefined): void | Promise<void> {
+  if (!room) throw new StanzaError('item-not-found', 'There is no such room.')
+  return speak(room, stanza, bringer)
+}
