@@ -185,6 +185,7 @@ export class Server {
     await server.#loadModules(parts.config)
     await server.#c2s.parking.restore()
     await server.#s2s?.restore()
+    for (const host of server.hosts.values()) void host.tell('started')
     return server
   }
 
@@ -292,6 +293,7 @@ export class Server {
 
   /** Tells every stream `system-shutdown` and stops the modules. Stores stay open. */
   async stop(): Promise<void> {
+    for (const host of this.hosts.values()) await host.tell('stopping')
     await this.#s2s?.drain()
     this.#c2s.stop()
     await this.#router.settled()

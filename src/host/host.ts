@@ -399,6 +399,8 @@ export function tablesOf(parts: readonly Contributed[], crash: Crash): Tables {
       accountDeleted: listeners('accountDeleted'),
       linkBroken: listeners('linkBroken'),
       linkOpened: listeners('linkOpened'),
+      started: listeners('started'),
+      stopping: listeners('stopping'),
     }),
     commands: Object.freeze(all((c) => c.commands)),
     branches: Object.freeze(all((c) => c.branches)),

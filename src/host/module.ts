@@ -106,6 +106,10 @@ export interface Events {
   linkBroken(remote: string, local: string): void
   /** Stanzas can flow between these two domains, in one direction at least. */
   linkOpened(remote: string, local: string): void
+  /** The server is about to take connections; sessions from before a restart are there again. Not waited for. */
+  started(): void
+  /** It is about to end: links and sessions still stand. */
+  stopping(): void | Promise<void>
 }
 
 export interface ServiceKey<T> {

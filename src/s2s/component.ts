@@ -6,6 +6,7 @@ import type { LimitHits } from '../base/limit-hits.js'
 import type { Log } from '../base/log.js'
 import type { Metrics } from '../base/metrics.js'
 import type { Random } from '../base/random.js'
+import { isJoin } from './link.js'
 import { bounced, stanzaErrorOf } from '../router/bounce.js'
 import type { Elsewhere } from '../router/roads.js'
 import type { Router } from '../router/router.js'
@@ -158,9 +159,9 @@ export class Components implements Elsewhere {
   }
 
   #bounce(stanza: Stanza, error: StanzaError): void | Promise<void> {
-    const reply = bounced(stanza, error)
-    // RFC 6121 §4.3: nobody waits for an answer to presence.
-    if (reply && stanza.kind !== 'presence') return this.#parts.router.route(reply)
+    // RFC 6121 §4.3: nobody waits for an answer to presence, but who enters a room.
+    const reply = stanza.kind !== 'presence' || isJoin(stanza) ? bounced(stanza, error) : undefined
+    if (reply) return this.#parts.router.route(reply)
   }
 }
 

@@ -382,6 +382,6 @@ export class Link implements Ends, OutgoingOwner {
 }
 
 /** Directed to a resource, as when somebody enters a room (XEP-0045 §7.2): who sent it waits for an answer. */
-function isJoin({ type, to }: Stanza): boolean {
+export function isJoin({ type, to }: Stanza): boolean {
   return type === undefined && to?.isBare === false
 }

@@ -196,7 +196,11 @@ export class Stage {
         end: async (how, after) => void ends.push(`${how} in ${after / 1000} s`),
       })
       server.desks = (domain) => openDesk(domain, () => services, log)
-      for (const domain of config.domains) network.add(domain, (transport) => server.acceptServer(transport))
+      const served = [...server.hosts].flatMap(([domain, { tables }]) => [
+        domain,
+        ...tables.serviceHosts.keys(),
+      ])
+      for (const domain of served) network.add(domain, (transport) => server.acceptServer(transport))
       const { writePause, writeQueue } = config.limits
       const road = await openWire(server, config.domains, Math.min(writePause, writeQueue), wire)
       return { server, metrics, wire: road }

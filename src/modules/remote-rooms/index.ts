@@ -1,9 +1,9 @@
 /** XEP-0410 on behalf of clients: who is in a room of another server hears of it when that room has lost them. */
 import { heard, isEntry, memberships, type Membership } from './memberships.js'
 import { SelfPings } from './self-ping.js'
-import { Watch, type WatchParts } from './watch.js'
 import type { Timer } from '../../base/clock.js'
 import { duration, number, options } from '../../base/schema.js'
+import { Watch, type WatchParts } from '../../base/watch.js'
 import { handled, hook } from '../../host/hooks.js'
 import { defineModule } from '../../host/module.js'
 import type { Session } from '../../session/session.js'
@@ -44,7 +44,8 @@ export default defineModule({
   setup(host, settings) {
     const pings = new SelfPings(host)
     /** By domain. */
-    const watches = new Map<string, Watch>()
+    const watches = new Map<string, Watch<Membership>>()
+    const holders = new Map<Membership, Session>()
     const asked = host.counters(
       'remote_rooms_pings_total',
       'Questions whether an account is still in a room elsewhere',
@@ -53,16 +54,17 @@ export default defineModule({
     const losses = host.counter('remote_rooms_lost_total', 'Clients told that a room elsewhere has lost them')
     let look: Timer | undefined
 
-    const parts: WatchParts = {
+    const parts: WatchParts<Membership> = {
       clock: host.clock,
       random: host.random,
       giveUp: settings.give_up,
-      async ask({ jid }, { room, nick }) {
-        const finding = await pings.ask(jid, Jid.of(room.local, room.domain, nick))
+      async ask(member) {
+        const finding = await pings.ask(holders.get(member)!.jid, occupantOf(member))
         asked.of(finding).add()
         return finding
       },
-      lost: (session, member) => {
+      lost(member) {
+        const session = holders.get(member)!
         forget(session, member)
         losses.add()
         host.log.info('rooms.remote.lost', { room: member.room.toString(), user: session.jid.toString() })
@@ -70,14 +72,20 @@ export default defineModule({
       },
     }
 
-    function watchOf(domain: string): Watch {
+    function watchOf(domain: string): Watch<Membership> {
       let watch = watches.get(domain)
       if (!watch) watches.set(domain, (watch = new Watch(parts)))
       return watch
     }
 
+    function watch(session: Session, member: Membership): void {
+      holders.set(member, session)
+      watchOf(member.room.domain).add(member)
+    }
+
     function forget(session: Session, member: Membership): void {
       const { room } = member
+      holders.delete(member)
       session.peek(memberships)?.delete(room.toString())
       const watch = watches.get(room.domain)
       watch?.remove(member)
@@ -90,6 +98,8 @@ export default defineModule({
 
     function entering(stanza: Stanza, { session }: { session: Session }): void {
       const { type, to } = stanza
+      // RFC 6121 §4.5.2: it leaves all of them.
+      if (!to && type === 'unavailable') return forgetAll(session)
       if (!to || isOurs(to)) return
       const room = to.bare
       const key = room.toString()
@@ -101,7 +111,7 @@ export default defineModule({
       if (all.size >= settings.rooms) return host.hits.add('remote_rooms')
       const member = { room, nick: to.resource, isIn: false }
       all.set(key, member)
-      watchOf(room.domain).add(member, session)
+      watch(session, member)
     }
 
     const isOurs = ({ domain }: Jid) => domain === host.domain || host.tables.serviceHosts.has(domain)
@@ -131,8 +141,7 @@ export default defineModule({
 
     /** Of a session that was there before this module, or before this process. */
     function takeOver(session: Session): void {
-      for (const member of session.peek(memberships)?.values() ?? [])
-        watchOf(member.room.domain).add(member, session)
+      for (const member of session.peek(memberships)?.values() ?? []) watch(session, member)
     }
 
     for (const session of host.sessions.all()) takeOver(session)
@@ -147,9 +156,6 @@ export default defineModule({
         hook('received', 'store', ['message', 'presence', 'iq'], hear),
       ],
       events: {
-        presenceChanged: ({ session, now }) => {
-          if (!now) forgetAll(session)
-        },
         sessionGone: forgetAll,
         // Our end of the link was away: the room may have lost who did not answer.
         sessionRestored: (session) => {
@@ -172,9 +178,13 @@ function conditionOf(stanza: Stanza): string {
   return stanza.child('error')?.childrenOf(undefined, NS.stanzaErrors)[0]?.local ?? ''
 }
 
-/** XEP-0045 §9.1.4 with status 333: "removed for technical reasons", which makes clients enter again. */
-function kick({ jid: to }: Session, { room, nick }: Membership): Stanza {
-  const from = Jid.of(room.local, room.domain, nick)
+function occupantOf({ room, nick }: Membership): Jid {
+  return Jid.of(room.local, room.domain, nick)
+}
+
+/** XEP-0045 §11.1: 333 is for technical problems, and makes clients enter again. */
+function kick({ jid: to }: Session, member: Membership): Stanza {
+  const from = occupantOf(member)
   return Stanza.of(
     { kind: 'presence', type: 'unavailable', from, to },
     el(

@@ -1,12 +1,10 @@
 /** XEP-0410: whether somebody is still in a room, asked on their behalf. */
+import type { Finding } from '../../base/watch.js'
 import type { Host } from '../../host/host.js'
 import type { Jid } from '../../stanza/jid.js'
 import { Stanza } from '../../stanza/stanza.js'
 import { el } from '../../xml/element.js'
 import { NS } from '../../xml/namespaces.js'
-
-/** `renamed`: in, by what the XEP says, under another nick; but some services say the same of a room that is gone. */
-export type Finding = 'in' | 'renamed' | 'out' | 'unknown'
 
 /** Milliseconds for an answer: longer than the queue to another server keeps a request by default. */
 const patience = 65_000
@@ -31,7 +29,7 @@ export class SelfPings {
       const envelope = { kind: 'iq', type: 'get', id, from, to: occupant } as const
       return findingOf(await this.#host.ask(Stanza.of(envelope, el('ping', NS.ping)), patience))
     } catch {
-      return 'unknown'
+      return 'unreached'
     } finally {
       this.#ids.delete(id)
       const others = this.#asked.get(key)! - 1
@@ -62,11 +60,12 @@ function keyOf(occupant: Jid, asker: Jid): string {
 
 /** XEP-0410 §3.2 */
 function findingOf(answer: Stanza): Finding {
-  if (answer.type === 'result') return 'in'
+  if (answer.type === 'result') return 'here'
   const error = answer.child('error')
   const condition = error?.childrenOf(undefined, NS.stanzaErrors)[0]?.local ?? ''
   // For now: the service is not there, or has too much to do, or is not reached.
-  if (error?.attrs['type'] === 'wait' || condition.startsWith('remote-server-')) return 'unknown'
-  if (condition === 'service-unavailable' || condition === 'feature-not-implemented') return 'in'
-  return condition === 'item-not-found' ? 'renamed' : 'out'
+  if (error?.attrs['type'] === 'wait' || condition.startsWith('remote-server-')) return 'unreached'
+  if (condition === 'service-unavailable' || condition === 'feature-not-implemented') return 'here'
+  // In, under another nick; but some services say the same of a room that is no more.
+  return condition === 'item-not-found' ? 'dubious' : 'gone'
 }
