@@ -3,7 +3,7 @@ import { formatMoment } from '../stanza/delay.js'
 import type { Jid } from '../stanza/jid.js'
 import { Stanza } from '../stanza/stanza.js'
 import type { ArchiveOwner, ArchiveStore } from '../storage/archive.js'
-import { el } from '../xml/element.js'
+import { el, type Element } from '../xml/element.js'
 import { NS } from '../xml/namespaces.js'
 import { escapeAttribute } from '../xml/write.js'
 
@@ -45,13 +45,22 @@ export async function retract(
   for (const { id, stanza: text } of messages) await store.replace(owner, id, tombstone(text, stanza.id, at))
 }
 
-/** The message with its content replaced; `by` is the id of the stanza that asked for it, at `at`. */
-export function tombstone(text: string, by: string | undefined, at: number): string {
+/**
+ * The message with its content replaced; `by` is the id of the stanza that asked for it, at `at`. What says who spoke stays
+ * (XEP-0425 §4). `content`: what else is to be said of it.
+ */
+export function tombstone(
+  text: string,
+  by: string | undefined,
+  at: number,
+  ...content: readonly Element[]
+): string {
   const message = readable(text)
   if (!message) return text
   const { kind, type, id, from, to } = message
-  const retracted = el('retracted', NS.retraction, { id: by ?? '', stamp: formatMoment(at) })
-  return Stanza.of({ kind, type, id, from, to }, retracted).toStandaloneXml()
+  const retracted = el('retracted', NS.retraction, { id: by ?? '', stamp: formatMoment(at) }, ...content)
+  const speaker = message.child('occupant-id', NS.occupantId)
+  return Stanza.of({ kind, type, id, from, to }, speaker, retracted).toStandaloneXml()
 }
 
 function readable(text: string): Stanza | undefined {

@@ -156,8 +156,8 @@ export class Stanza {
     return this.payload.spans.length === 0 ? [] : this.#whole().childrenOf()
   }
 
-  /** The same payload under another address. */
-  readdressed(change: { from?: Jid; to?: Jid }): Stanza {
+  /** The same payload under another address; `to: undefined` takes it away. */
+  readdressed(change: { from?: Jid; to?: Jid | undefined }): Stanza {
     return new Stanza(
       {
         kind: this.kind,
@@ -165,7 +165,7 @@ export class Stanza {
         id: this.id,
         lang: this.lang,
         from: change.from ?? this.from,
-        to: change.to ?? this.to,
+        to: 'to' in change ? change.to : this.to,
       },
       this.payload,
       this.extra,

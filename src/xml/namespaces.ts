@@ -102,6 +102,7 @@ export const NS = {
   avatarConversion: 'urn:xmpp:pep-vcard-conversion:0', // 0398
   bookmarks: 'urn:xmpp:bookmarks:1', // 0402
   retraction: 'urn:xmpp:message-retract:1', // 0424
+  moderation: 'urn:xmpp:message-moderate:1', // 0425
   bookmarksCompat: 'urn:xmpp:bookmarks:1#compat', // 0402
   bookmarksCompatPep: 'urn:xmpp:bookmarks:1#compat-pep', // 0402
   bookmarksConversion: 'urn:xmpp:bookmarks-conversion:0', // 0411

@@ -48,7 +48,7 @@ export async function archiveOf(actor: Actor, asked: Asked = {}): Promise<Answer
     const message = await actor.next('a result')
     const result = message.child('result', 'urn:xmpp:mam:2')
     assert.ok(result, message.toString())
-    assert.equal(message.attrs['from'], actor.bare)
+    assert.equal(message.attrs['from'], asked.to ?? actor.bare)
     assert.equal(message.attrs['to'], reply.attrs['to'])
     assert.equal(result.attrs['queryid'], 'q')
     results.push(result)

@@ -18,7 +18,7 @@ export function xml(text: string, content = 'jabber:client'): Element {
 /**
  * Why `actual` does not fit, or undefined when it does. `{any}` stands for any text or attribute value. The one id that
  * an archive gives to each message (XEP-0313 §3.5), and that of an occupant (XEP-0421), may be there where the pattern
- * names none.
+ * names none; likewise what warns of an archive where one enters a room.
  */
 export function mismatch(pattern: Element, actual: Element, path = pattern.local): string | undefined {
   if (pattern.local !== actual.local) return `${path}: is <${actual.local}>`
@@ -64,6 +64,8 @@ function childMismatch(pattern: Element, actual: Element, path: string): string 
 function freeChildren(pattern: Element, actual: Element, path: string): ((child: Element) => boolean)[] {
   const isMessage = actual.local === 'message'
   const free: ((child: Element) => boolean)[] = []
+  if (actual.local === 'x' && actual.ns === NS.mucUser && !pattern.childrenOf('status').some(saysLogged))
+    free.push(saysLogged)
   if (isMessage && pattern.childrenOf('stanza-id').length === 0) {
     const room = actual.attrs['from']?.replace(/\/.*$/, '')
     free.push((child) => isArchiveIdFor(child, ownerOf(actual, path)))
@@ -72,6 +74,11 @@ function freeChildren(pattern: Element, actual: Element, path: string): ((child:
   if ((isMessage || actual.local === 'presence') && pattern.childrenOf('occupant-id').length === 0)
     free.push(({ local, ns }) => local === 'occupant-id' && ns === NS.occupantId)
   return free
+}
+
+/** XEP-0045 §7.2.12: of a room that has an archive. */
+function saysLogged({ local, attrs }: Element): boolean {
+  return local === 'status' && attrs['code'] === '170'
 }
 
 /** Whose archive a message is from: its reader's, or its sender's when it is copied as sent (XEP-0280 §8). */

@@ -1,8 +1,13 @@
 /** The features that rooms have. The order is the one of their hooks, of the form's fields and of what follows an entry. */
 import { anonymity } from './anonymity.js'
+import { archive } from './archive.js'
 import type { FeatureSource } from './feature.js'
+import { history } from './history.js'
+import { moderation } from './moderation.js'
 import { nicks } from './nicks.js'
+import { occupantIds } from './occupant-ids.js'
 import { presence } from './presence.js'
+import { retraction } from './retraction.js'
 import { subject } from './subject.js'
 
 export const features: readonly FeatureSource[] = [
@@ -11,6 +16,12 @@ export const features: readonly FeatureSource[] = [
   // What is shown of whom.
   anonymity,
   presence,
+  occupantIds,
   // After the entry: history first, the subject last (XEP-0045 §7.1).
+  history,
   subject,
+  // Last of those that hear what is spoken: what it keeps is what everybody gets.
+  retraction,
+  moderation,
+  archive,
 ]

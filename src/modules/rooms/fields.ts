@@ -45,6 +45,27 @@ export function secretField(name: string, label: string, max = 1000): ConfigFiel
   return { ...limitedText({ name, label }, '', max), type: 'text-private' }
 }
 
+/** A whole number up to `max`. */
+export function countField(
+  name: string,
+  label: string,
+  initial: number,
+  { max }: { readonly max: number },
+): ConfigField<number> {
+  return {
+    name,
+    type: 'text-single',
+    label,
+    initial,
+    read: ([value = String(initial)]) => {
+      const text = value.trim()
+      if (/^\d{1,9}$/.test(text) && Number(text) <= max) return Number(text)
+      throw new StanzaError('not-acceptable', `The field ${name} is a number from 0 to ${max}.`)
+    },
+    write: (value) => String(value),
+  }
+}
+
 /** One of several values. */
 export function choiceField<const V extends string>(
   name: string,

@@ -1,7 +1,7 @@
 /** XEP-0045: rooms in which several people talk, at a domain of their own. */
 import { features } from './features.js'
 import { RoomService, type RoomSettings } from './service.js'
-import { domain, list, options, required } from '../../base/schema.js'
+import { domain, duration, flag, list, number, options, required } from '../../base/schema.js'
 import { defineModule } from '../../host/module.js'
 import { Jid } from '../../stanza/jid.js'
 import { NS } from '../../xml/namespaces.js'
@@ -9,9 +9,25 @@ import { NS } from '../../xml/namespaces.js'
 export default defineModule({
   name: 'rooms',
   summary: 'Rooms in which several people talk',
-  xeps: [{ number: 45, version: '1.35.5', status: 'partial' }],
+  xeps: [
+    { number: 45, version: '1.35.5', status: 'partial' },
+    { number: 59, version: '1.0' },
+    { number: 313, version: '1.1.3', note: 'of rooms' },
+    { number: 359, version: '0.7.0' },
+    { number: 421, version: '1.0.1' },
+    { number: 424, version: '0.4.2', note: 'tombstones in archives of rooms' },
+    { number: 425, version: '0.3.0' },
+    { number: 431, version: '0.2.0' },
+  ],
   options: options({
     domains: list(domain(required, ''), [], 'Where rooms are; without one at conference.DOMAIN.'),
+    archive: flag(true, 'Keep what is said in rooms, unless their owners do not want it.'),
+    keep: duration(
+      'off',
+      'How long it is kept, such as "365d"; owners may want less. Off: as long as the room is there.',
+      { off: true, min: '1d' },
+    ),
+    page: number(250, 'Messages of an archive that a client gets at once.', { min: 1, max: 1000 }),
   }),
 
   serviceDomains,

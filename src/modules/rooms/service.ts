@@ -17,6 +17,12 @@ import type { Element } from '../../xml/element.js'
 /** What a sysadmin sets. */
 export interface RoomSettings {
   readonly domains: readonly string[]
+  /** Rooms may have archives. */
+  readonly archive: boolean
+  /** Milliseconds for which archives are kept at most; Infinity: always. */
+  readonly keep: number
+  /** Messages that are got from an archive at once. */
+  readonly page: number
 }
 
 export class RoomService {

@@ -1,5 +1,5 @@
 /** Messages to everybody in a room (XEP-0045 §7.4). */
-import { broadcast } from './fan-out.js'
+import { broadcast, send } from './fan-out.js'
 import { inOrder } from './feature.js'
 import type { Client, Occupant } from './occupant.js'
 import { cleaned } from './presence.js'
@@ -17,6 +17,10 @@ export interface Speech {
   readonly said: Stanza
   /** As everybody will get it: from the occupant's address, to the room. */
   stanza: Stanza
+  /** What the room calls it (XEP-0359), if it is worth a name. */
+  id: string | undefined
+  /** Who has sent again what everybody has had: nobody else gets it, and it is not said once more. */
+  only: Client | undefined
   /** Its sender is told that we have it when this is settled; nobody else waits for it. */
   pledge(kept: Promise<unknown>): void
 }
@@ -35,6 +39,8 @@ export function speak(room: Room, said: Stanza, bringer: Bringer | undefined): v
       client,
       said,
       stanza: cleaned(room, said).readdressed({ from: occupant.jid }),
+      id: undefined,
+      only: undefined,
       pledge: (kept) => bringer?.pledge(kept),
     }
     const pending = inOrder(features.with('speaking'), speech)
@@ -43,7 +49,8 @@ export function speak(room: Room, said: Stanza, bringer: Bringer | undefined): v
 }
 
 function say(speech: Speech): void | Promise<void> {
-  const { room, stanza } = speech
+  const { room, stanza, only } = speech
+  if (only) return send(room, only, stanza)
   for (const spoken of room.service.features.with('spoken')) spoken(speech)
   return broadcast(room, () => stanza)
 }
