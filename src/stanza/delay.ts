@@ -51,7 +51,7 @@ export function delayed(stanza: Stanza, by: Jid, at: number, reason?: string): S
   return stanza.withChild(delay(by, at, reason))
 }
 
-/** A `<delay/>` (XEP-0203 §3): `by` held the stanza back since `at`, in milliseconds since 1970. */
-export function delay(by: Jid, at: number, reason?: string): Element {
-  return el('delay', NS.delay, { from: by.toString(), stamp: formatMoment(at) }, reason)
+/** A `<delay/>` (XEP-0203 §3): `by` (when it is to be said) held the stanza back since `at`, in milliseconds since 1970. */
+export function delay(by: Jid | undefined, at: number, reason?: string): Element {
+  return el('delay', NS.delay, { from: by?.toString(), stamp: formatMoment(at) }, reason)
 }

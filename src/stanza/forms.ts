@@ -32,6 +32,8 @@ export interface Field {
   readonly options?: readonly (string | readonly [value: string, label: string])[]
   /** For lists: other values than the choices may be submitted (XEP-0122 calls it open). */
   readonly open?: boolean
+  /** For `text-single`: a whole number (XEP-0122 §3.2.3), both ends included. */
+  readonly range?: { readonly min: number; readonly max: number } | undefined
 }
 
 export interface FormTexts {
@@ -142,6 +144,8 @@ function declaration(field: Field): Element {
     field.open && field.options === undefined
       ? el('validate', NS.formValidation, { datatype: 'xs:string' }, el('open'))
       : undefined,
+    field.range &&
+      el('validate', NS.formValidation, { datatype: 'xs:integer' }, el('range', undefined, field.range)),
     ...(field.value === undefined ? [] : valueElements(field.value)),
     ...(field.options ?? []).map((option) => {
       const [value, optionLabel] = typeof option === 'string' ? [option] : option
@@ -256,6 +260,8 @@ function checked(field: Field, values: readonly string[]): readonly string[] {
     case 'text-multi':
     case 'text-private':
     case 'text-single':
+      if (field.range && !values.every((value) => isWithin(value, field.range!)))
+        throw misfit(field, `is no number from ${field.range.min} to ${field.range.max}`)
       return values
   }
 }
@@ -267,6 +273,10 @@ function canonicalJid(field: Field, value: string): string {
     if (error instanceof JidError) throw misfit(field, 'is no address')
     throw error
   }
+}
+
+function isWithin(value: string, { min, max }: NonNullable<Field['range']>): boolean {
+  return /^[+-]?\d{1,15}$/.test(value) && Number(value) >= min && Number(value) <= max
 }
 
 function misfit(field: Field, what: string): StanzaError {

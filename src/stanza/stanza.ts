@@ -156,13 +156,13 @@ export class Stanza {
     return this.payload.spans.length === 0 ? [] : this.#whole().childrenOf()
   }
 
-  /** The same payload under another address; `to: undefined` takes it away. */
-  readdressed(change: { from?: Jid; to?: Jid | undefined }): Stanza {
+  /** The same payload under another address or id; `to: undefined` takes it away. */
+  readdressed(change: { from?: Jid; to?: Jid | undefined; id?: string }): Stanza {
     return new Stanza(
       {
         kind: this.kind,
         type: this.type,
-        id: this.id,
+        id: change.id ?? this.id,
         lang: this.lang,
         from: change.from ?? this.from,
         to: 'to' in change ? change.to : this.to,

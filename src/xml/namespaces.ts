@@ -31,6 +31,7 @@ export const NS = {
   muc: 'http://jabber.org/protocol/muc', // 0045
   mucUser: 'http://jabber.org/protocol/muc#user', // 0045
   mucAdmin: 'http://jabber.org/protocol/muc#admin', // 0045
+  selfPing: 'http://jabber.org/protocol/muc#self-ping-optimization', // 0410
   mucOwner: 'http://jabber.org/protocol/muc#owner', // 0045
   storedBookmarks: 'storage:bookmarks', // 0048
   privateXml: 'jabber:iq:private', // 0049

@@ -6,6 +6,7 @@ import type { Room } from './room.js'
 import type { RoomService } from './service.js'
 import type { Speech } from './speech.js'
 import type { Bringer } from '../../host/hooks.js'
+import type { IqHandler } from '../../host/iq-table.js'
 import type { Answered } from '../../host/service.js'
 import type { Session } from '../../session/session.js'
 import type { FieldValue } from '../../stanza/forms.js'
@@ -26,6 +27,8 @@ export interface RoomFeature {
   readonly fields?: readonly AnyConfigField[]
   /** For disco#info of the service. */
   readonly serviceFeatures?: readonly string[]
+  /** Requests to the domain of the service, at `host`. */
+  readonly serviceIq?: readonly IqHandler[]
   /** For disco#info of a room: what holds there now (XEP-0045 §6.4). */
   discovered?(room: Room): readonly string[]
   /** Fields of `muc#roominfo` for who asks. */
@@ -67,6 +70,10 @@ export interface RoomFeature {
   relay?(letter: Letter): boolean | Promise<boolean>
   /** A message or presence came back as an error from somebody who is in (§11.1). Not in turn. */
   returned?(client: Client, error: Stanza): void | Promise<void>
+  /** The same from somebody who is not. Not in turn. */
+  undelivered?(room: Room, error: Stanza): void | Promise<void>
+  /** Presence for the domain of the service. */
+  greeted?(presence: Stanza, session: Session | undefined): void | Promise<void>
 
   // The room --------------------------------------------------------------------------------------------------
 

@@ -6,13 +6,20 @@ import { history } from './history.js'
 import { moderation } from './moderation.js'
 import { nicks } from './nicks.js'
 import { occupantIds } from './occupant-ids.js'
+import { occupantIq } from './occupant-iq.js'
 import { presence } from './presence.js'
 import { retraction } from './retraction.js'
+import { selfPing } from './self-ping.js'
+import { slowMode } from './slow-mode.js'
 import { subject } from './subject.js'
 
 export const features: readonly FeatureSource[] = [
   // Who may come in and speak.
   nicks,
+  slowMode,
+  // From one to another.
+  selfPing,
+  occupantIq,
   // What is shown of whom.
   anonymity,
   presence,

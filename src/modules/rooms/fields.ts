@@ -12,7 +12,8 @@ export interface ConfigField<T = unknown> {
   /** What a new room has. */
   readonly initial: T
   readonly options?: Field['options']
-  /** From a form that was checked against `type` and `options`. @throws StanzaError `not-acceptable` */
+  readonly range?: Field['range']
+  /** From a form that was checked against `type`, `options` and `range`. @throws StanzaError `not-acceptable` */
   read(values: readonly string[]): T
   /** For the form. */
   write(value: T): FieldValue
@@ -45,7 +46,7 @@ export function secretField(name: string, label: string, max = 1000): ConfigFiel
   return { ...limitedText({ name, label }, '', max), type: 'text-private' }
 }
 
-/** A whole number up to `max`. */
+/** A whole number from 0 up to `max`. */
 export function countField(
   name: string,
   label: string,
@@ -57,6 +58,7 @@ export function countField(
     type: 'text-single',
     label,
     initial,
+    range: { min: 0, max },
     read: ([value = String(initial)]) => {
       const text = value.trim()
       if (/^\d{1,9}$/.test(text) && Number(text) <= max) return Number(text)

@@ -18,6 +18,8 @@ export default defineModule({
     { number: 424, version: '0.4.2', note: 'tombstones in archives of rooms' },
     { number: 425, version: '0.3.0' },
     { number: 431, version: '0.2.0' },
+    { number: 410, version: '1.1.0' },
+    { number: 500, version: '0.1.1' },
   ],
   options: options({
     domains: list(domain(required, ''), [], 'Where rooms are; without one at conference.DOMAIN.'),
@@ -41,7 +43,7 @@ export default defineModule({
         domain: service.address.domain,
         identities: [{ category: 'conference', type: 'text', name: 'Rooms' }],
         features: [NS.muc, ...service.features.all.flatMap(({ serviceFeatures = [] }) => serviceFeatures)],
-        iq: [],
+        iq: service.features.all.flatMap(({ serviceIq = [] }) => serviceIq),
         receive: service.receive.bind(service),
         answer: service.answer.bind(service),
       })),

@@ -59,7 +59,7 @@ export class RoomService {
   receive(stanza: Stanza, session: Session | undefined, bringer: Bringer | undefined): void | Promise<void> {
     const { local, resource } = stanza.to!
     if (local === '') {
-      if (stanza.kind === 'presence') return undefined
+      if (stanza.kind === 'presence') return inOrder(this.features.with('greeted'), stanza, session)
       throw new StanzaError('service-unavailable')
     }
     if (stanza.type === 'error' && stanza.kind !== 'iq') return this.#returned(stanza)
@@ -119,16 +119,25 @@ export class RoomService {
   async #find(stanza: Stanza, session: Session | undefined, bringer: Bringer | undefined): Promise<Letter> {
     const { local, resource } = stanza.to!
     const room = await this.registry.get(local)
-    if (!room) throw new StanzaError('item-not-found', 'There is no such room.')
+    if (!room) throw noSuchRoom(stanza)
     const to = resource === '' ? undefined : room.occupants.get(resource)
     return { room, stanza, sender: room.client(stanza.from), to, session, bringer }
   }
 
   async #returned(stanza: Stanza): Promise<void> {
     const room = await this.registry.get(stanza.to!.local)
-    const client = room?.client(stanza.from)
+    if (!room) return
+    const client = room.client(stanza.from)
     if (client) await inOrder(this.features.with('returned'), client, stanza)
+    else await inOrder(this.features.with('undelivered'), room, stanza)
   }
+}
+
+/** XEP-0410 §3.2: to who asks an occupant, item-not-found would say that it is in itself. */
+function noSuchRoom({ kind, to }: Stanza): StanzaError {
+  const asksOccupant = kind === 'iq' && to?.isBare === false
+  if (asksOccupant) return new StanzaError('not-acceptable', 'You are not in the room.', { type: 'cancel' })
+  return new StanzaError('item-not-found', 'There is no such room.')
 }
 
 function speakIn(room: Room | undefined, stanza: Stanza, bringer: Bringer | undefined): void | Promise<void> {
