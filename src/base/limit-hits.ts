@@ -64,6 +64,8 @@ export const bounds = [
   'external_services',
   'listed_users',
   'remote_rooms',
+  'room_clients',
+  'room_occupants',
   'photo_size',
   'password_queue',
   'database_queue',

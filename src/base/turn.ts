@@ -1,73 +1,60 @@
 /** One thing at a time, in the order of asking; at once when nothing is under way. */
 
-interface Waiting {
-  readonly run: () => void
-}
+import { Queue } from './queue.js'
 
 /** Unlike `Turns` it has one line, and what can be done at once is done before `take` returns. */
 export class Turn {
-  #busy = false
-  #waiting: Waiting[] = []
+  /** What is under way and takes its time; a word while it is something that does not. */
+  #now: Promise<unknown> | 'at once' | undefined = undefined
+  readonly #waiting = new Queue<() => void>()
+  #goingOn = false
 
   /** Something is under way. */
   get busy(): boolean {
-    return this.#busy
+    return this.#now !== undefined
   }
 
-  /** How many wait. */
-  get waiting(): number {
-    return this.#waiting.length
-  }
-
-  /** Runs `run` when all that was asked for before is over; gives or throws what it does, at once if nobody waits. */
+  /**
+   * Runs `run` when all that was asked for before is over, at once if nothing is; settles as it does. What runs must not
+   * wait for a turn of its own.
+   */
   take<T>(run: () => T | Promise<T>): T | Promise<T> {
-    if (this.#busy)
-      return new Promise<T>((resolve, reject) => {
-        this.#waiting.push({
-          run: () => {
-            try {
-              const result = run()
-              if (result instanceof Promise) this.#occupy(result)
-              resolve(result)
-            } catch (error) {
-              // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- what was thrown, as it is
-              reject(error)
-            }
-          },
-        })
+    if (!this.#now) return this.#run(run)
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push(() => {
+        try {
+          resolve(this.#run(run))
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error(String(error)))
+        }
       })
-    this.#busy = true
-    let result: T | Promise<T>
+    })
+  }
+
+  #run<T>(run: () => T | Promise<T>): T | Promise<T> {
+    this.#now = 'at once'
     try {
-      result = run()
-    } catch (error) {
-      this.#next()
-      throw error
+      const result = run()
+      if (result instanceof Promise) this.#occupy(result)
+      return result
+    } finally {
+      if (this.#now === 'at once') this.#over()
     }
-    if (result instanceof Promise) this.#occupy(result)
-    else this.#next()
-    return result
   }
 
   #occupy(result: Promise<unknown>): void {
-    this.#pending = result
-    const over = () => {
-      this.#pending = undefined
-      this.#next()
-    }
+    this.#now = result
+    const over = () => this.#over()
     result.then(over, over)
   }
-  #pending: Promise<unknown> | undefined
 
-  #next(): void {
-    while (!this.#pending) {
-      const first = this.#waiting.shift()
-      if (!first) {
-        this.#busy = false
-        return
-      }
-      first.run()
-    }
+  /** In a loop, since thousands may wait with something that does not take its time. */
+  #over(): void {
+    this.#now = undefined
+    if (this.#goingOn) return
+    this.#goingOn = true
+    while (!this.busy && this.#waiting.length > 0) this.#waiting.shift()!()
+    this.#goingOn = false
   }
 }
 

@@ -47,6 +47,10 @@ export class Stanza {
   readonly extra: string
   #xml: string | undefined
   #tree: Element | undefined
+  /** What is written behind `to`; it is the same for all to whom the stanza is addressed in turn. */
+  #rest: string | undefined
+  /** The stanza that this one is but for `to`. */
+  #original: Stanza | undefined
 
   private constructor(envelope: Envelope, payload: Payload, extra: string) {
     this.kind = envelope.kind
@@ -59,6 +63,8 @@ export class Stanza {
     this.extra = extra
     this.#xml = undefined
     this.#tree = undefined
+    this.#rest = undefined
+    this.#original = undefined
   }
 
   /** A stanza of our own making. */
@@ -158,18 +164,12 @@ export class Stanza {
 
   /** The same payload under another address or id; `to: undefined` takes it away. */
   readdressed(change: { from?: Jid; to?: Jid | undefined; id?: string }): Stanza {
-    return new Stanza(
-      {
-        kind: this.kind,
-        type: this.type,
-        id: change.id ?? this.id,
-        lang: this.lang,
-        from: change.from ?? this.from,
-        to: 'to' in change ? change.to : this.to,
-      },
-      this.payload,
-      this.extra,
-    )
+    const { kind, type, lang } = this
+    const { from = this.from, id = this.id } = change
+    const to = 'to' in change ? change.to : this.to
+    const readdressed = new Stanza({ kind, type, id, lang, from, to }, this.payload, this.extra)
+    if (from === this.from && id === this.id) readdressed.#original = this.#original ?? this
+    return readdressed
   }
 
   withChild(child: Element): Stanza {
@@ -206,14 +206,19 @@ export class Stanza {
   }
 
   #write(declared: string): string {
-    let tag = `<${this.kind}${declared}`
-    if (this.to !== undefined) tag += ` to='${escapeAttribute(this.to.toString())}'`
-    tag += ` from='${escapeAttribute(this.from.toString())}'`
+    const to = this.to === undefined ? '' : ` to='${escapeAttribute(this.to.toString())}'`
+    return `<${this.kind}${declared}${to}${(this.#original ?? this).#behind()}`
+  }
+
+  #behind(): string {
+    if (this.#rest !== undefined) return this.#rest
+    let tag = ` from='${escapeAttribute(this.from.toString())}'`
     if (this.type !== undefined) tag += ` type='${escapeAttribute(this.type)}'`
     if (this.id !== undefined) tag += ` id='${escapeAttribute(this.id)}'`
     if (this.lang !== undefined) tag += ` xml:lang='${escapeAttribute(this.lang)}'`
     tag += this.extra
-    return this.payload.text === '' ? `${tag}/>` : `${tag}>${this.payload.text}</${this.kind}>`
+    const { text } = this.payload
+    return (this.#rest = text === '' ? `${tag}/>` : `${tag}>${text}</${this.kind}>`)
   }
 
   #whole(): Element {

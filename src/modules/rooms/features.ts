@@ -1,6 +1,7 @@
 /** The features that rooms have. The order is the one of their hooks, of the form's fields and of what follows an entry. */
 import { anonymity } from './anonymity.js'
 import { archive } from './archive.js'
+import { capacity } from './capacity.js'
 import type { FeatureSource } from './feature.js'
 import { history } from './history.js'
 import { moderation } from './moderation.js'
@@ -20,6 +21,7 @@ export const features: readonly FeatureSource[] = [
   // From one to another.
   selfPing,
   occupantIq,
+  capacity,
   // What is shown of whom.
   anonymity,
   presence,

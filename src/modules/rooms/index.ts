@@ -30,6 +30,7 @@ export default defineModule({
       { off: true, min: '1d' },
     ),
     page: number(250, 'Messages of an archive that a client gets at once.', { min: 1, max: 1000 }),
+    occupants: number(500, 'People who may be in one room.', { min: 2, max: 10_000, unit: 'occupants' }),
   }),
 
   serviceDomains,

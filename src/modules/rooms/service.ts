@@ -23,6 +23,8 @@ export interface RoomSettings {
   readonly keep: number
   /** Messages that are got from an archive at once. */
   readonly page: number
+  /** In one room. */
+  readonly occupants: number
 }
 
 export class RoomService {
