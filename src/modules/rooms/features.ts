@@ -9,6 +9,7 @@ import { nicks } from './nicks.js'
 import { occupantIds } from './occupant-ids.js'
 import { occupantIq } from './occupant-iq.js'
 import { presence } from './presence.js'
+import { privateMessages } from './private-messages.js'
 import { retraction } from './retraction.js'
 import { selfPing } from './self-ping.js'
 import { slowMode } from './slow-mode.js'
@@ -19,6 +20,7 @@ export const features: readonly FeatureSource[] = [
   nicks,
   slowMode,
   // From one to another.
+  privateMessages,
   selfPing,
   occupantIq,
   capacity,
