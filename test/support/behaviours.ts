@@ -1180,6 +1180,15 @@ export const behaviours: readonly Behaviour[] = [
       ['scenes/commands', 'XEP-0050 §4.4: what cannot be done is told by its own condition'],
     ],
   },
+  {
+    number: 150,
+    says: "XEP-0045 §11.1, §18.1.2: who vanishes leaves, and the error that says so is nobody else's business",
+    proofs: [
+      ['scenes/rooms/ghosts', 'XEP-0045 §18.1.2, §11.1: who answers with ${error} is put out'],
+      ['scenes/rooms/ghosts', 'limits §3 P6: the link breaks for good'],
+      ['scenes/rooms/ghosts', 'XEP-0198 §5: a client whose time to come back is over has left'],
+    ],
+  },
 ]
 
 /** Numbers that wait for what they are about. */

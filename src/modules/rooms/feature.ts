@@ -85,7 +85,15 @@ export interface RoomFeature {
   emptied?(room: Room): void | Promise<void>
   /** It is gone for good, with all that is stored of it. */
   ended?(room: Room): void | Promise<void>
-  /** The service stops. */
+
+  // The server ------------------------------------------------------------------------------------------------
+
+  /** As of `Events`. */
+  started?(): void
+  stopping?(): void | Promise<void>
+  linkBroken?(remote: string): void
+  linkOpened?(remote: string): void
+  /** The service stops: the process ends, or its options were changed. */
   stop?(): void | Promise<void>
 }
 

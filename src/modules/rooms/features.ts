@@ -5,6 +5,7 @@ import { capacity } from './capacity.js'
 import type { FeatureSource } from './feature.js'
 import { history } from './history.js'
 import { moderation } from './moderation.js'
+import { ghosts } from './ghosts.js'
 import { nicks } from './nicks.js'
 import { occupantIds } from './occupant-ids.js'
 import { occupantIq } from './occupant-iq.js'
@@ -13,9 +14,13 @@ import { privateMessages } from './private-messages.js'
 import { retraction } from './retraction.js'
 import { selfPing } from './self-ping.js'
 import { slowMode } from './slow-mode.js'
+import { restarts } from './restarts.js'
 import { subject } from './subject.js'
 
 export const features: readonly FeatureSource[] = [
+  // Who is in, and is not any more.
+  restarts,
+  ghosts,
   // Who may come in and speak.
   nicks,
   slowMode,

@@ -39,6 +39,7 @@ export default defineModule({
     const services = serviceDomains(host.domain, settings).map(
       (name) => new RoomService(host, Jid.of('', name), settings, features),
     )
+    const all = <K extends ServerHook>(hook: K) => services.flatMap(({ features: of }) => of.with(hook))
     return {
       hosts: services.map((service) => ({
         domain: service.address.domain,
@@ -48,12 +49,28 @@ export default defineModule({
         receive: service.receive.bind(service),
         answer: service.answer.bind(service),
       })),
+      events: {
+        started() {
+          for (const started of all('started')) started()
+        },
+        async stopping() {
+          for (const stopping of all('stopping')) await stopping()
+        },
+        linkBroken(remote) {
+          for (const broken of all('linkBroken')) broken(remote)
+        },
+        linkOpened(remote) {
+          for (const opened of all('linkOpened')) opened(remote)
+        },
+      },
       async stop() {
         for (const service of services) await service.stop()
       },
     }
   },
 })
+
+type ServerHook = 'started' | 'stopping' | 'linkBroken' | 'linkOpened'
 
 function serviceDomains(own: string, { domains }: RoomSettings): readonly string[] {
   return domains.length > 0 ? domains : [`conference.${own}`]

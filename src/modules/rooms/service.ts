@@ -64,6 +64,7 @@ export class RoomService {
       if (stanza.kind === 'presence') return inOrder(this.features.with('greeted'), stanza, session)
       throw new StanzaError('service-unavailable')
     }
+    if (stanza.kind === 'iq' && this.host.answered(stanza)) return undefined
     if (stanza.type === 'error' && stanza.kind !== 'iq') return this.#returned(stanza)
     if (stanza.kind === 'presence') return presenceArrived(this, stanza, session)
     if (stanza.kind === 'message' && stanza.effectiveType === 'groupchat') {
