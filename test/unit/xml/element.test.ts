@@ -61,7 +61,10 @@ test('trees of xml() mix with ours', () => {
 
 test('attributes inherit nothing', () => {
   const plain = parseElement(`<a __proto__='x'/>`)
-  assert.equal(Object.getPrototypeOf(plain.attrs), null)
+  for (const inherited of ['constructor', 'toString', 'hasOwnProperty'])
+    assert.ok(!(inherited in plain.attrs))
+  plain.attrs['__proto__'] = 'y'
+  assert.deepEqual(Object.entries(plain.attrs), [['__proto__', 'y']])
   assert.deepEqual(Object.keys(plain.attrs), ['xmlns', '__proto__'])
   assert.equal(el('a').attrs['constructor'], undefined)
   assert.equal(plain.getAttr('toString'), undefined)
