@@ -78,9 +78,10 @@ export default defineModule({
     function copySent(stanza: Stanza, { session }: { session: Session }): void {
       const { to, id } = stanza
       const own = session.jid.bare
+      const all = host.sessions.of(own)
       // What one says to oneself is copied where it arrives.
-      if (!to || to.bare.equals(own)) return
-      const others = host.sessions.of(own).filter((one) => one !== session && isEnabled(one))
+      if (all.length < 2 || !to || to.bare.equals(own)) return
+      const others = all.filter((one) => one !== session && isEnabled(one))
       if (others.length === 0) return
       const said = session.state(copying)
       if (stanza.effectiveType === 'error') {
@@ -107,7 +108,7 @@ export default defineModule({
     function copyReceived(stanza: Stanza, at: Arrival): void {
       const { from, to, id } = stanza
       const all = host.sessions.of(to!)
-      if (all.length === 0) return
+      if (!all.some(isEnabled)) return
       const recipients = at.recipients(stanza)
       if (!recipients) return
       // RFC 6120 §8.1.1.1: who says something to its own account needs no copy of that.
