@@ -3,7 +3,6 @@ import type { PreferenceLists } from './preferences.js'
 import { originOf } from '../../archive/origin.js'
 import { isRetraction, retract, retractedBy } from '../../archive/tombstones.js'
 import { isWorthArchiving } from '../../archive/worth.js'
-import { Lru } from '../../base/lru.js'
 import type { Counter } from '../../base/metrics.js'
 import type { Gates, Verdict } from '../../host/hooks.js'
 import type { Host } from '../../host/host.js'
@@ -44,22 +43,33 @@ interface Sent {
   readonly written: Promise<void>
 }
 
-/** What was sent lately, by its payload. Large ones are not kept for it. */
+/** Messages that are remembered on their way from the sender's archive to the reader's. */
+const remembered = 128
+
+/**
+ * What was sent lately, by its payload. Nearly always the last one is asked for, and all others are garbage: few are kept,
+ * or each collection of garbage would have to copy them. Large ones are not kept for it.
+ */
 class Lately {
-  readonly #small = new Lru<Payload, Sent>(2048)
+  readonly #small: (Sent | undefined)[] = Array.from({ length: remembered }, () => undefined)
+  #last = 0
   readonly #large = new WeakMap<Payload, Sent>()
 
   get(payload: Payload): Sent | undefined {
-    return isLarge(payload) ? this.#large.get(payload) : this.#small.get(payload)
+    if (isLarge(payload)) return this.#large.get(payload)
+    for (let back = 0; back < remembered; back++) {
+      const sent = this.#small[(this.#last - back + remembered) % remembered]
+      if (sent === undefined || sent.stanza.payload === payload) return sent
+    }
+    return undefined
   }
 
   set(payload: Payload, sent: Sent): void {
     if (isLarge(payload)) this.#large.set(payload, sent)
-    else this.#small.set(payload, sent)
+    else this.#small[(this.#last = (this.#last + 1) % remembered)] = sent
   }
 }
 
-/** A map of a few thousand costs less than a weak one, which each collection of garbage has to look at. */
 function isLarge({ text }: Payload): boolean {
   return text.length > 1024
 }
