@@ -101,7 +101,11 @@ async function clientEnd(
       client.write(acknowledged && count % askEvery === 0 ? `${message}<r ${management}/>` : message)
     },
     onMessage: () => undefined,
-    leave: () => client.logout(),
+    leave: () => {
+      // What is left unacknowledged goes to the offline store, and the next load would hear it (XEP-0198 §4).
+      if (acknowledged) client.write(`<a ${management} h='${handled}'/>`)
+      return client.logout()
+    },
   }
   client.onElement = (text, start, stop, letter) => {
     if (stanzas.has(letter)) handled++
