@@ -53,7 +53,7 @@ export interface LogSettings {
 /** The first words of events: what a level can be set for. */
 export const components = [
   'account', 'admin', 'archive', 'avatar', 'bookmarks', 'c2s', 'component', 'config', 'connection', 'data-dir', 'database',
-  'displayed', 'last-activity', 'listen', 'module', 'offline', 'pep', 'presence', 'process', 'push', 'report', 'request', 'roster',
+  'displayed', 'last-activity', 'listen', 'module', 'offline', 'pep', 'presence', 'process', 'push', 'report', 'request', 'rooms', 'roster',
   'route', 's2s', 'server', 'session', 'stanza', 'start', 'stream', 'tls',
 ] as const // prettier-ignore
 

@@ -1193,5 +1193,24 @@ export const behaviours: readonly Behaviour[] = [
 
 /** Numbers that wait for what they are about. */
 export const later: Readonly<Record<number, string>> = {
+  136: 'rooms',
+  137: 'rooms',
+  138: 'rooms',
+  139: 'rooms',
+  140: 'rooms',
+  141: 'rooms',
+  142: 'rooms',
+  143: 'rooms',
+  144: 'rooms',
+  145: 'rooms',
+  146: 'rooms',
+  147: 'rooms',
+  148: 'rooms',
+  149: 'rooms',
+  151: 'rooms',
+  152: 'rooms',
+  153: 'rooms',
+  154: 'rooms',
+  155: 'rooms',
   110: 'archives of rooms',
 }
