@@ -51,6 +51,8 @@ export interface Moody {
   readonly stores: () => Stores
   /** Nothing can be written. */
   away: boolean
+  /** Nothing can be read. */
+  unreadable: boolean
   /** What is added waits until `settles`, or until `breaks`. */
   slow: boolean
   settles(): void
@@ -75,6 +77,7 @@ export function moodyArchive(): Moody {
       const archive = new Proxy(stores.archive, {
         get(target, name) {
           if (name === 'available') return !moody.away
+          if (name === 'page' && moody.unreadable) return () => Promise.reject(new StorageUnavailable('away'))
           if (name === 'add')
             return (...args: Parameters<ArchiveStore['add']>) => written(target.add(...args))
           const value: unknown = Reflect.get(target, name, target)
@@ -84,6 +87,7 @@ export function moodyArchive(): Moody {
       return { ...stores, archive }
     },
     away: false,
+    unreadable: false,
     slow: false,
     settles: () => over(({ resolve }) => resolve()),
     breaks: () => over(({ reject }) => reject(new StorageUnavailable('broken'))),
