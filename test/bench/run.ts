@@ -129,7 +129,7 @@ async function runLoads(): Promise<Results> {
 
 async function runGroup(
   server: Server,
-  { accounts, pair, archive = false }: Group,
+  { accounts, pair, archive = false, rooms = false }: Group,
   wanted: readonly LoadName[],
   directory: string,
   into: Results[string]['loads'],
@@ -142,6 +142,7 @@ async function runGroup(
       domains,
       accounts,
       archive,
+      rooms,
       federation,
     })
     closings.push(() => running.stop())

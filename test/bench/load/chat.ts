@@ -15,13 +15,15 @@ export interface Chat {
 }
 
 /** One end of a pair, whatever the framing. */
-interface End {
+export interface End {
   say(): void
   onMessage: (text: string, start: number, end: number) => void
   leave(): Promise<unknown>
 }
 
 const bodyBytes = 200
+/** With that body the stanza that a server hands on has so many. */
+export const lineBytes = 330
 /** Messages of one side until it asks how far the server is (XEP-0198 §8.2). */
 const askEvery = 5
 const management = `xmlns='urn:xmpp:sm:3'`
@@ -40,7 +42,7 @@ export async function chat(
     const peer = index < pairs ? index + pairs : index - pairs
     ends[index] =
       job.framing === 'lines'
-        ? await lineEnd(job, index, peer, traffic.failed)
+        ? await lineEnd(job, index, () => `${peer} ${stamped(lineBytes)}`, traffic.failed)
         : await clientEnd(target, index, peer, { onEnd: traffic.failed, acknowledged })
   })
   const say = (end: End | undefined): void => {
@@ -115,8 +117,13 @@ async function clientEnd(
   return end
 }
 
-/** A line as long as the stanza that a server hands on. */
-async function lineEnd(job: Job, index: number, peer: number, onEnd: (error: Error) => void): Promise<End> {
+/** A connection to the relay; what it says is a line: to whom, and something as long as the stanza a server hands on. */
+export async function lineEnd(
+  job: Job,
+  index: number,
+  line: () => string,
+  onEnd: (error: Error) => void,
+): Promise<End> {
   const socket: TLSSocket = await openTls(job.port, job.domain)
   let leaving = false
   const ended = (): void => {
@@ -126,7 +133,7 @@ async function lineEnd(job: Job, index: number, peer: number, onEnd: (error: Err
   socket.write(`${index}\n`)
   let rest = ''
   const end: End = {
-    say: () => socket.write(`${peer} ${stamped(330)}\n`, 'latin1'),
+    say: () => socket.write(`${line()}\n`, 'latin1'),
     onMessage: () => undefined,
     leave: async () => {
       leaving = true

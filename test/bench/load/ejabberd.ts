@@ -84,7 +84,7 @@ function resolving({ federation }: Setup): string {
   return `{resolv_conf, ""}.\n{hosts_file, ""}.\n{lookup, [dns]}.\n{nameserver, {127,0,0,1}, ${federation.nameServer}}.\n`
 }
 
-function configuration(port: number, { certificate, key, domains, federation }: Setup): string {
+function configuration(port: number, { certificate, key, domains, federation, rooms }: Setup): string {
   const modules =
     (federation ? 's2s_dialback ' : '') +
     'adhoc blocking caps carboncopy client_state disco last ping privacy private roster stream_mgmt vcard version'
@@ -113,5 +113,6 @@ ${modules
   .join('\n')}
   mod_offline: {access_max_user_messages: max_user_offline_messages}
   mod_pubsub: {plugins: [flat, pep]}
+${rooms ? '  mod_muc: {access: all, access_create: all, access_persistent: all, max_users: 2000, max_user_conferences: 20000, default_room_options: {max_users: 2000}}' : ''}
 `
 }

@@ -22,6 +22,11 @@ export type LoadName =
   | 'pages'
   | 's2s'
   | 'flood'
+  | 'room100'
+  | 'room500'
+  | 'room1000'
+  | 'join500'
+  | 'rooms10000'
 
 export interface Job {
   readonly load: LoadName

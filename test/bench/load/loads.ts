@@ -12,6 +12,7 @@ import { pep } from './pep.js'
 import { pages } from './pages.js'
 import { presence } from './presence.js'
 import { resume } from './resume.js'
+import { idleRooms, joins, talk } from './rooms.js'
 
 export interface Load {
   readonly title: string
@@ -27,6 +28,8 @@ export interface Group {
   readonly archive?: boolean
   /** Two servers, which speak with each other. */
   readonly pair?: boolean
+  /** A service of rooms, in which everything is allowed. */
+  readonly rooms?: boolean
 }
 
 /** Loads that share a start of the server run one after the other; each group starts it afresh. */
@@ -55,6 +58,12 @@ export const groups: readonly Group[] = [
   { accounts: [{ word: 'user', count: 5000 }], loads: ['idle', 'open', 'crowd'] },
   { accounts: [{ word: 'user', count: 1000 }], loads: ['archive', 'pages'], archive: true },
   { accounts: [{ word: 'user', count: 20 }], loads: ['s2s', 'flood'], pair: true },
+  {
+    accounts: [{ word: 'user', count: 1001 }],
+    loads: ['room100', 'room500', 'join500', 'room1000'],
+    rooms: true,
+  },
+  { accounts: [{ word: 'user', count: 100 }], loads: ['rooms10000'], rooms: true },
 ]
 
 export const loads: Record<LoadName, Load> = {
@@ -100,6 +109,23 @@ export const loads: Record<LoadName, Load> = {
   s2s: { title: 'chat to another server, 20 senders', unit: 'message', run: across },
   flood: { title: '300 invented domains ask for dialback', unit: 'request', run: flood },
   idle: { title: 'idle sessions, 5,000', unit: 'session', run: idle },
+  room100: {
+    title: 'room of 100, 10 talk',
+    unit: 'delivery',
+    run: (job, target) => talk(job, target, { occupants: 100, talkers: 10 }),
+  },
+  room500: {
+    title: 'room of 500, 10 talk',
+    unit: 'delivery',
+    run: (job, target) => talk(job, target, { occupants: 500, talkers: 10 }),
+  },
+  room1000: {
+    title: 'room of 1,000, one talks, somebody else pings',
+    unit: 'delivery',
+    run: (job, target) => talk(job, target, { occupants: 1000, talkers: 1, pause: 100, pinged: true }),
+  },
+  join500: { title: 'somebody comes into a room of 499', unit: 'join', run: joins },
+  rooms10000: { title: 'idle persistent rooms, 10,000', unit: 'room', run: idleRooms },
 }
 
 const loginsAtOnce = 16

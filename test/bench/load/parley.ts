@@ -56,6 +56,7 @@ async function start(setup: Setup): Promise<Running> {
         ]
       : ['listen.s2s=off']),
     'listen.s2s_tls=off',
+    ...(setup.rooms ? ['modules.rooms.occupants=2000'] : []),
     ...unlimited.map((limit) => `limits.${limit}=off`),
   ].flatMap((setting) => ['--set', setting])
   const log = join(directory, 'parley.log')

@@ -52,6 +52,7 @@ modules_enabled = { "roster", "saslauth", "tls", "disco", "carbons", "pep", "pri
   "vcard4", "vcard_legacy", "version", "uptime", "time", "ping", "smacks", "csi_simple"${federation ? ', "dialback"' : ''} }
 ${federation ? federated(federation.nameServer) : 'modules_disabled = { "s2s" }'}
 ${setup.domains.map(hostOf).join('\n')}
+${setup.rooms ? setup.domains.map(({ name }) => `Component "conference.${name}" "muc"`).join('\n') : ''}
 `,
   )
   const child = launch('prosody', ['-F', '--config', file], log)

@@ -6,7 +6,7 @@ export const relay: Server = {
   name: 'TLS relay',
   framing: 'lines',
   version: () => process.versions.node,
-  does: (load) => ['login-sha1', 'closed', 'windowed', 'open', 'crowd'].includes(load),
+  does: (load) => ['login-sha1', 'closed', 'windowed', 'open', 'crowd', 'room100', 'room500'].includes(load),
   start: async (setup) => {
     const { directory, certificate, key } = setup
     const port = await freePort()

@@ -20,7 +20,9 @@ const kinds: Record<string, readonly [title: string, unit: string, decimals: num
   loop: ['event loop delay p99', 'ms', 1],
   login: ['slowest honest login of 40', 'ms', 0],
   proof: ['dialback of an honest domain', 'ms', 0],
-  memory: ['PSS', 'KiB a session', 1],
+  ping: ['ping of somebody else, p99', 'ms', 1],
+  slowest: ['the slowest ping', 'ms', 1],
+  memory: ['PSS', 'KiB a %', 1],
 }
 
 /** Compiled files run from dist/; the accepted figures live beside the source. */
@@ -75,6 +77,16 @@ const shown: readonly (readonly [LoadName, string, string, (value: number) => st
   ['s2s', 'far', 'and of the receiving one', micro],
   ['flood', 'login', '300 invented domains ask for dialback on one stream: slowest login of 40', milli],
   ['idle', 'memory', 'idle session, of 5,000: memory (PSS)', (value) => `${value.toFixed(0)} KiB`],
+  ['room100', 'cpu', 'room of 100, 10 talk: CPU a delivery', micro],
+  ['room500', 'cpu', 'room of 500, 10 talk: CPU a delivery', micro],
+  ['room1000', 'slowest', 'room of 1,000, one talks: slowest ping of somebody else', milli],
+  ['join500', 'cpu', 'join of the 500th occupant: CPU', (value) => `${(value / 1000).toFixed(1)} ms`],
+  [
+    'rooms10000',
+    'memory',
+    'idle persistent room, of 10,000: memory (PSS)',
+    (value) => `${value.toFixed(1)} KiB`,
+  ],
 ]
 
 /** The main figures as a table in Markdown: medians, and how many times Parley's the others' are. */

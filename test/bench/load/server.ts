@@ -19,6 +19,8 @@ export interface Setup {
   readonly accounts: readonly Crowd[]
   /** What is said is kept for both sides (XEP-0313). */
   readonly archive: boolean
+  /** A service of rooms at `conference.` of each domain: anybody may make any number of any size. */
+  readonly rooms: boolean
   /** Streams of other servers are taken on this port, and theirs found by the name server on that one of 127.0.0.1. */
   readonly federation?: { readonly port: number; readonly nameServer: number } | undefined
 }

@@ -6,6 +6,11 @@ const words = 'The quick brown fox jumps over the lazy dog while the rain stays 
   6,
 )
 
+export interface Beside {
+  /** Since it was asked last. */
+  figures(): Promise<Readonly<Record<string, number>>>
+}
+
 export class Traffic {
   sent = 0
   got = 0
@@ -29,18 +34,20 @@ export class Traffic {
     this.#latencies.add(performance.now() - Number.parseFloat(text.slice(at + 2, at + 16)))
   }
 
-  /** Measures what arrives, in stretches. `p50`: the median latency, too. */
-  async measure(job: Job, warmSeconds: number, more: 'p50' | '' = ''): Promise<Figures> {
+  /** Measures what arrives, in stretches. `p50`: the median latency, too; `beside`: what else is measured meanwhile. */
+  async measure(job: Job, warmSeconds: number, more: 'p50' | '' = '', beside?: Beside): Promise<Figures> {
     const figures: Figures = {}
     await sleep(warmSeconds * 1000)
     for (let run = 0; run < job.runs && !this.#error; run++) {
       const watch = await Stopwatch.start(job)
       const before = this.got
       this.#latencies.reset()
+      await beside?.figures()
       await sleep(job.seconds * 1000)
       await watch.stop(figures, this.got - before)
       if (more === 'p50') add(figures, 'p50', this.#latencies.quantile(0.5))
       add(figures, 'p99', this.#latencies.quantile(0.99))
+      for (const [name, value] of Object.entries((await beside?.figures()) ?? {})) add(figures, name, value)
     }
     this.going = false
     return figures
@@ -63,8 +70,8 @@ export class Traffic {
   }
 }
 
-/** So many bytes that open with the moment of sending. */
-export function stamped(bytes: number): string {
-  const mark = `@@${performance.now().toFixed(2)} `
+/** So many bytes that open with the moment of sending, and a tag. */
+export function stamped(bytes: number, tag = ''): string {
+  const mark = `@@${performance.now().toFixed(2)} ${tag}`
   return mark + words.slice(0, bytes - mark.length)
 }
