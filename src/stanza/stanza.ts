@@ -186,12 +186,14 @@ export class Stanza {
     if (!this.has(name, ns)) return this
     const { text, spans } = this.payload
     const trees = this.#whole().childrenOf()
-    let payload = EMPTY
-    spans.forEach((span, index) => {
+    const left = spans.filter((span, index) => {
       const tree = trees[index]
-      if (tree && span.name === name && span.ns === ns && which(tree)) return
-      payload = joined(payload, span, text.slice(span.start, span.end))
+      return !(tree && span.name === name && span.ns === ns && which(tree))
     })
+    // Mostly it is no forgery: the text stays the one that others share.
+    if (left.length === spans.length) return this
+    let payload = EMPTY
+    for (const span of left) payload = joined(payload, span, text.slice(span.start, span.end))
     return new Stanza(this, payload, this.extra)
   }
 
@@ -221,7 +223,9 @@ export class Stanza {
     return (this.#rest = text === '' ? `${tag}/>` : `${tag}>${text}</${this.kind}>`)
   }
 
+  /** Parsed once for all to whom it is addressed. */
   #whole(): Element {
+    if (this.#original) return this.#original.#whole()
     return (this.#tree ??= parseElement(
       `<${this.kind} xmlns='${CONTENT}'>${this.payload.text}</${this.kind}>`,
     ))
