@@ -67,6 +67,8 @@ export const bounds = [
   'room_clients',
   'room_occupants',
   'photo_size',
+  'room_affiliations',
+  'room_hats',
   'password_queue',
   'database_queue',
 ] as const

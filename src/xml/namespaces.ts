@@ -33,6 +33,8 @@ export const NS = {
   mucAdmin: 'http://jabber.org/protocol/muc#admin', // 0045
   selfPing: 'http://jabber.org/protocol/muc#self-ping-optimization', // 0410
   mucOwner: 'http://jabber.org/protocol/muc#owner', // 0045
+  hats: 'urn:xmpp:hats:0', // 0317
+  mucAffiliations: 'urn:xmpp:muc:affiliations:1', // 0463
   storedBookmarks: 'storage:bookmarks', // 0048
   privateXml: 'jabber:iq:private', // 0049
   adHoc: 'http://jabber.org/protocol/commands', // 0050

@@ -18,7 +18,8 @@ export function xml(text: string, content = 'jabber:client'): Element {
 /**
  * Why `actual` does not fit, or undefined when it does. `{any}` stands for any text or attribute value. The one id that
  * an archive gives to each message (XEP-0313 §3.5), and that of an occupant (XEP-0421), may be there where the pattern
- * names none; likewise what warns of an archive where one enters a room.
+ * names none; likewise what warns of an archive where one enters a room, and the version of a change of affiliations
+ * (XEP-0463).
  */
 export function mismatch(pattern: Element, actual: Element, path = pattern.local): string | undefined {
   if (pattern.local !== actual.local) return `${path}: is <${actual.local}>`
@@ -71,6 +72,9 @@ function freeChildren(pattern: Element, actual: Element, path: string): ((child:
     free.push((child) => isArchiveIdFor(child, ownerOf(actual, path)))
     free.push((child) => isArchiveIdFor(child, room))
   }
+  // XEP-0463 §5.2.2
+  if (actual.local === 'x' && actual.ns === NS.mucUser && pattern.childrenOf('mav').length === 0)
+    free.push(({ local, ns }) => local === 'mav' && ns === NS.mucAffiliations)
   if ((isMessage || actual.local === 'presence') && pattern.childrenOf('occupant-id').length === 0)
     free.push(({ local, ns }) => local === 'occupant-id' && ns === NS.occupantId)
   return free

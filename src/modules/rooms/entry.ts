@@ -148,6 +148,7 @@ function admit({ room, nick, from, stanza, affiliation, role }: Entry): Client {
 /** XEP-0045 §7.1: the others, itself, history, the subject; what comes later waits for the room's turn. */
 async function welcome(client: Client, entry: Entry): Promise<void> {
   const { room } = entry
+  await inOrder(room.service.features.with('welcoming'), client, entry)
   tellOccupants(client)
   await announceEntry(client, entry)
   await inOrder(room.service.features.with('entered'), client, entry)

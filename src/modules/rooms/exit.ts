@@ -3,6 +3,7 @@ import { seesJids } from './anonymity.js'
 import { broadcast, send } from './fan-out.js'
 import type { Client, Occupant } from './occupant.js'
 import { announce, goodbye, isShown, type Farewell } from './presence.js'
+import type { Room } from './room.js'
 import { status } from './status.js'
 
 /** A client leaves; its occupant goes with the last one. In turn. */
@@ -18,23 +19,45 @@ export async function leave(client: Client, farewell: Farewell = {}): Promise<vo
   if (isLast) room.remove(occupant)
   // The others see another client of it from now on.
   else await announce(occupant)
-  await gone(client, isLast)
+  forgotten(client, isLast)
+  await emptied(room)
 }
 
-/** The occupant with all its clients is put out, for the reason that `farewell` tells. In turn. */
-export async function putOut(occupant: Occupant, farewell: Farewell): Promise<void> {
-  const { room } = occupant
-  const clients = [...occupant.clients]
-  const [shown] = clients
-  if (!shown) return
-  for (const client of clients) {
-    room.clients.delete(client.jid.toString())
-    say(client, client, farewell)
+/** Somebody who has to go, with all clients, for the reason that `farewell` tells. */
+export interface PutOut {
+  readonly occupant: Occupant
+  readonly farewell: Farewell
+}
+
+/** The occupant with all its clients is put out. In turn. */
+export function putOut(occupant: Occupant, farewell: Farewell): Promise<void> {
+  return putOutAll(occupant.room, [{ occupant, farewell }])
+}
+
+/** The same with several: each is told itself, then comes what is to be said `between`, then all others are told. In turn. */
+export async function putOutAll(
+  room: Room,
+  leaving: readonly PutOut[],
+  between: () => void = () => undefined,
+): Promise<void> {
+  const going = leaving.map(({ occupant, farewell }) => ({
+    occupant,
+    farewell,
+    clients: [...occupant.clients],
+  }))
+  for (const { farewell, clients } of going)
+    for (const client of clients) {
+      room.clients.delete(client.jid.toString())
+      say(client, client, farewell)
+    }
+  between()
+  for (const { occupant, farewell, clients } of going) {
+    await sayGone(occupant, clients[0]!, farewell)
+    occupant.clients.length = 0
+    room.remove(occupant)
+    for (const client of clients) forgotten(client, client === clients.at(-1))
   }
-  await sayGone(occupant, shown, farewell)
-  occupant.clients.length = 0
-  room.remove(occupant)
-  for (const client of clients) await gone(client, client === clients.at(-1))
+  if (going.length > 0) await emptied(room)
 }
 
 function say(to: Client, about: Client, farewell: Farewell): void {
@@ -51,8 +74,10 @@ async function sayGone(occupant: Occupant, client: Client, farewell: Farewell): 
   )
 }
 
-async function gone(client: Client, isLast: boolean): Promise<void> {
-  const { room } = client.occupant
-  for (const left of room.service.features.with('left')) left(client, isLast)
+function forgotten(client: Client, isLast: boolean): void {
+  for (const left of client.occupant.room.service.features.with('left')) left(client, isLast)
+}
+
+async function emptied(room: Room): Promise<void> {
   if (room.clients.size === 0) await room.service.emptied(room)
 }

@@ -42,6 +42,8 @@ export interface RoomFeature {
 
   /** Somebody wants to come in: may refuse, or change nick and role, or add codes for its presence (§7.2). */
   entering?(entry: Entry): void | Promise<void>
+  /** A client is in, and has heard nothing yet: what it is to know before all presence (XEP-0463 §5.2.1). */
+  welcoming?(client: Client, entry: Entry): void | Promise<void>
   /** A client is in and has its own presence: history, then the subject. Also one that came again (§7.2.1). */
   entered?(client: Client, entry: Entry): void | Promise<void>
   /** Wants another nick; may refuse (§7.6). */
@@ -57,6 +59,8 @@ export interface RoomFeature {
 
   /** Adds what the room has to say to any presence of an occupant, also the last one. */
   shows?(presence: Stanza, occupant: Occupant): Stanza
+  /** What the `<x/>` of a client's own presence says to it beside the item and codes: written. */
+  selfShows?(client: Client): string
   /** Somebody in the room speaks to all: may refuse, or change what is said (§7.4). Synchronous where nothing waits. */
   speaking?(speech: Speech): void | Promise<void>
   /** It is said: goes to everybody right after this, in this order. */

@@ -1,27 +1,46 @@
 /** The features that rooms have. The order is the one of their hooks, of the form's fields and of what follows an entry. */
+import { administration } from './administration.js'
 import { anonymity } from './anonymity.js'
 import { archive } from './archive.js'
+import { bans } from './bans.js'
 import { capacity } from './capacity.js'
 import type { FeatureSource } from './feature.js'
-import { history } from './history.js'
-import { moderation } from './moderation.js'
 import { ghosts } from './ghosts.js'
+import { hats } from './hats.js'
+import { history } from './history.js'
+import { lists } from './lists.js'
+import { membersOnly } from './members-only.js'
+import { moderated } from './moderated.js'
+import { moderation } from './moderation.js'
 import { nicks } from './nicks.js'
 import { occupantIds } from './occupant-ids.js'
 import { occupantIq } from './occupant-iq.js'
+import { passwords } from './passwords.js'
 import { presence } from './presence.js'
 import { privateMessages } from './private-messages.js'
+import { registration } from './registration.js'
+import { reservedNicks } from './reserved-nicks.js'
+import { restarts } from './restarts.js'
 import { retraction } from './retraction.js'
+import { secret } from './secret.js'
 import { selfPing } from './self-ping.js'
 import { slowMode } from './slow-mode.js'
-import { restarts } from './restarts.js'
 import { subject } from './subject.js'
+import { versions } from './versions.js'
+import { voiceRequests } from './voice-requests.js'
 
 export const features: readonly FeatureSource[] = [
   // Who is in, and is not any more.
   restarts,
   ghosts,
+  secret,
   // Who may come in and speak.
+  bans,
+  membersOnly,
+  passwords,
+  moderated,
+  voiceRequests,
+  reservedNicks,
   nicks,
   slowMode,
   // From one to another.
@@ -29,10 +48,16 @@ export const features: readonly FeatureSource[] = [
   selfPing,
   occupantIq,
   capacity,
+  // Who may change what others are.
+  lists,
+  administration,
+  registration,
+  versions,
   // What is shown of whom.
   anonymity,
   presence,
   occupantIds,
+  hats,
   // After the entry: history first, the subject last (XEP-0045 §7.1).
   history,
   subject,

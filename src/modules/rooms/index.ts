@@ -20,6 +20,8 @@ export default defineModule({
     { number: 431, version: '0.2.0' },
     { number: 410, version: '1.1.0' },
     { number: 500, version: '0.1.1' },
+    { number: 317, version: '0.3.1' },
+    { number: 463, version: '0.2.0' },
   ],
   options: options({
     domains: list(domain(required, ''), [], 'Where rooms are; without one at conference.DOMAIN.'),
@@ -31,6 +33,9 @@ export default defineModule({
     ),
     page: number(250, 'Messages of an archive that a client gets at once.', { min: 1, max: 1000 }),
     occupants: number(500, 'People who may be in one room.', { min: 2, max: 10_000, unit: 'occupants' }),
+    affiliations: number(5000, 'Members, admins, owners and banned addresses of one room, together.', {
+      min: 10,
+    }),
   }),
 
   serviceDomains,

@@ -7,7 +7,7 @@ import { seesJids } from './anonymity.js'
 import type { Room } from './room.js'
 import { status } from './status.js'
 import { StanzaError } from '../../stanza/errors.js'
-import type { Jid } from '../../stanza/jid.js'
+import { JidError, prepareResource, type Jid } from '../../stanza/jid.js'
 import type { Stanza } from '../../stanza/stanza.js'
 
 export const nicks: RoomFeature = {
@@ -29,6 +29,16 @@ function enforced(nick: string): string {
   const plain = nick.replace(/\p{Zs}+/gu, ' ').trim()
   if (plain === '') throw new StanzaError('jid-malformed', 'A nickname is more than spaces.')
   return plain
+}
+
+/** A nick from elsewhere, as the room would show it. @throws StanzaError `jid-malformed` */
+export function preparedNick(text: string): string {
+  try {
+    return prepareResource(enforced(text))
+  } catch (error) {
+    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
+    throw error
+  }
 }
 
 /** RFC 8266 §2.4: nicknames with equal keys look the same. */

@@ -1,12 +1,12 @@
 /** Who is in a room: an occupant by its nick, with one or more clients of the same account (XEP-0045 §4.1, §7.2.8). */
+import type { Affiliation, PresentRole } from './privileges.js'
 import type { Room } from './room.js'
 import type { Jid } from '../../stanza/jid.js'
 import type { Stanza } from '../../stanza/stanza.js'
 
-/** XEP-0045 §5.2. */
-export type Affiliation = 'owner' | 'admin' | 'member' | 'none' | 'outcast'
+export type { Affiliation } from './privileges.js'
 /** XEP-0045 §5.1, of somebody who is in the room. */
-export type Role = 'moderator' | 'participant' | 'visitor'
+export type Role = PresentRole
 
 /** A resource that is in the room. */
 export class Client {

@@ -31,6 +31,8 @@ export interface Saying {
   readonly reason?: string | undefined
   /** Nick of who did it. */
   readonly actor?: string | undefined
+  /** Written, for the `<x/>`: what only those who see real JIDs and the occupant itself are told. */
+  readonly mark?: string
   /** The client that has been told already. */
   readonly except?: Client
   /** False: its own clients only. */
@@ -61,7 +63,8 @@ function plain(occupant: Occupant, open: boolean): Stanza {
 /** Tells everybody the occupant's presence as it is now, and its own clients with 110 (§7.2.2). */
 export function announce(occupant: Occupant, saying: Saying = {}): void | Promise<void> {
   const { room } = occupant
-  const isPlain = saying.codes === undefined && saying.reason === undefined && saying.actor === undefined
+  const { codes, reason, actor, mark } = saying
+  const isPlain = (codes ?? reason ?? actor ?? mark) === undefined
   occupant.changed()
   const open = isPlain ? plain(occupant, true) : present(occupant, true, saying)
   const closed = isPlain ? plain(occupant, false) : present(occupant, false, saying)
@@ -71,11 +74,22 @@ export function announce(occupant: Occupant, saying: Saying = {}): void | Promis
 }
 
 /** The self-presence of one client (§7.2.2): the last of those that it gets when it enters. */
-export function tellClient(client: Client, { ownCodes = [], codes = [], reason, actor }: Saying = {}): void {
+export function tellClient(
+  client: Client,
+  { ownCodes = [], codes = [], reason, actor, mark }: Saying = {},
+): void {
   const { occupant } = client
   const { room } = occupant
   const own = [...codes, status.self, ...ownCodes]
-  send(room, client, present(occupant, true, { reason, actor, codes: own }))
+  const more = mark ?? selfMark(client)
+  send(room, client, present(occupant, true, { reason, actor, codes: own, mark: more }))
+}
+
+function selfMark(client: Client): string {
+  return client.occupant.room.service.features
+    .with('selfShows')
+    .map((show) => show(client))
+    .join('')
 }
 
 /** The presence of everybody else who is shown, to a client that has come in (§7.2.2). */
@@ -97,7 +111,8 @@ function present(occupant: Occupant, open: boolean, saying: Saying): Stanza {
     reason: saying.reason,
     actor: saying.actor,
   }
-  return marked(client.presence, occupant).withWritten('x', NS.mucUser, mucUser(item, saying.codes))
+  const x = mucUser(item, saying.codes, open ? saying.mark : undefined)
+  return marked(client.presence, occupant).withWritten('x', NS.mucUser, x)
 }
 
 /** With what the features of the room say of the occupant. */
@@ -119,7 +134,7 @@ export interface Farewell extends Saying {
 /** The presence with which an occupant goes, without addressee. */
 export function goodbye(client: Client, open: boolean, farewell: Farewell): Stanza {
   const { occupant } = client
-  const { words, nick, more, reason, actor, codes } = farewell
+  const { words, nick, more = '', mark = '', reason, actor, codes } = farewell
   const base = words
     ? cleaned(occupant.room, words).readdressed({ from: occupant.jid })
     : Stanza.of({ kind: 'presence', type: 'unavailable', from: occupant.jid })
@@ -132,5 +147,5 @@ export function goodbye(client: Client, open: boolean, farewell: Farewell): Stan
     reason,
     actor,
   }
-  return marked(base, occupant).withWritten('x', NS.mucUser, mucUser(item, codes, more))
+  return marked(base, occupant).withWritten('x', NS.mucUser, mucUser(item, codes, open ? mark + more : more))
 }

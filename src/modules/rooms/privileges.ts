@@ -5,6 +5,9 @@ import type { StanzaCondition } from '../../stanza/errors.js'
 export const roles = ['none', 'visitor', 'participant', 'moderator'] as const
 export type Role = (typeof roles)[number]
 
+/** Of somebody who is in the room. */
+export type PresentRole = Exclude<Role, 'none'>
+
 /** XEP-0045 §5.2, from the least to the most. */
 export const affiliations = ['outcast', 'none', 'member', 'admin', 'owner'] as const
 export type Affiliation = (typeof affiliations)[number]
@@ -78,7 +81,7 @@ export function affiliationMay(affiliation: Affiliation, privilege: AffiliationP
 export function initialRole(
   affiliation: Affiliation,
   room: { readonly moderated: boolean; readonly membersOnly: boolean },
-): Role | undefined {
+): PresentRole | undefined {
   switch (affiliation) {
     case 'outcast':
       return undefined

@@ -25,6 +25,8 @@ export interface RoomSettings {
   readonly page: number
   /** In one room. */
   readonly occupants: number
+  /** Entries of the lists of one room. */
+  readonly affiliations: number
 }
 
 export class RoomService {

@@ -1,0 +1,27 @@
+/** Rooms that take a password to enter (XEP-0045 §7.2.5). */
+import type { RoomFeature } from './feature.js'
+import { flagField, secretField } from './fields.js'
+import type { Room } from './room.js'
+import { StanzaError } from '../../stanza/errors.js'
+import { NS } from '../../xml/namespaces.js'
+
+const isProtected = flagField('muc#roomconfig_passwordprotectedroom', 'A password is needed to enter', false)
+const secret = secretField('muc#roomconfig_roomsecret', 'The password')
+
+export const passwords: RoomFeature = {
+  name: 'passwords',
+  fields: [isProtected, secret],
+  discovered: (room) => [passwordOf(room) === undefined ? 'muc_unsecured' : 'muc_passwordprotected'],
+  entering({ room, x, isNew }) {
+    const password = passwordOf(room)
+    if (password === undefined || isNew) return
+    if (x.child('password', NS.muc)?.text !== password)
+      throw new StanzaError('not-authorized', 'The room takes a password.')
+  },
+}
+
+/** Undefined: it takes none. A room that is to be protected by nothing is not. */
+export function passwordOf(room: Room): string | undefined {
+  const password = room.get(secret)
+  return room.get(isProtected) && password !== '' ? password : undefined
+}
