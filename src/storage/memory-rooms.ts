@@ -100,14 +100,15 @@ export class MemoryRooms implements RoomStore {
   }
 
   async list(domain: string, page: RoomPage): Promise<RoomSummary[]> {
-    const { after, before, from = 'start', limit } = page
+    const { after, before, from = 'start', skip = 0, limit } = page
     const fitting = this.#of(domain, page).filter(
       ({ room: { local } }) =>
         (after === undefined || byOctets(local, after) > 0) &&
         (before === undefined || byOctets(local, before) < 0),
     )
+    const end = Math.max(0, fitting.length - skip)
     const slice =
-      from === 'start' ? fitting.slice(0, limit) : fitting.slice(Math.max(0, fitting.length - limit))
+      from === 'start' ? fitting.slice(skip, skip + limit) : fitting.slice(Math.max(0, end - limit), end)
     return slice.map(summaryOf)
   }
 

@@ -179,14 +179,14 @@ export class PostgresRooms implements RoomStore {
   }
 
   async list(domain: string, page: RoomPage): Promise<RoomSummary[]> {
-    const { after, before, from = 'start', limit } = page
+    const { after, before, from = 'start', skip = 0, limit } = page
     const order = from === 'start' ? 'ASC' : 'DESC'
     const rows = await this.#database.query<SummaryRow>(
       `rooms.list-${from}`,
       `SELECT ${summaryColumns} FROM rooms r
         WHERE domain = $1 AND ${fits} AND ($5::text IS NULL OR local > $5) AND ($6::text IS NULL OR local < $6)
-        ORDER BY local ${order} LIMIT $7`,
-      [domain, ...valuesOf(page), after ?? null, before ?? null, limit],
+        ORDER BY local ${order} LIMIT $7 OFFSET $8`,
+      [domain, ...valuesOf(page), after ?? null, before ?? null, limit, skip],
     )
     const found = rows.map(summaryFrom)
     return from === 'start' ? found : found.reverse()

@@ -82,6 +82,8 @@ export interface RoomPage extends RoomFilter {
   readonly before?: string | undefined
   /** The first ones that fit, or the last ones; either come by localpart in the order of code points. Default: start. */
   readonly from?: 'start' | 'end'
+  /** How many of these are passed over. */
+  readonly skip?: number
   readonly limit: number
 }
 
