@@ -69,6 +69,7 @@ export const bounds = [
   'photo_size',
   'room_affiliations',
   'room_hats',
+  'rooms_per_account',
   'password_queue',
   'database_queue',
 ] as const

@@ -20,6 +20,8 @@ export interface ServiceHost {
   readonly features: readonly string[]
   /** Requests to the domain itself, at `host`; discovery is answered without them. */
   readonly iq: readonly IqHandler[]
+  /** disco#items of the domain itself, when there are too many for `branch`. @throws StanzaError */
+  list?(request: IqRequest): Element | Promise<Element>
   /** At `host`: what is discovered below the domain. */
   readonly branch?: DiscoBranch
   /**
@@ -88,7 +90,9 @@ export function compileServices(services: readonly ServiceHost[]): ReadonlyMap<s
 }
 
 /** XEP-0030 */
-function discovery({ identities, features, branch }: ServiceHost): readonly IqHandler[] {
+function discovery(service: ServiceHost): readonly IqHandler[] {
+  const { identities, features, branch } = service
+
   async function info(request: IqRequest): Promise<Element> {
     const { node } = request.query.attrs
     if (node === undefined) {
@@ -102,6 +106,7 @@ function discovery({ identities, features, branch }: ServiceHost): readonly IqHa
 
   async function items(request: IqRequest): Promise<Element> {
     const { node } = request.query.attrs
+    if (service.list && node === undefined) return service.list(request)
     const found = await branch?.items?.(request, node)
     if (!found && node !== undefined) throw new StanzaError('item-not-found')
     const each = (found ?? []).map((item) => el('item', undefined, { ...item }))

@@ -82,6 +82,7 @@ const titles: Readonly<Record<number, string>> = {
   288: 'Bidirectional Server-to-Server Connections',
   292: 'vCard4 Over XMPP',
   297: 'Stanza Forwarding',
+  307: 'Unique Room Names for Multi-User Chat',
   313: 'Message Archive Management',
   334: 'Message Processing Hints',
   344: 'Impact of TLS and DNSSEC on Dialback',

@@ -35,6 +35,11 @@ export const NS = {
   mucOwner: 'http://jabber.org/protocol/muc#owner', // 0045
   hats: 'urn:xmpp:hats:0', // 0317
   mucAffiliations: 'urn:xmpp:muc:affiliations:1', // 0463
+  mucRoomConfig: 'http://jabber.org/protocol/muc#roomconfig', // 0045, FORM_TYPE
+  mucRoomInfo: 'http://jabber.org/protocol/muc#roominfo', // 0045, FORM_TYPE
+  mucRooms: 'http://jabber.org/protocol/muc#rooms', // 0045
+  mucTraffic: 'http://jabber.org/protocol/muc#traffic', // 0045
+  mucUnique: 'http://jabber.org/protocol/muc#unique', // 0307
   storedBookmarks: 'storage:bookmarks', // 0048
   privateXml: 'jabber:iq:private', // 0049
   adHoc: 'http://jabber.org/protocol/commands', // 0050

@@ -1189,13 +1189,42 @@ export const behaviours: readonly Behaviour[] = [
       ['scenes/rooms/ghosts', 'XEP-0198 §5: a client whose time to come back is over has left'],
     ],
   },
+  {
+    number: 138,
+    says: 'XEP-0045 §10.1: a new room is locked until its form is submitted; empty is an instant room, cancel destroys',
+    proofs: [
+      [
+        'scenes/rooms/configuring',
+        'XEP-0045 §10.1.1: a new room is locked until its creator takes it as it is',
+      ],
+      ['scenes/rooms/configuring', 'XEP-0045 §10.1.3: a reserved room is opened by its form'],
+      ['scenes/rooms/configuring', 'XEP-0045 §10.1.3: cancelling the first form destroys the room'],
+      ['scenes/rooms/configuring', 'XEP-0045 §10.1.3: so does going before the form is sent'],
+    ],
+  },
+  {
+    number: 147,
+    says: 'XEP-0045 §10.2.1, §10.9: changes of configuration are announced by code; the end of a room by one presence each',
+    proofs: [
+      ['scenes/rooms/configuring', 'XEP-0045 §10.2.1: everybody is told that something changed'],
+      ['scenes/rooms/destroying', 'XEP-0045 §10.9: everybody gets one presence, with reason, venue'],
+    ],
+  },
+  {
+    number: 155,
+    says: 'XEP-0045 §6.3, §6.4: disco of rooms follows their configuration, hidden rooms are not listed',
+    proofs: [
+      ['scenes/rooms/discovering', 'XEP-0045 §6.3: public rooms are listed by name, hidden ones are not'],
+      ['scenes/rooms/discovering', 'XEP-0045 §6.4: a room says what it is, as its configuration has it'],
+      ['scenes/rooms/discovering', 'XEP-0045 §6.4, §18.1.1: nodes of a room'],
+    ],
+  },
 ]
 
 /** Numbers that wait for what they are about. */
 export const later: Readonly<Record<number, string>> = {
   136: 'rooms',
   137: 'rooms',
-  138: 'rooms',
   139: 'rooms',
   140: 'rooms',
   141: 'rooms',
@@ -1204,13 +1233,11 @@ export const later: Readonly<Record<number, string>> = {
   144: 'rooms',
   145: 'rooms',
   146: 'rooms',
-  147: 'rooms',
   148: 'rooms',
   149: 'rooms',
   151: 'rooms',
   152: 'rooms',
   153: 'rooms',
   154: 'rooms',
-  155: 'rooms',
   110: 'archives of rooms',
 }

@@ -156,6 +156,8 @@ export const limits: readonly Limit[] = [
   limit('modules.pubsub.size', 'pubsub_size', service),
   limit('those who have to do with a pubsub node', 'pubsub_entities',
     ['scenes/pubsub', 'a thousand may have to do with a node, and ten addresses of each be subscribed']),
+  limit('modules.rooms.rooms_per_account', 'rooms_per_account',
+    ['scenes/rooms/creating', 'modules.rooms.rooms_per_account: one room more than may be is refused']),
   limit('modules.remote-rooms.rooms', 'remote_rooms',
     ['scenes/remote-rooms', 'modules.remote-rooms.rooms: so many are watched']),
   limit('modules.rooms.occupants', 'room_occupants',

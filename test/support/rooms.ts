@@ -16,6 +16,8 @@ export interface Entering {
   readonly x?: string
   /** Further children of the presence. */
   readonly with?: string
+  /** A room that is new stays locked, so that nobody else can enter. */
+  readonly stayLocked?: boolean
 }
 
 /** The presence with which a client enters. */
@@ -27,7 +29,7 @@ export function entrance(
 }
 
 /**
- * Comes into the room, which is made if need be, and reads on until its subject has come; gives all that came, in order.
+ * Comes into the room, which is made and opened if need be, and reads on until its subject has come; gives all that came, in order.
  * Connects first if need be.
  */
 export async function enters(actor: Actor, entering: Entering = {}): Promise<Element[]> {
@@ -37,9 +39,48 @@ export async function enters(actor: Actor, entering: Entering = {}): Promise<Ele
   for (;;) {
     const stanza = await actor.next('all up to the subject of the room')
     heard.push(stanza)
-    if (isSubject(stanza)) return heard
+    if (isSubject(stanza)) break
     if (stanza.attrs['type'] === 'error') throw new Error(`${actor.name} was refused: ${stanza.toString()}`)
   }
+  if (!entering.stayLocked && heard.some(isCreation)) await opens(actor, entering.room)
+  return heard
+}
+
+/** XEP-0045 §10.1.2: takes a new room as it is. */
+export async function opens(actor: Actor, room = BALL): Promise<void> {
+  actor.sends(submission({}, room, 'open'))
+  await actor.receives(`<iq type='result' id='open' from='${room}'/>`)
+}
+
+/** What an owner sends who sets these fields; several values are separated by newlines. */
+export function submission(fields: Readonly<Record<string, string>>, room = BALL, id = 'config'): string {
+  const each = Object.entries(fields).map(([name, values]) => {
+    const value = values.split('\n').map((one) => `<value>${one}</value>`)
+    return `<field var='${name}'>${value.join('')}</field>`
+  })
+  const x = `<x xmlns='jabber:x:data' type='submit'>${each.join('')}</x>`
+  return `<iq type='set' id='${id}' to='${room}'><query xmlns='${NS.mucOwner}'>${x}</query></iq>`
+}
+
+/** An owner sets these fields of `muc#roomconfig`, which is told by 104 or other codes. Reads the result. */
+export async function configures(
+  actor: Actor,
+  fields: Readonly<Record<string, string>>,
+  room = BALL,
+): Promise<void> {
+  const named = Object.entries(fields).map(([name, value]) => [`muc#roomconfig_${name}`, value])
+  actor.sends(submission(Object.fromEntries(named) as Record<string, string>, room))
+  for (;;) {
+    const stanza = await actor.next('the result of the configuration')
+    if (stanza.attrs['id'] !== 'config') continue
+    if (stanza.attrs['type'] !== 'result') throw new Error(`${actor.name} was refused: ${stanza.toString()}`)
+    return
+  }
+}
+
+function isCreation(stanza: Element): boolean {
+  const status = stanza.child('x', NS.mucUser)?.childrenOf('status') ?? []
+  return status.some(({ attrs }) => attrs['code'] === '201')
 }
 
 function isSubject(stanza: Element): boolean {

@@ -1,4 +1,5 @@
 /** Coming into a room (XEP-0045 §7.2), and what else somebody says by presence who is in or would be. */
+import { found } from './creation.js'
 import { inOrder } from './feature.js'
 import { leave } from './exit.js'
 import { rename } from './nicks.js'
@@ -54,10 +55,10 @@ export async function presenceArrived(
   for (;;) {
     const known = await service.registry.get(local)
     if (!known && !x) return refuseOutsider(service, stanza)
-    const room = known ?? (await service.registry.create(local, stanza.from))
+    const { room, isNew } = known ? { room: known, isNew: false } : await found(service, local, stanza.from)
     const isOver = await room.turn(() => {
       if (room.over) return true
-      return (x ? join(room, stanza, x, session, room !== known) : update(room, stanza)).then(() => false)
+      return (x ? join(room, stanza, x, session, isNew) : update(room, stanza)).then(() => false)
     })
     if (!isOver) return undefined
   }
@@ -121,7 +122,13 @@ async function join(
     else show(present, cleaned(room, stanza))
     return welcome(present, entry)
   }
-  await inOrder(features.with('entering'), entry)
+  try {
+    await inOrder(features.with('entering'), entry)
+  } catch (error) {
+    // Nobody has come into the room that was made for it.
+    if (isNew) await room.service.emptied(room)
+    throw error
+  }
   const client = admit(entry)
   await welcome(client, entry)
 }

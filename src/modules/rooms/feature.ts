@@ -9,6 +9,7 @@ import type { Bringer } from '../../host/hooks.js'
 import type { IqHandler } from '../../host/iq-table.js'
 import type { Answered } from '../../host/service.js'
 import type { Session } from '../../session/session.js'
+import type { DiscoInfo } from '../../stanza/caps.js'
 import type { FieldValue } from '../../stanza/forms.js'
 import type { Jid } from '../../stanza/jid.js'
 import type { Stanza } from '../../stanza/stanza.js'
@@ -33,6 +34,8 @@ export interface RoomFeature {
   discovered?(room: Room): readonly string[]
   /** Fields of `muc#roominfo` for who asks. */
   info?(room: Room, asker: Jid): Readonly<Record<string, FieldValue | undefined>>
+  /** A node below the room that can be asked about by disco#info; undefined: it is none of its own. */
+  node?(request: RoomRequest, node: string): DiscoInfo | undefined | Promise<DiscoInfo | undefined>
   /** Elements that only the room may say: taken out of what occupants and strangers send through it. */
   readonly reserved?: readonly { readonly name: string; readonly ns: string }[]
   /** Requests to a room's address, or to that of an occupant. */
@@ -81,6 +84,8 @@ export interface RoomFeature {
 
   // The room --------------------------------------------------------------------------------------------------
 
+  /** Owners want this configuration: refuses what does not go together. @throws StanzaError `not-acceptable` */
+  acceptable?(config: RoomConfig, room: Room): void
   /** Its configuration has changed: acts on who is in, and gives the codes to announce (§10.2.1). */
   configured?(room: Room, before: RoomConfig): readonly number[] | void | Promise<readonly number[] | void>
   /** It was loaded or made, before anybody is in. */

@@ -12,6 +12,12 @@ import { lists } from './lists.js'
 import { membersOnly } from './members-only.js'
 import { moderated } from './moderated.js'
 import { moderation } from './moderation.js'
+import { configuration } from './configuration.js'
+import { details } from './details.js'
+import { disco } from './disco.js'
+import { lasting } from './lasting.js'
+import { listing } from './listing.js'
+import { locked } from './locked.js'
 import { nicks } from './nicks.js'
 import { occupantIds } from './occupant-ids.js'
 import { occupantIq } from './occupant-iq.js'
@@ -28,13 +34,22 @@ import { slowMode } from './slow-mode.js'
 import { subject } from './subject.js'
 import { versions } from './versions.js'
 import { voiceRequests } from './voice-requests.js'
+import { unique } from './unique.js'
 
 export const features: readonly FeatureSource[] = [
   // Who is in, and is not any more.
   restarts,
   ghosts,
+  // What it is.
+  details,
+  lasting,
+  listing,
+  configuration,
+  disco,
+  unique,
   secret,
   // Who may come in and speak.
+  locked,
   bans,
   membersOnly,
   passwords,

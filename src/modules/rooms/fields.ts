@@ -13,6 +13,8 @@ export interface ConfigField<T = unknown> {
   readonly initial: T
   readonly options?: Field['options']
   readonly range?: Field['range']
+  /** Other values than the options may be submitted. */
+  readonly open?: boolean
   /** From a form that was checked against `type`, `options` and `range`. @throws StanzaError `not-acceptable` */
   read(values: readonly string[]): T
   /** For the form. */

@@ -1,7 +1,9 @@
 /** XEP-0045: rooms in which several people talk, at a domain of their own. */
+import { creators } from './creation.js'
 import { features } from './features.js'
+import { publicRooms, roomsOf } from './service-disco.js'
 import { RoomService, type RoomSettings } from './service.js'
-import { domain, duration, flag, list, number, options, required } from '../../base/schema.js'
+import { choice, domain, duration, flag, jid, list, number, options, required } from '../../base/schema.js'
 import { defineModule } from '../../host/module.js'
 import { Jid } from '../../stanza/jid.js'
 import { NS } from '../../xml/namespaces.js'
@@ -12,6 +14,7 @@ export default defineModule({
   xeps: [
     { number: 45, version: '1.35.5', status: 'partial' },
     { number: 59, version: '1.0' },
+    { number: 307, version: '0.1' },
     { number: 313, version: '1.1.3', note: 'of rooms' },
     { number: 359, version: '0.7.0' },
     { number: 421, version: '1.0.1' },
@@ -36,6 +39,26 @@ export default defineModule({
     affiliations: number(5000, 'Members, admins, owners and banned addresses of one room, together.', {
       min: 10,
     }),
+    creation: choice(
+      creators,
+      'local',
+      'Who may make rooms: anybody, accounts of this domain, its admins, or only those who are listed.',
+    ),
+    creators: list(
+      jid(required, ''),
+      [],
+      'Addresses and domains that may make rooms whatever creation says.',
+    ),
+    roomsPerAccount: number(100, 'Rooms that one address may have made.', {
+      min: 1,
+      max: 1_000_000,
+      unit: 'rooms',
+    }),
+    public: flag(false, 'Whether new rooms stand in lists, until their owners say otherwise.'),
+    persistent: flag(
+      false,
+      'Whether new rooms stay when everybody has left, until their owners say otherwise.',
+    ),
   }),
 
   serviceDomains,
@@ -49,8 +72,17 @@ export default defineModule({
       hosts: services.map((service) => ({
         domain: service.address.domain,
         identities: [{ category: 'conference', type: 'text', name: 'Rooms' }],
-        features: [NS.muc, ...service.features.all.flatMap(({ serviceFeatures = [] }) => serviceFeatures)],
+        features: [
+          NS.muc,
+          NS.resultSets,
+          ...service.features.all.flatMap(({ serviceFeatures = [] }) => serviceFeatures),
+        ],
         iq: service.features.all.flatMap(({ serviceIq = [] }) => serviceIq),
+        list: (request) => publicRooms(service, request),
+        branch: {
+          at: 'host',
+          items: ({ from }, node) => (node === NS.mucRooms ? roomsOf(service, from) : undefined),
+        },
         receive: service.receive.bind(service),
         answer: service.answer.bind(service),
       })),

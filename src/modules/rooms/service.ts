@@ -1,4 +1,5 @@
 /** Rooms at one domain: what is sent there finds its room, and what rooms say goes out. */
+import type { CreationPolicy } from './creation.js'
 import { presenceArrived } from './entry.js'
 import { Features, inOrder, taken, type FeatureSource, type Letter, type RoomRequest } from './feature.js'
 import { Registry } from './registry.js'
@@ -15,7 +16,7 @@ import type { RoomStore } from '../../storage/rooms.js'
 import type { Element } from '../../xml/element.js'
 
 /** What a sysadmin sets. */
-export interface RoomSettings {
+export interface RoomSettings extends CreationPolicy {
   readonly domains: readonly string[]
   /** Rooms may have archives. */
   readonly archive: boolean
@@ -100,8 +101,10 @@ export class RoomService {
   /** The last client has left. In turn. */
   async emptied(room: Room): Promise<void> {
     await inOrder(this.features.with('emptied'), room)
-    // XEP-0045 §7.14
-    if (!room.persistent && room.clients.size === 0) await this.end(room)
+    if (room.clients.size > 0) return
+    // XEP-0045 §7.14; §10.1.3 for one that was never set up.
+    if (!room.persistent || room.locked) await this.end(room)
+    else this.registry.rest(room)
   }
 
   /** The room is no more; nobody is in. In turn. */
