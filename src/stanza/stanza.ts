@@ -20,6 +20,8 @@ const MESSAGE_TYPES = new Set(['chat', 'error', 'groupchat', 'headline', 'normal
 export interface Payload {
   readonly text: string
   readonly spans: readonly ChildSpan[]
+  /** Its children as trees, read when somebody asks; they hang in an element of the content namespace. */
+  tree?: Element
 }
 
 const EMPTY: Payload = Object.freeze({ text: '', spans: Object.freeze([]) })
@@ -46,7 +48,6 @@ export class Stanza {
   /** Other attributes of the start tag, already written; they travel unchanged (RFC 6120 §8.4). */
   readonly extra: string
   #xml: string | undefined
-  #tree: Element | undefined
   /** What is written behind `to`; it is the same for all to whom the stanza is addressed in turn. */
   #rest: string | undefined
   /** The stanza that this one is but for `to`. */
@@ -62,7 +63,6 @@ export class Stanza {
     this.payload = payload
     this.extra = extra
     this.#xml = undefined
-    this.#tree = undefined
     this.#rest = undefined
     this.#original = undefined
   }
@@ -224,11 +224,10 @@ export class Stanza {
   }
 
   /** Parsed once for all to whom it is addressed. */
+  /** Shared by all stanzas with this payload. */
   #whole(): Element {
-    if (this.#original) return this.#original.#whole()
-    return (this.#tree ??= parseElement(
-      `<${this.kind} xmlns='${CONTENT}'>${this.payload.text}</${this.kind}>`,
-    ))
+    const { payload, kind } = this
+    return (payload.tree ??= parseElement(`<${kind} xmlns='${CONTENT}'>${payload.text}</${kind}>`))
   }
 }
 
