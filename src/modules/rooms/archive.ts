@@ -19,7 +19,7 @@ import { originOf } from '../../archive/origin.js'
 import { isWorthArchiving } from '../../archive/worth.js'
 import { arrivalOf } from '../../stanza/arrival.js'
 import { Stanza } from '../../stanza/stanza.js'
-import { withId, withoutIdsBy } from '../../stanza/stanza-id.js'
+import { withId } from '../../stanza/stanza-id.js'
 import { momentOf } from '../../storage/archive-ids.js'
 import { StorageUnavailable } from '../../storage/errors.js'
 import { NS } from '../../xml/namespaces.js'
@@ -39,8 +39,6 @@ export const archive: FeatureSource = (service) => {
 
   function speaking(speech: Speech): void | Promise<void> {
     const { room } = speech
-    // XEP-0359 §3: whatever becomes of it, nobody else says what its id is here.
-    speech.stanza = withoutIdsBy(speech.stanza, room.jid)
     if (!isWorthArchiving(speech.stanza, true) && !isSubject(speech.stanza)) return
     if (!isArchived(room)) return identify(speech, host.random.id())
     const retracting = retractable(speech)

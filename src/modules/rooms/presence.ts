@@ -6,6 +6,7 @@ import { choicesField } from './fields.js'
 import type { Client, Occupant } from './occupant.js'
 import type { Room } from './room.js'
 import { mucUser, status, type Item } from './status.js'
+import { withoutIdsBy } from '../../stanza/stanza-id.js'
 import { Stanza } from '../../stanza/stanza.js'
 import { NS } from '../../xml/namespaces.js'
 
@@ -48,7 +49,8 @@ export function isShown({ room, role }: Occupant): boolean {
 export function cleaned(room: Room, stanza: Stanza): Stanza {
   let clean = stanza.withoutChildren('x', NS.muc).withoutChildren('x', NS.mucUser)
   for (const { name, ns } of room.service.features.reserved) clean = clean.withoutChildren(name, ns)
-  return clean
+  // XEP-0359 §3: nobody else says what its id is in the room.
+  return withoutIdsBy(clean, room.jid)
 }
 
 /** Its presence now, without addressee; the same object for all who may see the same. */
