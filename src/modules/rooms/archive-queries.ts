@@ -1,7 +1,11 @@
 /** Questions to the archive of a room (XEP-0313 §4, §5): who may ask, and what they may see of who spoke. */
 import { isOpen, seesJids } from './anonymity.js'
+import { isBanned } from './bans.js'
 import type { RoomIqHandler, RoomRequest } from './feature.js'
 import { isArchived, keptSince, ownerOf } from './keeping.js'
+import { isMembersOnly } from './members-only.js'
+import { passwordOf } from './passwords.js'
+import { affiliationMay } from './privileges.js'
 import type { Room } from './room.js'
 import type { RoomService } from './service.js'
 import { endsOf, metadataElement } from '../../archive/metadata.js'
@@ -72,12 +76,16 @@ export function archiveRequests(service: RoomService): readonly RoomIqHandler[] 
  * @throws StanzaError `forbidden` (§8.1)
  */
 function admit({ room, sender, from }: RoomRequest): void {
+  if (room.locked && room.affiliationOf(from) !== 'owner') throw new StanzaError('item-not-found')
   if (!isArchived(room)) throw new StanzaError('service-unavailable', 'The room has no archive.')
   if (!sender && !mayEnter(room, from)) throw new StanzaError('forbidden')
 }
 
 function mayEnter(room: Room, jid: Jid): boolean {
-  return room.affiliationOf(jid) !== 'outcast'
+  if (isBanned(room, jid)) return false
+  // Nobody shows a password with a query: those in a list need none.
+  const isListed = affiliationMay(room.affiliationOf(jid), 'enter members-only room')
+  return isListed || (!isMembersOnly(room) && passwordOf(room) === undefined)
 }
 
 /** XEP-0313 §6.1.2: at the time of the query, whatever it was when it was said. */

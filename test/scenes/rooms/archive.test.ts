@@ -189,6 +189,49 @@ scene(
   },
 )
 
+scene('XEP-0313 §6.1.2: closed rooms are read by those in their lists, and by who is in', async (cast) => {
+  const { romeo, juliet, nurse, paris, stage } = cast
+  const lists = [
+    [romeo, 'owner'],
+    [juliet, 'member'],
+  ] as const
+  const [club, vault, gate] = ['club', 'vault', 'gate'].map((local) => `${local}@${SERVICE}`)
+  await stands(stage, { 'muc#roomconfig_membersonly': true }, lists, club)
+  const password = { 'muc#roomconfig_passwordprotectedroom': true, 'muc#roomconfig_roomsecret': 'key' }
+  await stands(stage, password, lists, vault)
+  await stands(stage, {}, [...lists, [stage.domain, 'outcast']], gate)
+  await nurse.connects()
+  await paris.connects()
+  await juliet.connects()
+  for (const room of [club!, vault!, gate!]) {
+    await enters(romeo, { room, x: '<password>key</password>' })
+    says(romeo, 'hi', { room })
+    await romeo.ignoresSoFar()
+    // A domain that is kept out: who is in the list is no stranger of it.
+    assert.deepEqual((await inRoom(juliet, {}, room)).bodies, ['hi'])
+    await paris.isRefused('forbidden', 'set', queryXml({}), room)
+    await paris.isRefused('forbidden', 'get', `<metadata xmlns='urn:xmpp:mam:2'/>`, room)
+  }
+  await enters(nurse, { room: vault!, x: '<password>key</password>' })
+  assert.deepEqual((await inRoom(nurse, {}, vault)).bodies, ['hi'])
+  nurse.sends(`<presence type='unavailable' to='${vault}/nurse'/>`)
+  await nurse.ignoresSoFar()
+  await nurse.isRefused('forbidden', 'set', queryXml({}), vault)
+})
+
+scene(
+  'XEP-0313 §6.1.2: in an open room everybody sees who spoke',
+  async ({ romeo, juliet, nurse, stage }) => {
+    await stands(stage, { 'muc#roomconfig_whois': 'anyone' }, [[romeo, 'owner']])
+    await gather([romeo, juliet])
+    says(juliet, 'hi')
+    await juliet.ignoresSoFar()
+    await nurse.connects()
+    const { results } = await inRoom(nurse, { form: { with: juliet.bare } })
+    assert.equal(item(results[0]!)?.['jid'], juliet.full)
+  },
+)
+
 scene(
   'XEP-0313 §6.1.2, XEP-0045 §7.2.12: a room without archive, and a warning of one with it',
   async (cast) => {
