@@ -791,7 +791,10 @@ export const behaviours: readonly Behaviour[] = [
   {
     number: 98,
     says: 'XEP-0359 §3: forged stanza ids',
-    proofs: [['scenes/offline', 'XEP-0203 §4, XEP-0359 §3: nobody marks messages']],
+    proofs: [
+      ['scenes/offline', 'XEP-0203 §4, XEP-0359 §3: nobody marks messages'],
+      ['scenes/rooms/archive', 'XEP-0313 §3.5, XEP-0359 §3: the room names each message once'],
+    ],
   },
   {
     number: 99,
@@ -861,8 +864,21 @@ export const behaviours: readonly Behaviour[] = [
   },
   {
     number: 109,
-    says: 'XEP-0313 §8.1: an archive of an account is for its owner alone',
-    proofs: [['scenes/archive', 'XEP-0313 §8.1: an archive is its owner']],
+    says: 'XEP-0313 §6.1.2, §8.1: an archive of an account is for its owner alone, that of a room for whoever may come in',
+    proofs: [
+      ['scenes/archive', 'XEP-0313 §8.1: an archive is its owner'],
+      ['scenes/rooms/archive', 'XEP-0313 §6.1.2, §8.1: whoever could come in reads an archive'],
+      ['scenes/rooms/archive', 'XEP-0313 §6.1.2: closed rooms are read by those in their lists'],
+    ],
+  },
+  {
+    number: 110,
+    says: 'XEP-0313 §6.1.2, §8.4: archives of rooms say occupants, real addresses to whom they are shown, and no whispers',
+    proofs: [
+      ['scenes/rooms/archive', 'XEP-0313 §6.1.2, §8.4: from the occupant; who that was sees who could see'],
+      ['scenes/rooms/archive', 'XEP-0313 §4.1.1: who spoke is asked for by nick, or by an address'],
+      ['scenes/rooms/archive-model', 'the archive of a room is a plain list'],
+    ],
   },
   {
     number: 111,
@@ -1203,6 +1219,24 @@ export const behaviours: readonly Behaviour[] = [
     ],
   },
   {
+    number: 149,
+    says: 'XEP-0045 §7.2.13, §7.2.14: history with its moments and ids, within all limits that are wanted',
+    proofs: [
+      ['scenes/rooms/history', 'XEP-0045 §7.2.13: history after presence and before the subject'],
+      ['scenes/rooms/history', 'XEP-0045 §7.2.14: all four limits, each alone and together'],
+      ['scenes/rooms/history', 'XEP-0045 §7.2.14: maxchars counts whole stanzas'],
+      ['scenes/rooms/archive-model', 'the archive of a room is a plain list'],
+    ],
+  },
+  {
+    number: 152,
+    says: 'XEP-0421 §3, §4: one occupant id in every presence and message, stable, and nobody else gives it',
+    proofs: [
+      ['scenes/rooms/occupant-ids', 'XEP-0421 §3, §4: in every presence and message, one only'],
+      ['scenes/rooms/occupant-ids', 'XEP-0421 §4.1: stable for the account'],
+    ],
+  },
+  {
     number: 147,
     says: 'XEP-0045 §10.2.1, §10.9: changes of configuration are announced by code; the end of a room by one presence each',
     proofs: [
@@ -1234,10 +1268,7 @@ export const later: Readonly<Record<number, string>> = {
   145: 'rooms',
   146: 'rooms',
   148: 'rooms',
-  149: 'rooms',
   151: 'rooms',
-  152: 'rooms',
   153: 'rooms',
   154: 'rooms',
-  110: 'archives of rooms',
 }
