@@ -109,6 +109,7 @@ export class Server {
         neighbours: () => neighboursOf(domain, config.domains, this.#components.connected),
         links: () =>
           this.#s2s?.links().filter(({ local, state }) => local === domain && state === 'open') ?? [],
+        refusal: (remote) => this.blocks.refusal(remote),
         desk: () => this.#desk(domain),
       })
       hosts.set(domain, host)

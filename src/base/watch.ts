@@ -61,6 +61,10 @@ export class Watch<S> {
     if (this.isEmpty) this.stop()
   }
 
+  get subjects(): Iterable<S> {
+    return this.#subjects
+  }
+
   /** The peer, or the way to it, was away. */
   doubtAll(): void {
     for (const subject of this.#subjects) this.doubt(subject)

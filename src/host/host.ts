@@ -80,6 +80,8 @@ export interface HostParts {
   readonly neighbours?: () => readonly string[]
   /** Pairs of this domain and one of another server, one for each authenticated direction of a stream. */
   readonly links?: () => readonly Link[]
+  /** Why nothing is exchanged with a domain, in words for both sides; undefined when it may be. */
+  readonly refusal?: (domain: string) => string | undefined
   /** Where admins of this domain ask for commands. */
   readonly desk?: () => Desk | undefined
 }
@@ -116,6 +118,8 @@ export class Host {
   readonly neighbours: () => readonly string[]
   /** Streams from and to other servers that are authenticated now. */
   readonly links: () => readonly Link[]
+  /** Why nothing is exchanged with a domain, in words for both sides; undefined when it may be. */
+  readonly refusal: (domain: string) => string | undefined
   /** Counts a limit that was met. */
   readonly hits: LimitHits
   tables: Tables
@@ -142,6 +146,7 @@ export class Host {
     this.sessionsPerAccount = parts.sessionsPerAccount
     this.neighbours = parts.neighbours ?? (() => [])
     this.links = parts.links ?? (() => [])
+    this.refusal = parts.refusal ?? (() => undefined)
     this.#desk = parts.desk ?? (() => undefined)
     this.#deriveKeys = parts.deriveKeys
     const counted = parts.metrics.counters('stanzas_total', 'Stanzas taken in, made here, and sent out', [

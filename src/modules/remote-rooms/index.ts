@@ -36,7 +36,7 @@ export default defineModule({
       min: '1min',
       off: true,
     }),
-    give_up: duration('1h', 'How long a room may be out of reach until those in it are told.', {
+    giveUp: duration('1h', 'How long a room may be out of reach until those in it are told.', {
       min: '1min',
     }),
   }),
@@ -57,7 +57,7 @@ export default defineModule({
     const parts: WatchParts<Membership> = {
       clock: host.clock,
       random: host.random,
-      giveUp: settings.give_up,
+      giveUp: settings.giveUp,
       async ask(member) {
         const finding = await pings.ask(holders.get(member)!.jid, occupantOf(member))
         asked.of(finding).add()

@@ -79,8 +79,8 @@ async function update(room: Room, stanza: Stanza): Promise<void> {
   if (!client) return refuseOutsider(room.service, stanza)
   const { occupant } = client
   const presence = cleaned(room, stanza)
-  if (stanza.to!.resource !== occupant.nick) return rename(client, presence, stanza.to!.resource)
   for (const updating of room.service.features.with('updating')) updating(client, presence)
+  if (stanza.to!.resource !== occupant.nick) return rename(client, presence, stanza.to!.resource)
   show(client, presence)
   await announce(occupant)
 }
@@ -118,6 +118,7 @@ async function join(
     codes: new Set(isNew ? [status.created] : []),
   }
   if (present) {
+    for (const updating of features.with('updating')) updating(present, stanza)
     if (present.occupant.nick !== entry.nick) await rename(present, cleaned(room, stanza), entry.nick)
     else show(present, cleaned(room, stanza))
     return welcome(present, entry)

@@ -5,6 +5,7 @@ import { archive } from './archive.js'
 import { bans } from './bans.js'
 import { capacity } from './capacity.js'
 import type { FeatureSource } from './feature.js'
+import { limits } from './limits.js'
 import { ghosts } from './ghosts.js'
 import { hats } from './hats.js'
 import { history } from './history.js'
@@ -49,6 +50,7 @@ export const features: readonly FeatureSource[] = [
   unique,
   secret,
   // Who may come in and speak.
+  limits,
   locked,
   bans,
   membersOnly,

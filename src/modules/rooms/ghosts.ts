@@ -85,14 +85,20 @@ class Ghosts implements RoomFeature {
   /** XEP-0045 §11.1, §18.1.2 */
   returned(client: Client, error: Stanza): void | Promise<void> {
     const condition = conditionOf(error)
-    if (gone.has(condition)) return this.#putOut(client)
+    if (gone.has(condition) || this.#service.host.refusal(client.jid.domain) !== undefined)
+      return this.#putOut(client)
     if (!dubious.has(condition)) return undefined
     if (!this.#isLocal(client.jid)) return this.#watches.get(client.jid.domain)?.doubt(client)
     if (!this.#service.host.sessions.get(client.jid)) return this.#putOut(client)
   }
 
   linkBroken(remote: string): void {
-    this.#watches.get(remote)?.doubtAll()
+    const watch = this.#watches.get(remote)
+    if (!watch) return
+    if (this.#service.host.refusal(remote) === undefined) return watch.doubtAll()
+    // Its admins want to hear no more of that domain.
+    const [...clients] = watch.subjects
+    for (const client of clients) void this.#putOut(client)
   }
 
   linkOpened(remote: string): void {

@@ -3,7 +3,19 @@ import { creators } from './creation.js'
 import { features } from './features.js'
 import { publicRooms, roomsOf } from './service-disco.js'
 import { RoomService, type RoomSettings } from './service.js'
-import { choice, domain, duration, flag, jid, list, number, options, required } from '../../base/schema.js'
+import {
+  choice,
+  domain,
+  duration,
+  flag,
+  jid,
+  list,
+  number,
+  options,
+  rate,
+  required,
+  size,
+} from '../../base/schema.js'
 import { defineModule } from '../../host/module.js'
 import { Jid } from '../../stanza/jid.js'
 import { NS } from '../../xml/namespaces.js'
@@ -59,6 +71,19 @@ export default defineModule({
       false,
       'Whether new rooms stay when everybody has left, until their owners say otherwise.',
     ),
+    messageSize: size('128KiB', 'What one message in a room may take.', { min: '1KiB', max: '1MiB' }),
+    presenceSize: size('16KiB', 'What the presence of one occupant may take.', {
+      min: '1KiB',
+      max: '256KiB',
+    }),
+    occupantRate: rate('5/s', 'Messages of one account in one room; ten seconds of them may come at once.', {
+      off: true,
+    }),
+    rate: rate('50/s', 'Messages of all in one room; ten seconds of them may come at once.', { off: true }),
+    presenceRate: rate('3/s', 'Entries and changes of presence of one account in one room; likewise.', {
+      off: true,
+    }),
+    nickRate: rate('6/min', 'Changes of nickname of one account in one room.', { off: true }),
   }),
 
   serviceDomains,

@@ -2,6 +2,7 @@
 import type { CreationPolicy } from './creation.js'
 import { presenceArrived } from './entry.js'
 import { Features, inOrder, taken, type FeatureSource, type Letter, type RoomRequest } from './feature.js'
+import type { RoomLimits } from './limits.js'
 import { Registry } from './registry.js'
 import type { Room } from './room.js'
 import { speak } from './speech.js'
@@ -16,7 +17,7 @@ import type { RoomStore } from '../../storage/rooms.js'
 import type { Element } from '../../xml/element.js'
 
 /** What a sysadmin sets. */
-export interface RoomSettings extends CreationPolicy {
+export interface RoomSettings extends CreationPolicy, RoomLimits {
   readonly domains: readonly string[]
   /** Rooms may have archives. */
   readonly archive: boolean
