@@ -45,6 +45,7 @@ export type Descend = (header: StreamHeader, level: number) => boolean
 type Span = { -readonly [key in keyof ChildSpan]: ChildSpan[key] }
 
 const XMLNS = Buffer.from('xmlns')
+const STREAM_NAME = Buffer.from('stream:stream')
 const X = 0x78
 const M = 0x6d
 const L = 0x6c
@@ -164,7 +165,7 @@ export class Parser extends Scanner {
 
   #header(header: StreamHeader, empty: boolean): void {
     checkEncoding(this.buffer.subarray(this.base, this.pos))
-    this.streamName = Buffer.from(header.prefix === '' ? header.local : `${header.prefix}:${header.local}`)
+    this.streamName = nameOf(header)
     this.#contentNs = header.contentNs
     this.#emit({ what: 'header', header })
     if (!empty) this.forget()
@@ -174,7 +175,7 @@ export class Parser extends Scanner {
   #enter(header: StreamHeader): void {
     checkEncoding(this.buffer.subarray(this.base, this.pos))
     this.#around.push({ name: this.streamName, contentNs: this.#contentNs })
-    this.streamName = Buffer.from(header.prefix === '' ? header.local : `${header.prefix}:${header.local}`)
+    this.streamName = nameOf(header)
     this.#contentNs = this.#defaultNs
     this.top++
     this.#emit({ what: 'open', header })
@@ -428,6 +429,12 @@ export function parseDocument(text: string | Buffer, limits: Partial<ParserLimit
   if (parser.next() !== undefined || parser.pending > 0)
     throw malformed('Something after the end of the element')
   return parsed.element
+}
+
+/** As it stands in the tags; one for all streams, which keep it for as long as they are open. */
+function nameOf({ prefix, local }: StreamHeader): Buffer {
+  if (prefix === 'stream' && local === 'stream') return STREAM_NAME
+  return Buffer.from(prefix === '' ? local : `${prefix}:${local}`)
 }
 
 function twins(): XmlFault {
