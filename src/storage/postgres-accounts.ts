@@ -212,7 +212,7 @@ async function deleteValues(transaction: Transaction, { domain, local }: Account
 function keysFrom(rows: readonly KeyRow[]): AccountKeys {
   const keys: Partial<Record<ScramHash, ScramKeys>> = {}
   for (const { hash, salt, iterations, storedKey, serverKey } of rows)
-    if (hash) keys[hash] = { salt, iterations, storedKey, serverKey }
+    if (hash) keys[hash] = ownKeys({ salt, iterations, storedKey, serverKey })
   return keys
 }
 
@@ -227,7 +227,22 @@ function accountsFrom(rows: readonly AccountRow[]): Account[] {
       const lock = disabled === null ? undefined : { reason: reason ?? '', at: disabled }
       accounts.push({ id, domain, local, keys, disabled: lock, role: role ?? undefined, createdAt: created })
     }
-    if (hash) keys[hash] = { salt, iterations, storedKey: row.storedKey, serverKey: row.serverKey }
+    if (hash) keys[hash] = ownKeys({ salt, iterations, storedKey: row.storedKey, serverKey: row.serverKey })
   }
   return accounts
+}
+
+/** In memory of their own: as read, the few bytes that stay in the cache would keep a slab of 8 KiB each. */
+function ownKeys({ salt, iterations, storedKey, serverKey }: ScramKeys): ScramKeys {
+  const [first, second] = [salt.length, salt.length + storedKey.length]
+  const bytes = Buffer.allocUnsafeSlow(second + serverKey.length)
+  salt.copy(bytes)
+  storedKey.copy(bytes, first)
+  serverKey.copy(bytes, second)
+  return {
+    salt: bytes.subarray(0, first),
+    iterations,
+    storedKey: bytes.subarray(first, second),
+    serverKey: bytes.subarray(second),
+  }
 }
