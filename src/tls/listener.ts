@@ -330,7 +330,8 @@ class Handshakes {
       ...(this.#asks ? asking(pair.options) : {}),
       handshakeTimeout: handshakeMs,
       // XEP-0368 §3: who negotiates an application protocol must negotiate this one; who does not is welcome.
-      ...(kind === 'direct' ? { ALPNProtocols: [`xmpp-${side}`] } : {}),
+      // By a function: of a list each connection would keep a copy.
+      ...(kind === 'direct' ? { ALPNCallback: agreeing(`xmpp-${side}`) } : {}),
     })
     server.on('secureConnection', (socket) => {
       socket.allowHalfOpen = true
@@ -361,6 +362,10 @@ function asking({ secureOptions = 0 }: SecureContextOptions): TlsOptions {
     ca: [],
     secureOptions: secureOptions | constants.SSL_OP_NO_TICKET,
   }
+}
+
+function agreeing(protocol: string): NonNullable<TlsOptions['ALPNCallback']> {
+  return ({ protocols }) => (protocols.includes(protocol) ? protocol : undefined)
 }
 
 /** Both ends of a connection: no two have the same. The socket under TLS and the one above have them alike. */
