@@ -103,12 +103,12 @@ export class Throttle {
   attempt(key: string): Attempt | undefined | Promise<Attempt | undefined> {
     const record = this.#live(key) ?? this.#remember(key)
     const { failures } = this.limits
-    if (record.failures + record.pending < failures) return this.#begin(record)
+    if (record.failures + record.pending < failures) return this.#begin(key, record)
     if (record.failures >= failures || record.waiting.length >= mostWaiting) return undefined
     return new Promise((begun) => record.waiting.push(begun))
   }
 
-  #begin(record: Failures): Attempt {
+  #begin(key: string, record: Failures): Attempt {
     record.pending++
     let over = false
     const end = (count: () => void) => () => {
@@ -116,7 +116,10 @@ export class Throttle {
       over = true
       record.pending--
       count()
-      this.#letIn(record)
+      this.#letIn(key, record)
+      // Nearly everybody is right at once: of them nothing is to be remembered.
+      if (record.failures === 0 && record.pending === 0 && this.#records.get(key) === record)
+        this.#records.delete(key)
     }
     return {
       failed: end(() => {
@@ -128,12 +131,12 @@ export class Throttle {
     }
   }
 
-  #letIn(record: Failures): void {
+  #letIn(key: string, record: Failures): void {
     const { failures } = this.limits
     while (record.waiting.length > 0) {
       const isShut = record.failures >= failures
       if (!isShut && record.failures + record.pending >= failures) return
-      record.waiting.shift()?.(isShut ? undefined : this.#begin(record))
+      record.waiting.shift()?.(isShut ? undefined : this.#begin(key, record))
     }
   }
 
