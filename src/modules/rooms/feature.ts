@@ -90,6 +90,8 @@ export interface RoomFeature {
   configured?(room: Room, before: RoomConfig): readonly number[] | void | Promise<readonly number[] | void>
   /** It was loaded or made, before anybody is in. */
   opened?(room: Room): void | Promise<void>
+  /** The configuration was loaded anew, and this feature is a new one: what it must know of those who are in. Not in turn. */
+  adopted?(room: Room): void
   /** Its last occupant has left. */
   emptied?(room: Room): void | Promise<void>
   /** It is gone for good, with all that is stored of it. */

@@ -2,6 +2,7 @@
 import { leave } from './exit.js'
 import type { RoomFeature } from './feature.js'
 import type { Client, Occupant } from './occupant.js'
+import type { Room } from './room.js'
 import type { RoomService } from './service.js'
 import type { Speech } from './speech.js'
 import { status } from './status.js'
@@ -57,9 +58,12 @@ class Ghosts implements RoomFeature {
   entered(client: Client): void {
     const { occupant, jid } = client
     this.#service.store.occupies(occupant.room.id, jid.toString(), occupant.nick)
-    if (this.#isLocal(jid)) return
-    this.#watchOf(jid.domain).add(client)
+    this.#watch(client)
     this.#heard(client)
+  }
+
+  adopted(room: Room): void {
+    for (const client of room.clients.values()) this.#watch(client)
   }
 
   renamed({ room, nick, clients }: Occupant): void {
@@ -129,6 +133,10 @@ class Ghosts implements RoomFeature {
       this.#watches.set(domain, watch)
     }
     return watch
+  }
+
+  #watch(client: Client): void {
+    if (!this.#isLocal(client.jid)) this.#watchOf(client.jid.domain).add(client)
   }
 
   #heard(client: Client): void {

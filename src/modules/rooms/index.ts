@@ -16,7 +16,7 @@ import {
   required,
   size,
 } from '../../base/schema.js'
-import { defineModule } from '../../host/module.js'
+import { defineModule, serviceKey } from '../../host/module.js'
 import { Jid } from '../../stanza/jid.js'
 import { NS } from '../../xml/namespaces.js'
 
@@ -89,9 +89,12 @@ export default defineModule({
   serviceDomains,
 
   setup(host, settings) {
-    const services = serviceDomains(host.domain, settings).map(
-      (name) => new RoomService(host, Jid.of('', name), settings, features),
-    )
+    const before = host.provided(byDomain)
+    const services = serviceDomains(host.domain, settings).map((name) => {
+      const address = Jid.of('', name)
+      return new RoomService({ host, address, settings }, features, before?.get(address.domain))
+    })
+    const own = new Map(services.map((service) => [service.address.domain, service]))
     const all = <K extends ServerHook>(hook: K) => services.flatMap(({ features: of }) => of.with(hook))
     return {
       hosts: services.map((service) => ({
@@ -125,12 +128,17 @@ export default defineModule({
           for (const opened of all('linkOpened')) opened(remote)
         },
       },
+      provides: [{ key: byDomain, value: own }],
       async stop() {
-        for (const service of services) await service.stop()
+        const now = host.provided(byDomain)
+        for (const [name, service] of own) await service.stop(now?.get(name))
       },
     }
   },
 })
+
+/** Also those of before a reload, while others are being set up. */
+const byDomain = serviceKey<ReadonlyMap<string, RoomService>>('rooms')
 
 type ServerHook = 'started' | 'stopping' | 'linkBroken' | 'linkOpened'
 

@@ -37,7 +37,7 @@ export interface Founded {
 const idleWeight = 10_000
 
 export class Registry {
-  readonly #service: RoomService
+  #service: RoomService
   readonly #rooms = new Map<string, Room>()
   /** Those that nobody was in when they were used last, with their weights; that unused for longest first. */
   readonly #idle = new Map<Room, number>()
@@ -47,6 +47,20 @@ export class Registry {
 
   constructor(service: RoomService) {
     this.#service = service
+  }
+
+  /** The service whose rooms these are; those that were set up before it or are not yet in use have them, too. */
+  get service(): RoomService {
+    return this.#service
+  }
+
+  /** After a reload of the configuration: they go on as they are, with the features of another service. */
+  handOver(heir: RoomService): void {
+    this.#service = heir
+    for (const room of this.#rooms.values()) {
+      room.service = heir
+      for (const adopted of heir.features.with('adopted')) adopted(room)
+    }
   }
 
   /** Rooms in memory. */

@@ -21,7 +21,8 @@ export class RoomSlot<T> {
 }
 
 export class Room {
-  readonly service: RoomService
+  /** Another one after a reload of the configuration. */
+  service: RoomService
   /** Bare. */
   readonly jid: Jid
   /** Of its row; the negative of it owns the room's archive. */

@@ -39,11 +39,16 @@ export class RoomService {
   readonly registry: Registry
   readonly features: Features
 
-  constructor(host: Host, address: Jid, settings: RoomSettings, features: readonly FeatureSource[]) {
-    this.host = host
-    this.address = address
-    this.settings = settings
-    this.registry = new Registry(this)
+  /** `before` is the one that has been at this domain until now: its rooms are these. */
+  constructor(
+    parts: Pick<RoomService, 'host' | 'address' | 'settings'>,
+    features: readonly FeatureSource[],
+    before: RoomService | undefined,
+  ) {
+    this.host = parts.host
+    this.address = parts.address
+    this.settings = parts.settings
+    this.registry = before?.registry ?? new Registry(this)
     this.features = new Features(
       features.map((source) => (typeof source === 'function' ? source(this) : source)),
     )
@@ -114,7 +119,12 @@ export class RoomService {
     await inOrder(this.features.with('ended'), room)
   }
 
-  async stop(): Promise<void> {
+  /** `heir` is the one at this domain from now on, if there is one; without it everybody is told that rooms end. */
+  async stop(heir: RoomService | undefined): Promise<void> {
+    if (this.registry.service === this) {
+      if (!heir) await inOrder(this.features.with('stopping'))
+      else if (heir !== this) this.registry.handOver(heir)
+    }
     await inOrder(this.features.with('stop'))
   }
 
