@@ -22,6 +22,7 @@ interface Kept {
   config: string
   listing: RoomListing
   persistent: boolean
+  locked: boolean
   subject: RoomSubject | undefined
   version: number
   forgotten: number
@@ -48,13 +49,14 @@ export class MemoryRooms implements RoomStore {
     if ((await this.countOf(room.creator)) >= most) return 'full'
     const id = ++this.#lastId
     this.#ids.set(address, id)
-    const { config, listing, persistent, subject, version } = room
+    const { config, listing, persistent, locked, subject, version } = room
     const kept: Kept = {
       id,
       room,
       config: JSON.stringify(config),
       listing,
       persistent,
+      locked,
       subject,
       version,
       forgotten: 0,
@@ -78,10 +80,11 @@ export class MemoryRooms implements RoomStore {
   async change(room: number, change: RoomChange): Promise<boolean> {
     const kept = this.#rooms.get(room)
     if (!kept) return false
-    const { config, listing, persistent, subject, affiliations } = change
+    const { config, listing, persistent, locked, subject, affiliations } = change
     if (config) kept.config = JSON.stringify(config)
     if (listing) kept.listing = { ...listing }
     if (persistent !== undefined) kept.persistent = persistent
+    if (locked !== undefined) kept.locked = locked
     if (subject) kept.subject = { ...subject }
     if (!affiliations) return true
     kept.version = affiliations.version
@@ -207,7 +210,7 @@ function entriesOf(kept: Kept, after = -1): RoomAffiliation[] {
     .sort((a, b) => byOctets(a.jid, b.jid))
 }
 
-function summaryOf({ id, room, config, listing, persistent, version }: Kept): RoomSummary {
+function summaryOf({ id, room, config, listing, persistent, locked, version }: Kept): RoomSummary {
   const { domain, local, creator, createdAt } = room
   return {
     id,
@@ -216,6 +219,7 @@ function summaryOf({ id, room, config, listing, persistent, version }: Kept): Ro
     creator,
     createdAt,
     persistent,
+    locked,
     config: JSON.parse(config) as Record<string, unknown>,
     version,
     listing: { ...listing },

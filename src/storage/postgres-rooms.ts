@@ -24,6 +24,7 @@ interface SummaryRow extends Record<string, unknown> {
   creator: string
   created: number
   persistent: boolean
+  locked: boolean
   config: Record<string, unknown>
   version: number
   public: boolean
@@ -45,7 +46,7 @@ interface RoomRow extends SummaryRow {
 }
 
 const summaryColumns = `r.id, r.domain, r.local, r.creator, (extract(epoch FROM r.created_at) * 1000)::bigint AS created,
-  r.persistent, r.config, r.version, r.public, r.name, r.description`
+  r.persistent, r.locked, r.config, r.version, r.public, r.name, r.description`
 const affiliationTuple = 'json_build_array(jid, affiliation, reason, nick, registration)'
 /** `$n` to `$n+4`: what `columnsOf` makes of affiliations. */
 const given = (n: number) =>
@@ -77,13 +78,13 @@ export class PostgresRooms implements RoomStore {
   }
 
   async create(room: NewRoom, most: number): Promise<number | 'exists' | 'full'> {
-    const { domain, local, creator, createdAt, persistent, config, subject, listing, version } = room
+    const { domain, local, creator, createdAt, persistent, locked, config, subject, listing, version } = room
     const [made] = await this.#database.query<{ id: number }>(
       'rooms.create',
       `WITH made AS (
           INSERT INTO rooms (domain, local, creator, created_at, persistent, config, subject, public, name, description,
-              searched, version)
-            SELECT $1, $2, $3, to_timestamp($4::float8 / 1000), $5, $6, $7, $8, $9, $10, $11, $12
+              searched, version, locked)
+            SELECT $1, $2, $3, to_timestamp($4::float8 / 1000), $5, $6, $7, $8, $9, $10, $11, $12, $19
             WHERE (SELECT count(*) FROM rooms WHERE creator = $3) < $13::float8
             ON CONFLICT (domain, local) DO NOTHING RETURNING id),
         affiliated AS (
@@ -105,6 +106,7 @@ export class PostgresRooms implements RoomStore {
         version,
         most,
         ...columnsOf(room.affiliations),
+        locked,
       ],
     )
     if (made) return made.id
@@ -131,7 +133,7 @@ export class PostgresRooms implements RoomStore {
   }
 
   async change(room: number, change: RoomChange): Promise<boolean> {
-    const { config, listing, persistent, subject, affiliations } = change
+    const { config, listing, persistent, locked, subject, affiliations } = change
     const entries = affiliations?.entries ?? []
     const rows = await this.#database.query(
       'rooms.change',
@@ -140,7 +142,7 @@ export class PostgresRooms implements RoomStore {
             subject = coalesce($4::json, subject), public = coalesce($5, public), name = coalesce($6, name),
             description = coalesce($7, description),
             searched = CASE WHEN $6::text IS NULL THEN searched ELSE local || chr(10) || $8 END,
-            version = coalesce($9, version)
+            version = coalesce($9, version), locked = coalesce($15, locked)
           WHERE id = $1 RETURNING id),
         affiliated AS (
           INSERT INTO room_affiliations (room, jid, affiliation, reason, nick, registration, version)
@@ -159,6 +161,7 @@ export class PostgresRooms implements RoomStore {
         listing === undefined ? null : searchedText('', listing).slice(1),
         affiliations?.version ?? null,
         ...columnsOf(entries),
+        locked ?? null,
       ],
       { repeatable: true },
     )
@@ -302,7 +305,7 @@ function affiliationFrom([jid, affiliation, reason, nick, registration]: Affilia
 }
 
 function summaryFrom(row: SummaryRow): RoomSummary {
-  const { id, domain, local, creator, created, persistent, config, version, name, description } = row
+  const { id, domain, local, creator, created, persistent, locked, config, version, name, description } = row
   const listing = { public: row.public, name, description }
-  return { id, domain, local, creator, createdAt: created, persistent, config, version, listing }
+  return { id, domain, local, creator, createdAt: created, persistent, locked, config, version, listing }
 }

@@ -43,6 +43,8 @@ export interface RoomRecord {
   readonly createdAt: number
   /** Outlives its last occupant. */
   readonly persistent: boolean
+  /** Nobody but owners may enter, until it is set up. */
+  readonly locked: boolean
   /** By field (`muc#roomconfig_roomname`); what JSON can say, `undefined` members vanish. */
   readonly config: Readonly<Record<string, unknown>>
   readonly subject: RoomSubject | undefined
@@ -60,6 +62,7 @@ export interface RoomChange {
   /** With `config`. */
   readonly listing?: RoomListing
   readonly persistent?: boolean
+  readonly locked?: boolean
   readonly subject?: RoomSubject
   readonly affiliations?: {
     /** Higher than the room's version so far. */

@@ -331,6 +331,7 @@ export async function roomOf({ rooms }: Stores, domain: string, local: string): 
     creator: '',
     createdAt: 0,
     persistent: true,
+    locked: false,
     config: {},
     subject: undefined,
     affiliations: [],

@@ -15,6 +15,7 @@ export function roomsContract(open: () => Stores, domainOf: () => string): void 
     creator: `juliet@${domain}`,
     createdAt: at,
     persistent: true,
+    locked: false,
     config: {},
     subject: undefined,
     affiliations: [],
@@ -50,7 +51,14 @@ export function roomsContract(open: () => Stores, domainOf: () => string): void 
       },
     ]
     const subject = { xml: '<subject>O \u{1f319}</subject>', by: 'juliet@b.example', nick: 'J', at: at + 1 }
-    const room = roomOf(domain, '__proto__', { config, affiliations, subject, persistent: false, version: 7 })
+    const room = roomOf(domain, '__proto__', {
+      config,
+      affiliations,
+      subject,
+      persistent: false,
+      locked: true,
+      version: 7,
+    })
     const id = await rooms.create(room, 1)
     assert.ok(typeof id === 'number' && id > 0)
     const { listing: _, ...record } = room
@@ -79,7 +87,7 @@ export function roomsContract(open: () => Stores, domainOf: () => string): void 
     const room = await create(domain, 'hall', { config: { a: 1 }, affiliations: [owner] })
     const subject = { xml: '<subject/>', by: 'a@x.example', nick: 'A', at }
     assert.equal(await rooms.change(room, { subject }), true)
-    assert.equal(await rooms.change(room, { persistent: false }), true)
+    assert.equal(await rooms.change(room, { persistent: false, locked: true }), true)
     const member: RoomAffiliation = { jid: 'b@x.example', affiliation: 'member' }
     await rooms.change(room, {
       config: { b: undefined, c: [] },
@@ -93,6 +101,7 @@ export function roomsContract(open: () => Stores, domainOf: () => string): void 
       creator: `juliet@${domain}`,
       createdAt: at,
       persistent: false,
+      locked: true,
       config: { c: [] },
       subject,
       affiliations: [owner, member],

@@ -25,6 +25,7 @@ export async function stands(
       creator: '',
       createdAt: stage.clock.now(),
       persistent: true,
+      locked: false,
       config,
       subject: undefined,
       affiliations: affiliations.map(([who, affiliation]) => ({

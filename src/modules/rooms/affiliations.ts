@@ -16,7 +16,7 @@ import { versionChange } from './versions.js'
 import { StanzaError } from '../../stanza/errors.js'
 import type { Jid } from '../../stanza/jid.js'
 import { Stanza } from '../../stanza/stanza.js'
-import type { RoomAffiliation } from '../../storage/rooms.js'
+import type { RoomAffiliation, RoomChange } from '../../storage/rooms.js'
 import { NS } from '../../xml/namespaces.js'
 
 /** What an address is to be from now on. */
@@ -32,7 +32,7 @@ export interface AffiliationChange {
 }
 
 /**
- * All or nothing. Stored first; then those who go are told, then everybody. Who is not in is told about by a message
+ * All or nothing, with `besides`. Stored first; then those who go are told, then everybody. Who is not in is told about by a message
  * from the room. In turn.
  * @throws StanzaError `conflict` when no owner would be left or a nick is another's, `resource-constraint` when the list
  *   is full; StorageUnavailable
@@ -41,6 +41,7 @@ export async function changeAffiliations(
   room: Room,
   changes: readonly AffiliationChange[],
   deed: Deed = {},
+  besides?: Omit<RoomChange, 'affiliations'>,
 ): Promise<void> {
   const real = changes.filter((change) => !isSame(room.affiliations.get(change.jid.toString()), change))
   for (const change of real) requireFreeNick(room, change)
@@ -48,9 +49,11 @@ export async function changeAffiliations(
   requireSpace(room, real)
   const before = real.map(({ jid }) => room.affiliationOf(jid))
   const since = room.version
-  if (real.length > 0)
+  const entries = real.map((change) => entryOf(room, change))
+  if (besides || real.length > 0)
     await room.change({
-      affiliations: { version: since + real.length, entries: real.map((change) => entryOf(room, change)) },
+      ...besides,
+      ...(real.length > 0 && { affiliations: { version: since + real.length, entries } }),
     })
   await tell(
     room,

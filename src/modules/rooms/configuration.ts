@@ -1,4 +1,5 @@
 /** How the owners of a room set it up (XEP-0045 §10.1, §10.2): one form, made of the fields of all features. */
+import { changeAffiliations, type AffiliationChange } from './affiliations.js'
 import { destroy, destroyed } from './destroying.js'
 import { broadcast } from './fan-out.js'
 import type { RoomFeature, RoomRequest } from './feature.js'
@@ -6,10 +7,12 @@ import type { RoomConfig } from './fields.js'
 import { isLasting } from './lasting.js'
 import { listingOf } from './listing.js'
 import { requireOwner } from './locked.js'
+import { membersOnlyField } from './members-only.js'
 import type { Room } from './room.js'
 import { mucUser, status } from './status.js'
 import { StanzaError } from '../../stanza/errors.js'
 import { form, Submission, type Field } from '../../stanza/forms.js'
+import { Jid } from '../../stanza/jid.js'
 import { Stanza } from '../../stanza/stanza.js'
 import { el, type Element } from '../../xml/element.js'
 import { NS } from '../../xml/namespaces.js'
@@ -22,9 +25,20 @@ export const configuration: RoomFeature = {
   ],
 }
 
+const admins = {
+  name: 'muc#roomconfig_roomadmins',
+  type: 'jid-multi',
+  label: 'Admins of the room',
+} as const
+const owners = {
+  name: 'muc#roomconfig_roomowners',
+  type: 'jid-multi',
+  label: 'Owners of the room',
+} as const
+
 /** All fields with what holds now. */
 export function fieldsOf(room: Room): readonly Field[] {
-  return room.service.features.fields.map((field): Field => {
+  const settings = room.service.features.fields.map((field): Field => {
     const { name, type, label, options, range, open } = field
     const value = field.write(room.get(field))
     return {
@@ -37,6 +51,11 @@ export function fieldsOf(room: Room): readonly Field[] {
       ...(open && { open }),
     }
   })
+  return [
+    ...settings,
+    { ...admins, value: withAffiliation(room, 'admin') },
+    { ...owners, value: withAffiliation(room, 'owner') },
+  ]
 }
 
 /**
@@ -49,12 +68,9 @@ export async function configure(room: Room, filled: Submission): Promise<void> {
   const wasLocked = room.locked
   const config = filledIn(room, filled)
   for (const acceptable of features.with('acceptable')) acceptable(config, room)
-  await room.change({
-    config: config.values,
-    listing: listingOf(config, false),
-    persistent: config.get(isLasting),
-  })
-  room.locked = false
+  const persistent = config.get(isLasting)
+  const besides = { config: config.values, listing: listingOf(config, false), persistent, locked: false }
+  await changeAffiliations(room, affiliationsIn(room, filled, config), {}, besides)
   const codes = await followed(room, before)
   // Whoever is in knows it by the form, as long as nobody else could enter.
   if (!wasLocked) await announce(room, codes)
@@ -100,6 +116,40 @@ function filledIn(room: Room, filled: Submission): RoomConfig {
     if (values) config = config.with(field, field.read(values))
   }
   return config
+}
+
+/** The lists of owners and admins, as far as they were filled in. */
+function affiliationsIn(room: Room, filled: Submission, config: RoomConfig): AffiliationChange[] {
+  const changes = new Map<string, AffiliationChange>()
+  const become = (jid: Jid, affiliation: AffiliationChange['affiliation']) =>
+    changes.set(jid.toString(), { jid, affiliation })
+  const given = (name: string) => filled.jids(name)?.map(accountOf)
+  const [newAdmins, newOwners] = [given(admins.name), given(owners.name)]
+  // §10.2: what somebody is who loses it.
+  if (newAdmins)
+    for (const jid of listed(room, 'admin')) become(jid, config.get(membersOnlyField) ? 'member' : 'none')
+  if (newOwners) for (const jid of listed(room, 'owner')) become(jid, 'admin')
+  for (const jid of newAdmins ?? []) {
+    const isOwner = room.affiliationOf(jid) === 'owner' && !newOwners
+    if (!isOwner) become(jid, 'admin')
+  }
+  for (const jid of newOwners ?? []) become(jid, 'owner')
+  return [...changes.values()].filter(({ jid, affiliation }) => room.affiliationOf(jid) !== affiliation)
+}
+
+function accountOf(jid: Jid): Jid {
+  if (jid.local === '') throw new StanzaError('not-acceptable', `${jid.toString()} is nobody’s address.`)
+  return jid.bare
+}
+
+function listed(room: Room, affiliation: 'admin' | 'owner'): Jid[] {
+  return withAffiliation(room, affiliation).map((jid) => Jid.parse(jid))
+}
+
+function withAffiliation(room: Room, wanted: 'admin' | 'owner'): string[] {
+  return [...room.affiliations.values()].flatMap(({ jid, affiliation }) =>
+    affiliation === wanted ? [jid] : [],
+  )
 }
 
 /** Features act on what changed; the codes that tell of it (§10.2.1). */

@@ -2,6 +2,7 @@
 import { RoomConfig } from './fields.js'
 import { isLasting } from './lasting.js'
 import { isPublic } from './listing.js'
+import { membersOnlyField } from './members-only.js'
 import type { Founded } from './registry.js'
 import type { RoomService } from './service.js'
 import type { Host } from '../../host/host.js'
@@ -19,6 +20,7 @@ export interface CreationPolicy {
   readonly roomsPerAccount: number
   /** What the form of a new room has at first. */
   readonly public: boolean
+  readonly membersOnly: boolean
   readonly persistent: boolean
 }
 
@@ -44,7 +46,10 @@ export async function found(
 }
 
 export function firstConfig(policy: CreationPolicy): RoomConfig {
-  return new RoomConfig().with(isPublic, policy.public).with(isLasting, policy.persistent)
+  return new RoomConfig()
+    .with(isPublic, policy.public)
+    .with(membersOnlyField, policy.membersOnly)
+    .with(isLasting, policy.persistent)
 }
 
 /**

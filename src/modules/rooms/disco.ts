@@ -46,7 +46,7 @@ function infoOf(room: Room, asker: Jid) {
       NS.muc,
       ...features.with('discovered').flatMap((discovered) => discovered(room)),
     ],
-    forms: [resultForm(NS.mucRoomInfo, { ...fields, 'muc#roominfo_occupants': room.occupants.size })],
+    forms: [resultForm(NS.mucRoomInfo, fields)],
   }
 }
 

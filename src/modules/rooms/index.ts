@@ -67,6 +67,7 @@ export default defineModule({
       unit: 'rooms',
     }),
     public: flag(false, 'Whether new rooms stand in lists, until their owners say otherwise.'),
+    membersOnly: flag(false, 'Whether only members enter new rooms, until their owners say otherwise.'),
     persistent: flag(
       false,
       'Whether new rooms stay when everybody has left, until their owners say otherwise.',

@@ -12,7 +12,7 @@ import { Stanza } from '../../stanza/stanza.js'
 import { el } from '../../xml/element.js'
 import { NS } from '../../xml/namespaces.js'
 
-const membersOnlyField = flagField('muc#roomconfig_membersonly', 'Only members may enter', false)
+export const membersOnlyField = flagField('muc#roomconfig_membersonly', 'Only members may enter', false)
 
 export const membersOnly: RoomFeature = {
   name: 'members-only',

@@ -12,6 +12,11 @@ export const passwords: RoomFeature = {
   name: 'passwords',
   fields: [isProtected, secret],
   discovered: (room) => [passwordOf(room) === undefined ? 'muc_unsecured' : 'muc_passwordprotected'],
+  acceptable(config) {
+    // §10.1.3
+    if (config.get(isProtected) && config.get(secret) === '')
+      throw new StanzaError('not-acceptable', 'A room that takes a password needs one.')
+  },
   entering({ room, x, isNew }) {
     const password = passwordOf(room)
     if (password === undefined || isNew) return

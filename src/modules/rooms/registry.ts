@@ -102,7 +102,6 @@ export class Registry {
         throw new Error(`the room ${founding.local} is there and is not`)
       }
       const room = await this.#open(new Room(this.#service, this.#address(founding.local), { ...made, id }))
-      room.locked = founding.locked
       return { room, isNew: true }
     })
   }
@@ -133,6 +132,7 @@ export class Registry {
       createdAt: host.clock.now(),
       // XEP-0045 §10.1.3: what is never set up goes with its creator, also after a crash.
       persistent: !locked && config.get(isLasting),
+      locked,
       config: config.values,
       subject: undefined,
       affiliations,

@@ -17,6 +17,13 @@ const isLocked = flagField(
 export const reservedNicks: RoomFeature = {
   name: 'reserved-nicks',
   fields: [isLocked],
+  // §7.12
+  node({ room, from }, node) {
+    if (node !== 'x-roomuser-item') return undefined
+    const name = reservedNickOf(room, from)
+    const identities = name === undefined ? [] : [{ category: 'conference', type: 'text', name }]
+    return { identities, features: [], forms: [] }
+  },
   entering(entry) {
     const nick = lockedNick(entry.room, entry.from)
     if (nick !== undefined && nick !== entry.nick) {

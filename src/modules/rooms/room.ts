@@ -42,7 +42,7 @@ export class Room {
   /** By full real JID, in the order of entering. */
   readonly clients = new Map<string, Client>()
   /** Waits for its first configuration: nobody but owners may enter (XEP-0045 §10.1.1). */
-  locked = false
+  locked: boolean
   /** Destroyed, or left by the last one: who still holds it looks for the room anew. */
   over = false
   readonly #turn = new Turn()
@@ -56,6 +56,7 @@ export class Room {
     this.creator = record.creator
     this.createdAt = record.createdAt
     this.persistent = record.persistent
+    this.locked = record.locked
     this.config = new RoomConfig(record.config)
     this.subject = record.subject
     this.affiliations = new Map(record.affiliations.map((one) => [one.jid, one]))
@@ -140,9 +141,10 @@ export class Room {
     return this.service.store.change(this.id, change)
   }
 
-  #apply({ config, persistent, subject, affiliations }: RoomChange): void {
+  #apply({ config, persistent, locked, subject, affiliations }: RoomChange): void {
     if (config) this.config = new RoomConfig(config)
     if (persistent !== undefined) this.persistent = persistent
+    if (locked !== undefined) this.locked = locked
     if (subject) this.subject = subject
     if (!affiliations) return
     this.version = affiliations.version

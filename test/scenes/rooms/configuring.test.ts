@@ -181,3 +181,93 @@ scene('XEP-0045 §4.2: a room ends with its last occupant, unless it is persiste
   await configures(juliet, { persistentroom: '0' })
   await juliet.isRefused('item-not-found', 'get', `<query xmlns='${NS.discoInfo}'/>`, BALL)
 })
+
+scene('XEP-0045 §10.2: owners and admins are set by their lists in the form', async (cast) => {
+  const { romeo, juliet, nurse } = cast
+  await gather([romeo, juliet, nurse])
+  assert.deepEqual((await form(romeo)).get('muc#roomconfig_roomowners'), [romeo.bare])
+  await configures(romeo, {
+    roomadmins: `${juliet.bare}\n${nurse.bare}`,
+    roomowners: `${romeo.bare}\ncapulet@capulet.example/study`,
+  })
+  await juliet.receives(
+    `<presence from='${BALL}/juliet' to='${juliet.full}'>${x(`<item affiliation='admin' role='moderator'/>`, codes(110))}</presence>`,
+  )
+  const now = await form(romeo)
+  assert.deepEqual(now.get('muc#roomconfig_roomadmins')?.toSorted(), [juliet.bare, nurse.bare].toSorted())
+  assert.deepEqual(now.get('muc#roomconfig_roomowners')?.toSorted(), ['capulet@capulet.example', romeo.bare])
+  await juliet.ignoresSoFar()
+  // An admin that is left out is one no more; in a room for members it stays in as one.
+  await configures(romeo, { roomadmins: juliet.bare, membersonly: '1' })
+  await juliet.receives(
+    `<presence from='${BALL}/nurse'>${x(`<item affiliation='member' role='participant' jid='${nurse.full}'/>`)}</presence>`,
+  )
+  // §10.2: who is no owner any more is an admin.
+  await configures(romeo, { roomowners: 'capulet@capulet.example' })
+  await romeo.isRefused('forbidden', 'get', owner, BALL)
+  await romeo.ignoresSoFar()
+  await romeo.isRefused(
+    'forbidden',
+    'set',
+    `<query xmlns='${NS.mucOwner}'><x xmlns='jabber:x:data' type='submit'/></query>`,
+    BALL,
+  )
+})
+
+scene('XEP-0045 §10.2: a room keeps an owner, and then nothing else of the form counts', async (cast) => {
+  const { romeo, juliet } = cast
+  await gather([romeo, juliet])
+  const fields = { 'muc#roomconfig_roomname': 'Nobody’s', 'muc#roomconfig_roomowners': '' }
+  await refused(romeo, fields, 'conflict', 'cancel')
+  await refused(romeo, { 'muc#roomconfig_roomadmins': 'capulet.example' }, 'not-acceptable', 'modify')
+  await refused(romeo, { 'muc#roomconfig_roomadmins': 'a@b@c' }, 'not-acceptable', 'modify')
+  assert.deepEqual((await form(romeo)).get('muc#roomconfig_roomname'), [''])
+  await juliet.hearsNothingMore()
+})
+
+scene('XEP-0045 §10.1.3: a room with a password needs one', async ({ romeo }) => {
+  await enters(romeo, { stayLocked: true })
+  await refused(romeo, { 'muc#roomconfig_passwordprotectedroom': '1' }, 'not-acceptable', 'modify')
+  await configures(romeo, { passwordprotectedroom: '1', roomsecret: 'cauldronburn' })
+  assert.deepEqual((await form(romeo)).get('muc#roomconfig_roomsecret'), ['cauldronburn'])
+})
+
+scene('XEP-0045 §10.2: what owners have set outlives the process, however it ends', async (cast) => {
+  const { stage, romeo, juliet } = cast
+  await gather([romeo, juliet])
+  await configures(romeo, {
+    persistentroom: '1',
+    roomname: 'The ball',
+    membersonly: '1',
+    roomadmins: juliet.bare,
+    changesubject: '1',
+  })
+  romeo.sends(`<message type='groupchat' id='s' to='${BALL}'><subject>Masks</subject></message>`)
+  for (const actor of [romeo, juliet]) await actor.ignoresSoFar()
+  await stage.isSucceeded()
+  for (const actor of [romeo, juliet]) actor.isConnected = false
+  const heard = await enters(juliet)
+  assert.match(heard.at(-1)!.toString(), /<subject[^>]*>Masks<\/subject>/)
+  assert.match(heard.at(-1)!.toString(), new RegExp(`from="${BALL}/romeo"`))
+  assert.match(heard.join(''), /affiliation="admin"/)
+  await enters(romeo)
+  const now = await form(romeo)
+  assert.deepEqual(now.get('muc#roomconfig_roomname'), ['The ball'])
+  assert.deepEqual(now.get('muc#roomconfig_membersonly'), ['1'])
+  assert.deepEqual(now.get('muc#roomconfig_roomadmins'), [juliet.bare])
+})
+
+scene('XEP-0045 §10.1.1: a locked room stays locked when the process ends', async (cast) => {
+  const { stage, romeo, juliet } = cast
+  await enters(romeo, { stayLocked: true })
+  await stage.isSucceeded()
+  romeo.isConnected = false
+  await juliet.connects()
+  juliet.sends(entrance(juliet))
+  await juliet.receives(
+    `<presence type='error' id='enter' from='${BALL}/juliet'>${refusal('item-not-found', 'cancel')}</presence>`,
+  )
+  await enters(romeo)
+  await opens(romeo)
+  await enters(juliet)
+})

@@ -163,3 +163,21 @@ scene('XEP-0045 §16.4: the rooms that one is in oneself', async ({ romeo, julie
     [own, 'witch'],
   ])
 })
+
+scene('XEP-0045 §7.12: the nickname that is reserved for one', async ({ romeo, juliet }) => {
+  await gather([romeo])
+  const item = `<item affiliation='member' jid='${juliet.bare}' nick='Jule'/>`
+  await romeo.sets(`<query xmlns='${NS.mucAdmin}'>${item}</query>`, BALL)
+  await juliet.connects()
+  const node = 'x-roomuser-item'
+  const reserved = async (actor: Actor) => {
+    const result = await actor.gets(info(` node='${node}'`), BALL)
+    const query = result.child('query', NS.discoInfo)!
+    assert.equal(query.attrs['node'], node)
+    return query
+      .childrenOf()
+      .map(({ local, attrs }) => [local, attrs['category'], attrs['type'], attrs['name']])
+  }
+  assert.deepEqual(await reserved(juliet), [['identity', 'conference', 'text', 'Jule']])
+  assert.deepEqual(await reserved(romeo), [])
+})
