@@ -64,6 +64,7 @@ export const bounds = [
   'external_services',
   'listed_users',
   'remote_rooms',
+  'room_card',
   'room_clients',
   'room_message_size',
   'room_nick_rate',

@@ -77,7 +77,6 @@ const titles: Readonly<Record<number, string>> = {
   223: 'Persistent Storage of Private Data via PubSub',
   227: 'Portable Import/Export Format for XMPP-IM Servers',
   237: 'Roster Versioning',
-  249: 'Direct MUC Invitations',
   280: 'Message Carbons',
   288: 'Bidirectional Server-to-Server Connections',
   292: 'vCard4 Over XMPP',

@@ -28,7 +28,7 @@ async function enters(actor: Actor, rooms: Component): Promise<void> {
 const invitation = (to: string, inviter: string) =>
   `<message from='${room}' to='${to}' id='i'><x xmlns='http://jabber.org/protocol/muc#user'><invite from='${inviter}'><reason>come</reason></invite></x></message>`
 const direct = (to: string) =>
-  `<message to='${to}' id='d'><x xmlns='jabber:x:conference' jid='${room}'/></message>`
+  `<message to='${to}' id='d'><x xmlns='jabber:x:conference' jid='${room}' password='cauldronburn' reason='for all good witches' continue='true' thread='e0ff'/></message>`
 const copyOf = (which: 'sent' | 'received', inner: string) =>
   `<message><${which} xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'>${inner.replace('<message', `<message xmlns='jabber:client'`)}</forwarded></${which}></message>`
 

@@ -174,6 +174,8 @@ export const limits: readonly Limit[] = [
     ['scenes/rooms/limits', 'modules.rooms.nick_rate: ']),
   limit('modules.rooms.occupants', 'room_occupants',
     ['scenes/rooms/capacity', 'modules.rooms.occupants: one more than may be in is refused']),
+  limit('the card of a room', 'room_card',
+    ['scenes/rooms/avatars', 'a card is as large as its bound, and no larger']),
   limit('clients of one account under one nickname', 'room_clients',
     ['scenes/rooms/capacity', 'so many clients of one account under one nickname, and no more']),
   limit('modules.rooms.affiliations', 'room_affiliations',

@@ -3,6 +3,7 @@ import { administration } from './administration.js'
 import { anonymity } from './anonymity.js'
 import { archive } from './archive.js'
 import { bans } from './bans.js'
+import { avatars } from './avatars.js'
 import { capacity } from './capacity.js'
 import type { FeatureSource } from './feature.js'
 import { limits } from './limits.js'
@@ -76,6 +77,7 @@ export const features: readonly FeatureSource[] = [
   occupantIds,
   hats,
   // After the entry: history first, the subject last (XEP-0045 §7.1).
+  avatars,
   history,
   subject,
   // Last of those that hear what is spoken: what it keeps is what everybody gets.
