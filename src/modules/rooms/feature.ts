@@ -80,7 +80,7 @@ export interface RoomFeature {
   /** The same from somebody who is not. Not in turn. */
   undelivered?(room: Room, error: Stanza): void | Promise<void>
   /** Presence for the domain of the service. */
-  greeted?(presence: Stanza, session: Session | undefined): void | Promise<void>
+  greeted?(presence: Stanza): void | Promise<void>
 
   // The room --------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import { limits } from './limits.js'
 import { ghosts } from './ghosts.js'
 import { hats } from './hats.js'
 import { history } from './history.js'
+import { invitations } from './invitations.js'
 import { lists } from './lists.js'
 import { membersOnly } from './members-only.js'
 import { moderated } from './moderated.js'
@@ -20,6 +21,7 @@ import { disco } from './disco.js'
 import { lasting } from './lasting.js'
 import { listing } from './listing.js'
 import { locked } from './locked.js'
+import { news } from './news.js'
 import { nicks } from './nicks.js'
 import { occupantIds } from './occupant-ids.js'
 import { occupantIq } from './occupant-iq.js'
@@ -62,6 +64,7 @@ export const features: readonly FeatureSource[] = [
   nicks,
   slowMode,
   // From one to another.
+  invitations,
   privateMessages,
   selfPing,
   occupantIq,
@@ -80,6 +83,8 @@ export const features: readonly FeatureSource[] = [
   avatars,
   history,
   subject,
+  // Who is not in.
+  news,
   // Last of those that hear what is spoken: what it keeps is what everybody gets.
   retraction,
   moderation,

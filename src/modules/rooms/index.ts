@@ -34,6 +34,7 @@ export default defineModule({
     { number: 425, version: '0.3.0' },
     { number: 431, version: '0.2.0' },
     { number: 410, version: '1.1.0' },
+    { number: 437, version: '0.2.0' },
     { number: 486, version: '0.1.0' },
     { number: 500, version: '0.1.1' },
     { number: 317, version: '0.3.1' },

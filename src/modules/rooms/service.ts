@@ -70,7 +70,7 @@ export class RoomService {
   receive(stanza: Stanza, session: Session | undefined, bringer: Bringer | undefined): void | Promise<void> {
     const { local, resource } = stanza.to!
     if (local === '') {
-      if (stanza.kind === 'presence') return inOrder(this.features.with('greeted'), stanza, session)
+      if (stanza.kind === 'presence') return inOrder(this.features.with('greeted'), stanza)
       throw new StanzaError('service-unavailable')
     }
     if (stanza.kind === 'iq' && this.host.answered(stanza)) return undefined
