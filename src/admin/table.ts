@@ -120,6 +120,14 @@ function onEveryDomain(places: ReadonlyMap<string, AnyCommand>, first: string): 
       )
     return found
   }
+  const { concerns } = command
+  if (concerns && !account) {
+    const isMeant = (given: unknown) => (one: AnyCommand) => one.concerns!(given)
+    return {
+      ...command,
+      run: (given, context) => ([...places.values()].find(isMeant(given)) ?? command).run(given, context),
+    }
+  }
   if (!account) {
     const which: Node<string | undefined> = domain(undefined, `On which domain; default: ${first}`)
     const { domain: _own, ...fields } = args.fields

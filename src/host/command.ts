@@ -27,6 +27,8 @@ export interface Command<A> {
   readonly local?: 'reads' | 'writes'
   /** It may take minutes. */
   readonly slow?: boolean
+  /** Of a module's command without an account: whether these are about its own host. Default: `--domain` says which host. */
+  readonly concerns?: (args: A) => boolean
   /** What will be lost; asked before it is run. */
   readonly destroys?: (args: A) => string
   /** Throws `CommandError` for what the caller can put right. */

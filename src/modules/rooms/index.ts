@@ -1,4 +1,5 @@
 /** XEP-0045: rooms in which several people talk, at a domain of their own. */
+import { roomCommands } from './commands.js'
 import { creators } from './creation.js'
 import { features } from './features.js'
 import { publicRooms, roomsOf } from './service-disco.js'
@@ -117,6 +118,7 @@ export default defineModule({
         receive: service.receive.bind(service),
         answer: service.answer.bind(service),
       })),
+      commands: roomCommands(services),
       events: {
         started() {
           for (const started of all('started')) started()
