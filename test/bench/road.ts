@@ -2,6 +2,7 @@
  * The road without sockets: three empty gates, and bytes in to text out for one receiver and for a hundred; with an
  * archive for both sides too, but without its database.
  */
+import { login, type Sink } from '../support/sink.js'
 import { HandClock } from '../../src/base/clock.js'
 import { silentLog } from '../../src/base/log.js'
 import { Metrics } from '../../src/base/metrics.js'
@@ -15,48 +16,10 @@ import { Jid } from '../../src/stanza/jid.js'
 import { Stanza } from '../../src/stanza/stanza.js'
 import { ArchiveIds } from '../../src/storage/archive-ids.js'
 import { memoryStores } from '../../src/storage/memory.js'
-import type { Transport } from '../../src/stream/transport.js'
 import { el } from '../../src/xml/element.js'
 
 const domain = 'example.org'
 const body = 'The quick brown fox jumps over the lazy dog, as it was asked to. '.repeat(4).slice(0, 200)
-
-/** A connection whose far end only counts. */
-class Sink implements Transport {
-  readonly tls = undefined
-  readonly trusted = true
-  readonly remote = '127.0.0.1'
-  readonly buffered = 0
-  onData: (chunk: Buffer) => void = () => undefined
-  onClose: (error?: Error) => void = () => undefined
-  onEnd: () => void = () => undefined
-  onDrain: () => void = () => undefined
-  texts = 0
-  #heard: string | undefined = ''
-
-  write(text: string): boolean {
-    this.texts++
-    if (this.#heard !== undefined) this.#heard += text
-    return true
-  }
-
-  /** Sends and waits for an answer that holds `mark`. */
-  async say(text: string, mark: string): Promise<void> {
-    this.#heard = ''
-    this.onData(Buffer.from(text))
-    for (let turn = 0; !this.#heard.includes(mark); turn++) {
-      if (turn > 100_000) throw new Error(`${text}: answered ${this.#heard}`)
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-    this.#heard = undefined
-  }
-
-  pause(): void {}
-  resume(): void {}
-  end(): void {}
-  destroy(): void {}
-  authenticated(): void {}
-}
 
 passThreeGates()
 const stores = memoryStores()
@@ -64,10 +27,10 @@ const keys = await new Passwords(systemRandom, { iterations: 4096 }).deriveKeys(
 for (const name of ['sender', 'one', 'many']) await stores.accounts.create(domain, name, keys, 0)
 const clock = new HandClock()
 let server = await openServer(false)
-let sender = await login('sender', 'desk')
-const one = [await login('one', 'desk')]
+let sender = await login(server, 'sender', 'desk')
+const one = [await login(server, 'one', 'desk')]
 const many: Sink[] = []
-for (let i = 0; i < 100; i++) many.push(await login('many', `desk${i}`))
+for (let i = 0; i < 100; i++) many.push(await login(server, 'many', `desk${i}`))
 await deliver('one', one, 100_000)
 await deliver('many', many, 2000)
 await server.stop()
@@ -75,8 +38,8 @@ const ids = new ArchiveIds(clock, systemRandom)
 const written = Promise.resolve()
 stores.archive.add = () => ({ id: ids.next(), again: false, written })
 server = await openServer(true)
-sender = await login('sender', 'desk')
-await deliver('one', [await login('one', 'desk')], 100_000, 'archived, ')
+sender = await login(server, 'sender', 'desk')
+await deliver('one', [await login(server, 'one', 'desk')], 100_000, 'archived, ')
 await server.stop()
 
 function passThreeGates(): void {
@@ -143,21 +106,4 @@ async function openServer(archive: boolean): Promise<Server> {
   const { config } = loadConfig({ modules, env: {}, set })
   const parts = { config, clock, random: systemRandom, log: silentLog, metrics: new Metrics(), stores }
   return Server.create({ ...parts, secret: Buffer.alloc(32), memoryUse: () => 0 })
-}
-
-async function login(name: string, resource: string): Promise<Sink> {
-  const sink = new Sink()
-  server.accept(sink)
-  const header = `<stream:stream to='${domain}' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`
-  const plain = Buffer.from(`\0${name}\0pencil`).toString('base64')
-  await sink.say(header, '</stream:features>')
-  await sink.say(
-    `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${plain}</auth>`,
-    '<success',
-  )
-  await sink.say(header, '</stream:features>')
-  const bind = `<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind>`
-  await sink.say(`<iq type='set' id='bind'>${bind}</iq>`, '</iq>')
-  await sink.say('<presence/>', '<presence')
-  return sink
 }

@@ -15,7 +15,6 @@ import { Results } from '../../archive/results.js'
 import { StanzaError } from '../../stanza/errors.js'
 import type { Jid } from '../../stanza/jid.js'
 import { pageInfo } from '../../stanza/rsm.js'
-import { Stanza } from '../../stanza/stanza.js'
 import type { Archived } from '../../storage/archive.js'
 import { el, type Element } from '../../xml/element.js'
 import { NS } from '../../xml/namespaces.js'
@@ -100,11 +99,8 @@ function withSpeaker(room: Room, message: Archived): Archived {
   if (message.with === room.jid.toString()) return message
   const jid = message.resource === '' ? message.with : `${message.with}/${message.resource}`
   const x = `<x xmlns='${NS.mucUser}'><item jid='${escapeAttribute(jid)}'/></x>`
-  try {
-    const stanza = Stanza.parse(message.stanza).withWritten('x', NS.mucUser, x)
-    return { ...message, stanza: stanza.toStandaloneXml() }
-  } catch {
-    // What cannot be read is dealt with by who sends it.
-    return message
-  }
+  // As we wrote it; what cannot be read any more is dealt with by who sends it.
+  const end = '</message>'
+  if (!message.stanza.endsWith(end)) return message
+  return { ...message, stanza: message.stanza.slice(0, -end.length) + x + end }
 }

@@ -82,7 +82,8 @@ export const history: FeatureSource = ({ host }) => ({
 
   emptied(room) {
     // It is in the archive, and costs no memory while nobody is in.
-    if (isArchived(room)) Object.assign(room.state(pasts), { messages: [], isRead: false })
+    const past = room.peek(pasts)
+    if (past && isArchived(room)) Object.assign(past, { messages: [], isRead: false })
   },
 })
 

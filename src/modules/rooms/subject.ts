@@ -2,12 +2,15 @@
 import { send } from './fan-out.js'
 import type { RoomFeature } from './feature.js'
 import { flagField } from './fields.js'
+import { occupantId, occupantIdElement } from './occupant-ids.js'
 import type { Client } from './occupant.js'
 import type { Room } from './room.js'
 import type { Speech } from './speech.js'
 import { delay } from '../../stanza/delay.js'
 import { StanzaError } from '../../stanza/errors.js'
+import { Jid } from '../../stanza/jid.js'
 import { CONTENT, Stanza } from '../../stanza/stanza.js'
+import { NS } from '../../xml/namespaces.js'
 
 /** XEP-0045 §8.1: mere occupants may, or moderators only. */
 const changeSubject = flagField('muc#roomconfig_changesubject', 'Everybody may change the subject', false)
@@ -56,6 +59,11 @@ function tell(client: Client): void {
   const from = now ? room.jid.withResource(now.nick) : room.jid
   let message = Stanza.of({ kind: 'message', type: 'groupchat', id: room.service.host.random.id(), from })
   message = message.withWritten('subject', CONTENT, now?.xml ?? '<subject/>')
+  if (now?.by) {
+    // XEP-0421 §4: whoever set it, in or not.
+    const id = occupantId(room, Jid.parse(now.by))
+    message = message.withWritten('occupant-id', NS.occupantId, occupantIdElement(id))
+  }
   if (now) message = message.withChild(delay(room.jid, now.at))
   send(room, client, message)
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Actor } from '../../support/actor.js'
 import { archiveOf, messageOf, queryXml, type Asked } from '../../support/archive.js'
+import { featuresOf } from '../../support/friends.js'
 import { handledOf, SM } from '../../support/managed.js'
 import { moodyArchive, roomIdOf, stands } from '../../support/room-archive.js'
 import { BALL, enters, gather, says, SERVICE, x } from '../../support/rooms.js'
@@ -217,6 +218,28 @@ scene('XEP-0313 §6.1.2: closed rooms are read by those in their lists, and by w
   nurse.sends(`<presence type='unavailable' to='${vault}/nurse'/>`)
   await nurse.ignoresSoFar()
   await nurse.isRefused('forbidden', 'set', queryXml({}), vault)
+})
+
+scene('XEP-0313 §7, XEP-0421 §2, XEP-0424 §2, XEP-0425 §2: what rooms say that they can', async (cast) => {
+  const { romeo, stage } = cast
+  await stands(stage)
+  const tomb = `tomb@${SERVICE}`
+  await stands(stage, { 'muc#roomconfig_enablearchiving': false }, [], tomb)
+  await romeo.connects()
+  const always = ['urn:xmpp:sid:0', 'urn:xmpp:occupant-id:0']
+  const archived = [
+    'urn:xmpp:mam:2',
+    'urn:xmpp:mam:2#extended',
+    'urn:xmpp:fulltext:0',
+    'urn:xmpp:message-retract:1',
+    'urn:xmpp:message-retract:1#tombstone',
+    'urn:xmpp:message-moderate:1',
+  ]
+  const [open, silent] = [await featuresOf(BALL, romeo), await featuresOf(tomb, romeo)]
+  for (const feature of [...always, ...archived]) assert.ok(open.includes(feature), feature)
+  for (const feature of always) assert.ok(silent.includes(feature), feature)
+  for (const feature of archived) assert.ok(!silent.includes(feature), feature)
+  assert.ok((await featuresOf(SERVICE, romeo)).includes('urn:xmpp:occupant-id:0'))
 })
 
 scene(

@@ -41,6 +41,7 @@ scene(
     romeo.sends(
       `<message type='groupchat' to='${BALL}'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`,
     )
+    romeo.sends(`<message type='chat' to='${BALL}/juliet'><body>psst</body></message>`)
     await romeo.ignoresSoFar()
     const heard = await enters(nurse)
     assert.deepEqual(

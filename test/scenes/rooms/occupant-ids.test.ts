@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Actor } from '../../support/actor.js'
 import { archiveOf, messageOf } from '../../support/archive.js'
+import { stands } from '../../support/room-archive.js'
 import { BALL, enters, gather, says, SERVICE } from '../../support/rooms.js'
 import { scene } from '../../support/stage.js'
 import type { Element } from '../../../src/xml/element.js'
@@ -69,11 +70,18 @@ scene(
   },
 )
 
-scene('XEP-0421 §3: what comes late says who said it', async ({ romeo, juliet, nurse }) => {
+scene('XEP-0421 §3: what comes late says who said it', async ({ romeo, juliet, nurse, stage }) => {
+  await stands(stage, { 'muc#roomconfig_changesubject': true })
   await gather([romeo, juliet])
   says(juliet, 'a')
   const id = idOf(await juliet.next())
+  romeo.sends(`<message type='groupchat' to='${BALL}'><subject>Masks</subject></message>`)
+  await romeo.next()
+  const his = idOf(await romeo.next())
   await leaves(juliet)
-  const [past] = (await enters(nurse)).filter((message) => message.child('body'))
+  await leaves(romeo)
+  const heard = await enters(nurse)
+  const [past] = heard.filter((message) => message.child('body'))
   assert.equal(idOf(past!), id)
+  assert.equal(idOf(heard.at(-1)!), his, 'the subject')
 })
