@@ -1,6 +1,6 @@
 // Installs what is missing and compiles what has changed; `npm start` and `npm test` run it first.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -41,6 +41,8 @@ if (time(built) < sources) {
   console.log('Building ...')
   rmSync(join(top, 'dist'), { recursive: true, force: true })
   run(process.execPath, [join(top, 'node_modules/typescript/bin/tsc'), '-p', top])
+  // npx does so only the first time.
+  chmodSync(join(top, 'dist/src/main.js'), 0o755)
   run(process.execPath, ['-e', `require('fs').writeFileSync(${JSON.stringify(built)}, '')`])
 }
 

@@ -167,6 +167,7 @@ async function start(settings: StartSettings, closings: Closing[]): Promise<Runn
     banner: banner({
       version: settings.version,
       domains: config.domains,
+      services: [...config.hosts.values()].flatMap(({ services }) => services),
       listening: {
         c2s: doors.addresses('client', 'starttls'),
         c2sTls: doors.addresses('client', 'direct'),

@@ -6,6 +6,8 @@ import { printRows } from './print.js'
 export interface BannerFacts {
   readonly version: string
   readonly domains: readonly string[]
+  /** Domains of services of theirs, such as that of rooms. */
+  readonly services: readonly string[]
   /** Where it really listens, by purpose. */
   readonly listening: {
     readonly c2s: readonly Address[]
@@ -41,6 +43,7 @@ export function banner(facts: BannerFacts): string {
   const [domain = 'localhost'] = domains
   const rows = [
     ['domains', domains.join(', ')],
+    ['services', facts.services.join(', ')],
     ['clients', places(listening.c2s, 'STARTTLS')],
     ['', places(listening.c2sTls, 'TLS at once')],
     ['', places(listening.c2sPlain, 'no TLS, this machine only')],

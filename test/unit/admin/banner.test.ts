@@ -6,6 +6,7 @@ test('a first start tells all that a person needs', () => {
   const text = banner({
     version: '1.2.3',
     domains: ['localhost'],
+    services: ['conference.localhost'],
     listening: {
       c2s: [{ host: '::', port: 5222 }],
       c2sTls: [{ host: '::', port: 5223 }],
@@ -33,6 +34,7 @@ test('a first start tells all that a person needs', () => {
     text,
     `Parley 1.2.3 is ready.
   domains      localhost
+  services     conference.localhost
   clients      [::]:5222 (STARTTLS)
                [::]:5223 (TLS at once)
   servers      [::]:5269 (STARTTLS)
@@ -52,6 +54,7 @@ test('another port is told, and a server with users shows how to list them', () 
   const text = banner({
     version: '1.2.3',
     domains: ['example.org', 'chat.example'],
+    services: [],
     listening: {
       c2s: [{ host: '127.0.0.1', port: 6222 }],
       c2sTls: [],
@@ -70,5 +73,5 @@ test('another port is told, and a server with users shows how to list them', () 
   assert.match(text, /\n {2}domains +example\.org, chat\.example\n/)
   assert.match(text, /\n {2}Users: +parley user list\n/)
   assert.match(text, /\n {2}Connect a client: +ana@example\.org, port 6222\n/)
-  assert.doesNotMatch(text, /management|TLS at once/)
+  assert.doesNotMatch(text, /services|management|TLS at once/)
 })
