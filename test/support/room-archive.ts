@@ -56,6 +56,8 @@ export interface Moody {
   unreadable: boolean
   /** What is added waits until `settles`, or until `breaks`. */
   slow: boolean
+  /** Whose archives were said to be kept for how long. */
+  readonly terms: readonly (readonly [owner: number, ms: number])[]
   settles(): void
   breaks(): void
 }
@@ -72,13 +74,16 @@ export function moodyArchive(): Moody {
     promise.catch(() => undefined)
     return { ...taken, written: promise }
   }
+  const terms: [number, number][] = []
   const moody: Moody = {
+    terms,
     stores: () => {
       const stores = memoryStores({})
       const archive = new Proxy(stores.archive, {
         get(target, name) {
           if (name === 'available') return !moody.away
           if (name === 'page' && moody.unreadable) return () => Promise.reject(new StorageUnavailable('away'))
+          if (name === 'keepOf') return async (owner: number, ms: number) => void terms.push([owner, ms])
           if (name === 'add')
             return (...args: Parameters<ArchiveStore['add']>) => written(target.add(...args))
           const value: unknown = Reflect.get(target, name, target)

@@ -1,6 +1,7 @@
 /** Archives of rooms (XEP-0313 §6.1.2): what is said is kept, once, in the order in which everybody hears it. */
 import { archiveRequests } from './archive-queries.js'
 import type { FeatureSource } from './feature.js'
+import { forgetPast } from './history.js'
 import {
   archiveDays,
   archiving,
@@ -62,7 +63,10 @@ export const archive: FeatureSource = (service) => {
     } else kept.add()
     identify(speech, taken.id)
     const durable = target ? taken.written.then(() => target.bury(momentOf(taken.id))) : taken.written
-    durable.catch((error: unknown) => failed(said, error))
+    durable.catch((error: unknown) => {
+      forgetPast(room, taken.id)
+      failed(said, error)
+    })
     speech.pledge(durable)
   }
 

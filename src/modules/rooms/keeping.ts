@@ -9,7 +9,7 @@ import { StorageUnavailable } from '../../storage/errors.js'
 
 export const archiving = flagField('muc#roomconfig_enablearchiving', 'Keep what is said', true)
 export const archiveDays = countField(
-  'x-roomconfig_archivedays',
+  'muc#roomconfig_archivedays',
   'Days for which it is kept (0: as long as the server does)',
   0,
   { max: 36_500 },

@@ -33,6 +33,7 @@ async function moderate({ room, sender, query }: RoomRequest): Promise<void> {
   if (!isArchived(room)) throw new StanzaError('service-unavailable')
   const reason = query.child('reason', NS.moderation)?.text.trim().slice(0, longestReason)
   const { durable } = await room.turn(async () => {
+    if (room.over) throw new StanzaError('item-not-found')
     const moderator = moderatorOf(sender?.occupant)
     const found = isArchiveId(id) ? await archivedIn(room, id) : undefined
     if (!found || found.with === room.jid.toString())
