@@ -1024,6 +1024,7 @@ export const behaviours: readonly Behaviour[] = [
       ['unit/modules/blocklist', 'XEP-0191 §6: what an item matches'],
       ['scenes/blocking', 'XEP-0191 §6: one resource, of a contact or of a room'],
       ['scenes/blocking', 'XEP-0191 §5, §6: a whole domain'],
+      ['scenes/rooms-elsewhere', 'XEP-0045 §7.8.2, XEP-0191: an invitation of somebody who is blocked'],
     ],
   },
   {
@@ -1253,6 +1254,42 @@ export const behaviours: readonly Behaviour[] = [
       ['scenes/rooms/discovering', 'XEP-0045 §6.4, §18.1.1: nodes of a room'],
     ],
   },
+  {
+    number: 142,
+    says: 'XEP-0045 §7.2.4: full JIDs only for moderators in semi-anonymous rooms, whatever happens',
+    proofs: [
+      ['scenes/rooms/hidden-addresses', 'whatever happens in a room, who is in learns no address'],
+      ['scenes/rooms/hidden-addresses', 'in an open room everybody knows everybody'],
+      [
+        'scenes/rooms/occupant-iq',
+        'XEP-0045 §17.4: an error goes back too, without what it says of addresses',
+      ],
+    ],
+  },
+  {
+    number: 151,
+    says: 'XEP-0410 §3.3, XEP-0045 §6.6, §17.4: self-ping, requests between occupants, cards by the bare JID',
+    proofs: [
+      ['scenes/rooms/occupant-iq', 'XEP-0410 §3.3: the room answers who is in, and who is not'],
+      ['scenes/rooms/occupant-iq', 'XEP-0045 §17.4: a request goes to one client of the other and back'],
+      ['scenes/rooms/occupant-iq', 'XEP-0045 §6.6: the card of an occupant comes from its account'],
+    ],
+  },
+  {
+    number: 154,
+    says: 'XEP-0045 §7.8.2: a room invites with its password, makes members of whom admins invite, and passes on a refusal',
+    proofs: [
+      [
+        'scenes/rooms/invitations',
+        '§7.8.2, §7.9: where addresses are shown, with it; several at once, and the password',
+      ],
+      [
+        'scenes/rooms/invitations',
+        '§7.8.2: into a members-only room admins invite, and who is invited may enter',
+      ],
+      ['scenes/rooms/invitations', '§7.8.2: a refusal goes to who asked, and to nobody else'],
+    ],
+  },
 ]
 
 /** Numbers that wait for what they are about. */
@@ -1262,13 +1299,10 @@ export const later: Readonly<Record<number, string>> = {
   139: 'rooms',
   140: 'rooms',
   141: 'rooms',
-  142: 'rooms',
   143: 'rooms',
   144: 'rooms',
   145: 'rooms',
   146: 'rooms',
   148: 'rooms',
-  151: 'rooms',
   153: 'rooms',
-  154: 'rooms',
 }

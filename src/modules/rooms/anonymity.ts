@@ -27,8 +27,8 @@ export const anonymity: RoomFeature = {
 }
 
 /** Whether everybody sees real JIDs. */
-export function isOpen(room: Room): boolean {
-  return room.get(whois) === 'anyone'
+export function isOpen({ config }: Pick<Room, 'config'>): boolean {
+  return config.get(whois) === 'anyone'
 }
 
 /** Whether real JIDs are shown to this one. */

@@ -2,6 +2,7 @@
 import { broadcast, send } from './fan-out.js'
 import type { RoomFeature, RoomRequest } from './feature.js'
 import type { ConfigField } from './fields.js'
+import { requireVisible } from './locked.js'
 import type { Client } from './occupant.js'
 import { affiliationMay } from './privileges.js'
 import type { Room } from './room.js'
@@ -48,7 +49,8 @@ export const avatars: RoomFeature = {
 }
 
 /** §3.4: by everybody, in the room or not. */
-async function read({ room }: RoomRequest): Promise<Element> {
+async function read({ room, from }: RoomRequest): Promise<Element> {
+  requireVisible(room, from)
   const text = await room.service.store.value(room.id, CARD)
   if (typeof text !== 'string') throw new StanzaError('item-not-found')
   return parseElement(text)

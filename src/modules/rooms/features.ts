@@ -1,10 +1,12 @@
 /** The features that rooms have. The order is the one of their hooks, of the form's fields and of what follows an entry. */
 import { administration } from './administration.js'
+import { activity } from './activity.js'
 import { anonymity } from './anonymity.js'
 import { archive } from './archive.js'
 import { bans } from './bans.js'
 import { avatars } from './avatars.js'
 import { capacity } from './capacity.js'
+import { channels } from './channels.js'
 import type { FeatureSource } from './feature.js'
 import { limits } from './limits.js'
 import { ghosts } from './ghosts.js'
@@ -13,6 +15,7 @@ import { history } from './history.js'
 import { invitations } from './invitations.js'
 import { lists } from './lists.js'
 import { membersOnly } from './members-only.js'
+import { mentions } from './mentions.js'
 import { moderated } from './moderated.js'
 import { moderation } from './moderation.js'
 import { configuration } from './configuration.js'
@@ -50,6 +53,8 @@ export const features: readonly FeatureSource[] = [
   listing,
   configuration,
   disco,
+  activity,
+  channels,
   unique,
   secret,
   // Who may come in and speak.
@@ -84,6 +89,7 @@ export const features: readonly FeatureSource[] = [
   history,
   subject,
   // Who is not in.
+  mentions,
   news,
   // Last of those that hear what is spoken: what it keeps is what everybody gets.
   retraction,

@@ -36,8 +36,8 @@ export const membersOnly: RoomFeature = {
   },
 }
 
-export function isMembersOnly(room: Room): boolean {
-  return room.get(membersOnlyField)
+export function isMembersOnly({ config }: Pick<Room, 'config'>): boolean {
+  return config.get(membersOnlyField)
 }
 
 /** §9.5: who has become a member of a members-only room is invited. `inviter` is shown by its nick, if it is in. */

@@ -26,7 +26,7 @@ export const passwords: RoomFeature = {
 }
 
 /** Undefined: it takes none. A room that is to be protected by nothing is not. */
-export function passwordOf(room: Room): string | undefined {
-  const password = room.get(secret)
-  return room.get(isProtected) && password !== '' ? password : undefined
+export function passwordOf({ config }: Pick<Room, 'config'>): string | undefined {
+  const password = config.get(secret)
+  return config.get(isProtected) && password !== '' ? password : undefined
 }

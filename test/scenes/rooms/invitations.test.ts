@@ -1,7 +1,7 @@
 /** XEP-0045 §7.8.2: a room invites on behalf of somebody who is in. */
 import assert from 'node:assert/strict'
 import { archiveOf } from '../../support/archive.js'
-import { BALL, gather } from '../../support/rooms.js'
+import { BALL, configures, enters, entrance, gather } from '../../support/rooms.js'
 import { scene } from '../../support/stage.js'
 
 const MUC_USER = 'http://jabber.org/protocol/muc#user'
@@ -27,6 +27,21 @@ scene('§7.8.2: the room invites, without the address of who asked', async ({ ro
   juliet.sends(asks(invite(nurse.full, `<continue thread='e0ff'/>`)))
   await nurse.receives(invitation(`${BALL}/juliet`, `<continue thread='e0ff'/>`))
   await romeo.hearsNothingMore()
+})
+
+scene('§7.8.2, §7.9: where addresses are shown, with it; several at once, and the password', async (cast) => {
+  const { romeo, juliet, nurse, tybalt } = cast
+  await gather([romeo, juliet])
+  for (const actor of [nurse, tybalt]) await actor.online()
+  await configures(romeo, {
+    whois: 'anyone',
+    passwordprotectedroom: '1',
+    roomsecret: 'cauldronburn',
+  })
+  juliet.sends(asks(invite(nurse.bare, reason), invite(tybalt.bare)))
+  const password = '<password>cauldronburn</password>'
+  await nurse.receives(invitation(juliet.bare, reason, password))
+  await tybalt.receives(invitation(juliet.bare, '', password))
 })
 
 scene('§7.8.2: a refusal goes to who asked, and to nobody else', async ({ romeo, juliet, nurse, tybalt }) => {
@@ -58,6 +73,28 @@ scene('§7.8.2: a refusal goes to who asked, and to nobody else', async ({ romeo
   await juliet.receives(declined(nurse.bare))
 })
 
+scene('§7.8.2: who is not in, and who may not, invite nobody', async ({ romeo, juliet, nurse }) => {
+  await gather([romeo, juliet])
+  await nurse.online()
+  nurse.sends(asks(invite(juliet.bare)))
+  await nurse.receives(refusal('not-acceptable'))
+  for (const to of ['', 'a@@b', 'conference.example']) {
+    juliet.sends(asks(invite(to)))
+    await juliet.receives(refusal('jid-malformed'))
+  }
+  juliet.sends(asks(invite(nurse.bare), invite('@')))
+  await juliet.receives(refusal('jid-malformed'))
+  juliet.sends(asks(...Array.from({ length: 11 }, (_, i) => invite(`p${i}@example.com`))))
+  await juliet.receives(refusal('policy-violation'))
+  await configures(romeo, { allowinvites: '0' })
+  await juliet.ignoresSoFar()
+  juliet.sends(asks(invite(nurse.bare)))
+  await juliet.receives(refusal('forbidden'))
+  await nurse.hearsNothingMore()
+  romeo.sends(asks(invite(nurse.bare)))
+  await nurse.receives(invitation(`${BALL}/romeo`))
+})
+
 scene('§9.1: nobody is invited who is banned', async ({ romeo, juliet, nurse }) => {
   await gather([romeo, juliet])
   await nurse.online()
@@ -71,6 +108,33 @@ scene('§9.1: nobody is invited who is banned', async ({ romeo, juliet, nurse })
     await actor.receives(refusal('forbidden'))
   }
   await nurse.hearsNothingMore()
+})
+
+scene('§7.8.2: into a members-only room admins invite, and who is invited may enter', async (cast) => {
+  const { romeo, juliet, nurse } = cast
+  await gather([romeo, juliet])
+  await nurse.online()
+  await romeo.sets(
+    `<query xmlns='http://jabber.org/protocol/muc#admin'><item jid='${juliet.bare}' affiliation='member'/></query>`,
+    BALL,
+  )
+  await configures(romeo, { membersonly: '1' })
+  nurse.sends(entrance(nurse))
+  await nurse.receives(
+    `<presence type='error'><error>{any}<registration-required xmlns='${STANZAS}'/></error></presence>`,
+  )
+  await juliet.ignoresSoFar()
+  juliet.sends(asks(invite(nurse.bare)))
+  await juliet.receives(refusal('forbidden'))
+  // A member may be called by another one.
+  juliet.sends(asks(invite(romeo.bare)))
+  await romeo.ignoresSoFar()
+  romeo.sends(asks(invite(nurse.full), invite(nurse.bare)))
+  await nurse.receives(invitation(`${BALL}/romeo`))
+  await nurse.receives(invitation(`${BALL}/romeo`))
+  const heard = await enters(nurse)
+  const self = heard.find((stanza) => stanza.attrs['from'] === `${BALL}/nurse`)
+  assert.equal(self?.child('x', MUC_USER)?.child('item')?.attrs['affiliation'], 'member')
 })
 
 scene(

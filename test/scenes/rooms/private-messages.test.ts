@@ -1,7 +1,7 @@
 /** XEP-0045 §7.5: what one occupant says to another alone. */
 import assert from 'node:assert/strict'
 import { archiveOf } from '../../support/archive.js'
-import { BALL, enters, gather, says } from '../../support/rooms.js'
+import { BALL, configures, enters, gather, says } from '../../support/rooms.js'
 import { scene } from '../../support/stage.js'
 
 const MUC_USER = 'http://jabber.org/protocol/muc#user'
@@ -50,6 +50,36 @@ scene('§7.5: to nobody, from nobody, and to one alone as if to all', async ({ r
   romeo.sends(pm('juliet', '', 'groupchat'))
   await romeo.receives(refusal('bad-request'))
   await juliet.hearsNothingMore()
+})
+
+scene('§7.5, §16.5.3: who may say it is set by the owner', async ({ romeo, juliet, nurse }) => {
+  await gather([romeo, juliet, nurse])
+  await romeo.sets(
+    `<query xmlns='http://jabber.org/protocol/muc#admin'><item nick='nurse' role='visitor'/></query>`,
+    BALL,
+  )
+  const may = async () => {
+    const able: string[] = []
+    for (const actor of [romeo, juliet, nurse]) {
+      await actor.ignoresSoFar()
+      actor.sends(pm(actor.local))
+      const answer = await actor.next()
+      if (answer.attrs['type'] === 'chat') able.push(actor.local)
+      else assert.ok(answer.child('error')?.child('forbidden'), answer.toString())
+    }
+    return able
+  }
+  const able = {
+    anyone: ['romeo', 'juliet', 'nurse'],
+    participants: ['romeo', 'juliet'],
+    moderators: ['romeo'],
+    none: [],
+  }
+  assert.deepEqual(await may(), able.anyone)
+  for (const [value, expected] of Object.entries(able)) {
+    await configures(romeo, { allowpm: value })
+    assert.deepEqual(await may(), expected, value)
+  }
 })
 
 scene(
