@@ -102,6 +102,7 @@ export interface RoomFeature {
   /** As of `Events`. */
   started?(): void
   stopping?(): void | Promise<void>
+  accountDeleted?(account: Jid): void | Promise<void>
   linkBroken?(remote: string): void
   linkOpened?(remote: string): void
   /** The service stops: the process ends, or its options were changed. */

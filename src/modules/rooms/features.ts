@@ -33,6 +33,7 @@ import { presence } from './presence.js'
 import { privateMessages } from './private-messages.js'
 import { registration } from './registration.js'
 import { reservedNicks } from './reserved-nicks.js'
+import { removals } from './removals.js'
 import { restarts } from './restarts.js'
 import { retraction } from './retraction.js'
 import { secret } from './secret.js'
@@ -47,6 +48,7 @@ export const features: readonly FeatureSource[] = [
   // Who is in, and is not any more.
   restarts,
   ghosts,
+  removals,
   // What it is.
   details,
   lasting,

@@ -129,6 +129,9 @@ export default defineModule({
         async stopping() {
           for (const stopping of all('stopping')) await stopping()
         },
+        async accountDeleted(account) {
+          for (const deleted of all('accountDeleted')) await deleted(account)
+        },
         linkBroken(remote) {
           for (const broken of all('linkBroken')) broken(remote)
         },
@@ -148,7 +151,7 @@ export default defineModule({
 /** Also those of before a reload, while others are being set up. */
 const byDomain = serviceKey<ReadonlyMap<string, RoomService>>('rooms')
 
-type ServerHook = 'started' | 'stopping' | 'linkBroken' | 'linkOpened'
+type ServerHook = 'accountDeleted' | 'started' | 'stopping' | 'linkBroken' | 'linkOpened'
 
 function serviceDomains(own: string, { domains }: RoomSettings): readonly string[] {
   return domains.length > 0 ? domains : [`conference.${own}`]

@@ -3,6 +3,7 @@ import type { RoomFeature } from './feature.js'
 import type { Room } from './room.js'
 import { RoomSlot } from './room.js'
 import type { RoomService } from './service.js'
+import type { Clock } from '../../base/clock.js'
 import type { Bound } from '../../base/limit-hits.js'
 import { Lru } from '../../base/lru.js'
 import { TokenBucket } from '../../base/rate.js'
@@ -44,16 +45,39 @@ class Paces {
   }
 }
 
+/** All of a room, as its service was set up. */
+class RoomPaces {
+  readonly settings: RoomLimits
+  readonly all: TokenBucket
+  readonly messages: Paces
+  readonly presence: Paces
+  readonly nicks: Paces
+
+  constructor(settings: RoomLimits, clock: Clock) {
+    this.settings = settings
+    this.all = bucketOf(settings.rate, clock)
+    this.messages = new Paces(() => bucketOf(settings.occupantRate, clock))
+    this.presence = new Paces(() => bucketOf(settings.presenceRate, clock))
+    this.nicks = new Paces(() => bucketOf(settings.nickRate, clock))
+  }
+}
+
+function bucketOf({ count, per }: Rate, clock: Clock): TokenBucket {
+  const perSecond = (count * 1000) / per
+  return new TokenBucket(perSecond, Math.max(count, perSecond * burst), clock)
+}
+
+const slot = new RoomSlot('paces', () => ({ paces: undefined as RoomPaces | undefined }))
+
 export function limits(service: RoomService): RoomFeature {
   const { host, settings } = service
-  const bucket = ({ count, per }: Rate) => {
-    const perSecond = (count * 1000) / per
-    return new TokenBucket(perSecond, Math.max(count, perSecond * burst), host.clock)
+
+  function pacesOf(room: Room): RoomPaces {
+    const held = room.state(slot)
+    // Others after a reload.
+    if (held.paces?.settings !== settings) held.paces = new RoomPaces(settings, host.clock)
+    return held.paces
   }
-  const all = new RoomSlot('pace', () => bucket(settings.rate))
-  const messages = new RoomSlot('paces of messages', () => new Paces(() => bucket(settings.occupantRate)))
-  const presences = new RoomSlot('paces of presence', () => new Paces(() => bucket(settings.presenceRate)))
-  const nicks = new RoomSlot('paces of nicks', () => new Paces(() => bucket(settings.nickRate)))
 
   function refuse(bound: Bound, error: StanzaError): never {
     host.hits.add(bound)
@@ -66,8 +90,8 @@ export function limits(service: RoomService): RoomFeature {
     refuse(bound, new StanzaError('policy-violation', `Rooms here take ${most} bytes at once.`))
   }
 
-  function keeps(room: Room, paces: RoomSlot<Paces>, who: Jid, bound: Bound, what: string): void {
-    if (room.state(paces).admit(who.bare.toString())) return
+  function keeps(paces: Paces, who: Jid, bound: Bound, what: string): void {
+    if (paces.admit(who.bare.toString())) return
     refuse(bound, new StanzaError('resource-constraint', `Too many ${what} in a short time: wait a while.`))
   }
 
@@ -79,7 +103,7 @@ export function limits(service: RoomService): RoomFeature {
 
   function speaks(room: Room, who: Jid, stanza: Stanza): void {
     fits(stanza, settings.messageSize, 'room_message_size')
-    keeps(room, messages, who, 'room_occupant_rate', 'messages')
+    keeps(pacesOf(room).messages, who, 'room_occupant_rate', 'messages')
   }
 
   return {
@@ -87,18 +111,18 @@ export function limits(service: RoomService): RoomFeature {
     entering({ room, from, stanza }) {
       requireWelcome(from)
       fits(stanza, settings.presenceSize, 'room_presence_size')
-      keeps(room, presences, from, 'room_presence_rate', 'changes of presence')
+      keeps(pacesOf(room).presence, from, 'room_presence_rate', 'changes of presence')
     },
     updating({ jid, occupant: { room } }, presence) {
       fits(presence, settings.presenceSize, 'room_presence_size')
-      keeps(room, presences, jid, 'room_presence_rate', 'changes of presence')
+      keeps(pacesOf(room).presence, jid, 'room_presence_rate', 'changes of presence')
     },
     renaming({ room, client: { jid } }) {
-      keeps(room, nicks, jid, 'room_nick_rate', 'nicknames')
+      keeps(pacesOf(room).nicks, jid, 'room_nick_rate', 'nicknames')
     },
     speaking({ room, occupant: { account }, stanza }) {
       speaks(room, account, stanza)
-      if (room.state(all).admit(1)) return
+      if (pacesOf(room).all.admit(1)) return
       refuse(
         'room_rate',
         new StanzaError('resource-constraint', 'Too much is said in this room at once: wait a moment.'),

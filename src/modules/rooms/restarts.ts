@@ -29,10 +29,13 @@ class Restarts implements RoomFeature {
   readonly name = 'restarts'
   readonly #service: RoomService
   #isEnding = false
-  #temporary: Timer | undefined
+  readonly #temporary: Timer
 
   constructor(service: RoomService) {
     this.#service = service
+    this.#temporary = service.host.clock.after(waiting, () => {
+      this.#end().catch((error: unknown) => this.#failed(error))
+    })
   }
 
   entering(): void {
@@ -57,13 +60,10 @@ class Restarts implements RoomFeature {
 
   started(): void {
     this.#tell().catch((error: unknown) => this.#failed(error))
-    this.#temporary = this.#service.host.clock.after(waiting, () => {
-      this.#end().catch((error: unknown) => this.#failed(error))
-    })
   }
 
   stop(): void {
-    this.#temporary?.cancel()
+    this.#temporary.cancel()
   }
 
   /** Those who were in when the server crashed: nobody has told them. */

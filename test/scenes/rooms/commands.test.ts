@@ -168,3 +168,37 @@ scene(
     assert.match(reply.toString(), /item-not-found|no rooms at/)
   },
 )
+
+scene(
+  'operator: an account that is removed leaves the lists of its rooms; what it owned alone is told',
+  async ({ stage, nurse, romeo, juliet }) => {
+    await governed(stage, nurse)
+    const tomb = `tomb@${SERVICE}`
+    await gather([romeo, juliet])
+    await gather([juliet], tomb)
+    await runs(nurse, 'room affiliation', { room: 'ball', jid: juliet.bare, affiliation: 'member' })
+    await runs(nurse, 'room config', { room: 'tomb', field: 'persistentroom', value: 'yes' })
+    await runs(nurse, 'room create', { room: 'hall', owner: romeo.bare })
+    await runs(nurse, 'room affiliation', { room: 'hall', jid: juliet.bare, affiliation: 'outcast' })
+    await romeo.ignoresSoFar()
+    const host = stage.server.hosts.get(DOMAIN)!
+    await host.removeAccount((await stage.stores.accounts.get(DOMAIN, 'juliet'))!)
+    await romeo.receivesInAnyOrder(
+      `<presence from='${BALL}/juliet'>{any}</presence>`,
+      `<presence type='unavailable' from='${BALL}/juliet'>{any}</presence>`,
+    )
+    const standings = await stage.stores.rooms.standings(juliet.bare)
+    // Who was banned is: an account is soon made.
+    assert.deepEqual(
+      standings.map(({ local, affiliation }) => `${local} ${affiliation}`),
+      ['hall outcast'],
+    )
+    assert.match(stage.logged.join('\n'), /rooms.ownerless.*tomb@/)
+    // Its admins find another owner.
+    await runs(nurse, 'room affiliation', { room: 'tomb', jid: romeo.bare, affiliation: 'owner' })
+    assert.deepEqual(
+      (await stage.stores.rooms.standings(romeo.bare)).map(({ local }) => local),
+      ['ball', 'hall', 'tomb'],
+    )
+  },
+)
