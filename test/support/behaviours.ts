@@ -1290,19 +1290,58 @@ export const behaviours: readonly Behaviour[] = [
       ['scenes/rooms/invitations', '§7.8.2: a refusal goes to who asked, and to nobody else'],
     ],
   },
+  {
+    number: 139,
+    says: 'XEP-0045 §7.2.17: each reason for which somebody cannot come in has its condition',
+    proofs: [
+      ['scenes/rooms/doors', 'XEP-0045 §7.2.5: a room that takes a password'],
+      ['scenes/rooms/doors', 'XEP-0045 §7.2.6: a members-only room'],
+      ['scenes/rooms/affiliations', 'XEP-0045 §9.1: a ban of somebody who is in'],
+      ['scenes/rooms/affiliations', 'XEP-0045 §9.3, §9.5, §7.12: a nick that is reserved'],
+      ['scenes/rooms/capacity', 'modules.rooms.occupants: one more than may be in is refused'],
+      ['scenes/rooms/doors', 'XEP-0045 §7.2.1, §7.2.8: without a nickname, or under that of another'],
+      ['scenes/rooms/configuring', 'XEP-0045 §10.1.1: a new room is locked until its creator takes it'],
+    ],
+  },
+  {
+    number: 144,
+    says: 'XEP-0045 §5, §8 to §10: who may change whose role and affiliation; the last owner stays',
+    proofs: [
+      ['scenes/rooms/powers', "may do to everybody's role"],
+      ['scenes/rooms/powers', 'may change to which'],
+      ['unit/modules/rooms/privileges', 'XEP-0045 §5.1.1: privileges associated with roles'],
+      ['scenes/rooms/affiliations', 'XEP-0045 §10.4: the last owner stays, also by several items'],
+      ['scenes/rooms/affiliations', 'XEP-0045 §9.1: nobody bans himself'],
+    ],
+  },
+  {
+    number: 145,
+    says: 'XEP-0045 §9.2, §10.3: several items are set all or none, and changes of who is not in are told by the room',
+    proofs: [
+      ['scenes/rooms/affiliations', 'XEP-0045 §10.3, §10.6: changes of who is not in are told by the room'],
+      ['scenes/rooms/affiliations', 'XEP-0045 §9.1: nobody bans himself'],
+      ['scenes/rooms/roles', 'XEP-0045 §8.2: several at once are kicked all or none'],
+    ],
+  },
+  {
+    number: 146,
+    says: 'XEP-0045 §8.2, §9.1, §9.4, §10.2.1: who is put out knows why and by whom, and so do all others',
+    proofs: [
+      ['scenes/rooms/roles', 'XEP-0045 §8.2: a kick: who goes is told first'],
+      ['scenes/rooms/affiliations', 'XEP-0045 §9.1: a ban of somebody who is in'],
+      ['scenes/rooms/doors', 'XEP-0045 §9.4: who is no member any more leaves'],
+      ['scenes/rooms/doors', 'XEP-0045 §10.2.1: when a room becomes members-only'],
+    ],
+  },
 ]
 
 /** Numbers that wait for what they are about. */
 export const later: Readonly<Record<number, string>> = {
   136: 'rooms',
   137: 'rooms',
-  139: 'rooms',
   140: 'rooms',
   141: 'rooms',
   143: 'rooms',
-  144: 'rooms',
-  145: 'rooms',
-  146: 'rooms',
   148: 'rooms',
   153: 'rooms',
 }

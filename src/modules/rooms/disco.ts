@@ -51,11 +51,22 @@ function infoOf(room: Room, asker: Jid) {
 }
 
 /** §6.5: who is in is told to those who are in, and who see it anyway. */
-function items({ room, from, query, sender }: RoomRequest): Element {
+function items(request: RoomRequest): Element {
+  const { room, from, query, sender } = request
   requireVisible(room, from)
   const { node } = query.attrs
-  if (node !== undefined) throw new StanzaError('item-not-found')
+  if (node !== undefined) return itemsBelow(request, node)
   const shown = sender ? [...room.occupants.values()].filter(isShown) : []
   const each = shown.map(({ jid }) => el('item', undefined, { jid: jid.toString() }))
   return el('query', NS.discoItems, undefined, ...each)
+}
+
+function itemsBelow(request: RoomRequest, node: string): Element {
+  for (const below of request.room.service.features.with('items')) {
+    const found = below(request, node)
+    if (!found) continue
+    const each = found.map((item) => el('item', undefined, { ...item }))
+    return el('query', NS.discoItems, { node }, ...each)
+  }
+  throw new StanzaError('item-not-found')
 }

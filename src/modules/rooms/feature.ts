@@ -7,6 +7,7 @@ import type { RoomService } from './service.js'
 import type { Speech } from './speech.js'
 import type { Bringer } from '../../host/hooks.js'
 import type { IqHandler } from '../../host/iq-table.js'
+import type { DiscoItem } from '../../host/module.js'
 import type { Answered } from '../../host/service.js'
 import type { Session } from '../../session/session.js'
 import type { DiscoInfo } from '../../stanza/caps.js'
@@ -36,6 +37,8 @@ export interface RoomFeature {
   info?(room: Room, asker: Jid): Readonly<Record<string, FieldValue | undefined>>
   /** A node below the room that can be asked about by disco#info; undefined: it is none of its own. */
   node?(request: RoomRequest, node: string): DiscoInfo | undefined | Promise<DiscoInfo | undefined>
+  /** What disco#items lists below such a node; undefined: it is none of its own. */
+  items?(request: RoomRequest, node: string): readonly DiscoItem[] | undefined
   /** Elements that only the room may say: taken out of what occupants and strangers send through it. */
   readonly reserved?: readonly { readonly name: string; readonly ns: string }[]
   /** Requests to a room's address, or to that of an occupant. */

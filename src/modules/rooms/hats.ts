@@ -7,7 +7,7 @@ import type { ConfigField } from './fields.js'
 import { standingOf } from './lists.js'
 import { announce } from './presence.js'
 import { affiliationMay, roleMay } from './privileges.js'
-import { carryOut, type RoomCommand } from './room-commands.js'
+import { carryOut, infoOf, itemsOf, type RoomCommand } from './room-commands.js'
 import type { Room } from './room.js'
 import { mucUser, status } from './status.js'
 import { StanzaError } from '../../stanza/errors.js'
@@ -49,6 +49,8 @@ export const hats: RoomFeature = {
   name: 'hats',
   discovered: () => [NS.hats, NS.adHoc],
   reserved: [{ name: 'hats', ns: NS.hats }],
+  items: (request, node) => (node === NS.adHoc ? itemsOf(hatCommands, request) : undefined),
+  node: (request, node) => infoOf(hatCommands, request, node),
   info(room) {
     const { hats: all } = room.get(keptField)
     if (all.length === 0) return {}

@@ -3,6 +3,7 @@ import { listAsked } from './admin-query.js'
 import { isOpen } from './anonymity.js'
 import type { RoomFeature, RoomRequest } from './feature.js'
 import { choicesField } from './fields.js'
+import { requireVisible } from './locked.js'
 import type { Occupant } from './occupant.js'
 import { affiliationMay, roleMay, roles, type Affiliation, type Role, type Standing } from './privileges.js'
 import type { Room } from './room.js'
@@ -30,6 +31,7 @@ export const lists: RoomFeature = {
 }
 
 function list({ room, from, query }: RoomRequest): Element {
+  requireVisible(room, from)
   const asked = listAsked(query)
   const items =
     asked.of === 'role' ? roleItems(room, from, asked.role) : affiliationItems(room, from, asked.affiliation)

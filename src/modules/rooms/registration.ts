@@ -3,6 +3,7 @@ import { changeAffiliations } from './affiliations.js'
 import { isBanned } from './bans.js'
 import type { Letter, RoomFeature, RoomRequest } from './feature.js'
 import { choiceField } from './fields.js'
+import { requireVisible } from './locked.js'
 import { nickKey, preparedNick, rename } from './nicks.js'
 import { affiliationMay } from './privileges.js'
 import { lockedNick, reservedBy, reservedNickOf } from './reserved-nicks.js'
@@ -67,6 +68,7 @@ export const registration: RoomFeature = {
 }
 
 function requirements({ room, from }: RoomRequest): Element {
+  requireVisible(room, from)
   const nick = reservedNickOf(room, from)
   if (affiliationMay(room.affiliationOf(from), 'enter members-only room'))
     return el(
@@ -87,6 +89,7 @@ function requirements({ room, from }: RoomRequest): Element {
 /** In turn. */
 async function register(request: RoomRequest): Promise<void> {
   const { room, from, query } = request
+  requireVisible(room, from)
   if (query.child('remove', NS.registration)) return unregister(request)
   const own = room.affiliationOf(from)
   // Who is a member already may have another nick.

@@ -1,8 +1,10 @@
 /** Ad-hoc commands of a room (XEP-0050): each has one form at most, so nothing is kept between its steps. */
 import type { RoomRequest } from './feature.js'
 import type { Room } from './room.js'
-import { StanzaError } from '../../stanza/errors.js'
+import type { DiscoItem } from '../../host/module.js'
+import type { DiscoInfo } from '../../stanza/caps.js'
 import { accepting, actionOf, commandElement, refusal, type Step } from '../../stanza/dialogue.js'
+import { StanzaError } from '../../stanza/errors.js'
 import { form, Submission, type Field, type FormTexts } from '../../stanza/forms.js'
 import type { Jid } from '../../stanza/jid.js'
 import { el, type Element } from '../../xml/element.js'
@@ -21,6 +23,30 @@ export interface RoomCommand {
   }
   /** Gives what the client is shown in the end. Not in turn. @throws StanzaError */
   run(room: Room, filled: Submission | undefined, who: Jid): Element | void | Promise<Element | void>
+}
+
+/** Those that somebody may use (XEP-0050 §2.2). */
+export function itemsOf(commands: readonly RoomCommand[], { room, from }: RoomRequest): readonly DiscoItem[] {
+  const jid = room.jid.toString()
+  return commands
+    .filter((command) => command.allowed(room, from))
+    .map(({ node, name }) => ({ jid, node, name }))
+}
+
+/** One of them (XEP-0050 §2.3). */
+export function infoOf(
+  commands: readonly RoomCommand[],
+  { room, from }: RoomRequest,
+  node: string,
+): DiscoInfo | undefined {
+  const command = commands.find((one) => one.node === node && one.allowed(room, from))
+  return (
+    command && {
+      identities: [{ category: 'automation', type: 'command-node', name: command.name }],
+      features: [NS.adHoc, NS.dataForms],
+      forms: [],
+    }
+  )
 }
 
 /** Carries out `<command/>`. @throws StanzaError `item-not-found`, `forbidden`, and what the command throws */

@@ -6,6 +6,7 @@ import {
   commands,
   conditionsOf,
   FORMS,
+  offered,
   submission,
   valuesOf,
 } from '../../support/command.js'
@@ -126,6 +127,12 @@ scene('XEP-0317 §3.2 to §3.7: forms, lists and who may', async ({ romeo, julie
       if (names.includes(name)) commandOf(reply)
       else assert.equal(conditionsOf(reply), 'forbidden', `${actor.name} ${name}`)
     }
+  for (const [actor, names] of may) assert.deepEqual(await offered(actor, BALL), names.map(node))
+  const info = await romeo.gets(`<query xmlns='${NS.discoInfo}' node='${node('list')}'/>`, BALL)
+  assert.equal(info.child('query')?.child('identity')?.attrs['type'], 'command-node')
+  const room = await romeo.gets(`<query xmlns='${NS.discoInfo}'/>`, BALL)
+  assert.ok(room.toString().includes(`<feature var="${NS.hats}"/>`))
+  assert.ok(room.toString().includes('hats#hash'))
   assert.equal(conditionsOf(await commands(romeo, BALL, 'urn:unknown')), 'item-not-found')
   assert.equal(
     conditionsOf(await does(romeo, 'assign', { 'hats#jid': nurse.bare, 'hats#uri': 'urn:hat:none' })),
