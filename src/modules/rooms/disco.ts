@@ -2,7 +2,6 @@
 import { nameOf } from './details.js'
 import type { RoomFeature, RoomRequest } from './feature.js'
 import { requireVisible } from './locked.js'
-import { isShown } from './presence.js'
 import type { Room } from './room.js'
 import { discoInfoElement } from '../../stanza/caps.js'
 import { StanzaError } from '../../stanza/errors.js'
@@ -56,7 +55,7 @@ function items(request: RoomRequest): Element {
   requireVisible(room, from)
   const { node } = query.attrs
   if (node !== undefined) return itemsBelow(request, node)
-  const shown = sender ? [...room.occupants.values()].filter(isShown) : []
+  const shown = sender ? [...room.occupants.values()].filter(({ isKnown }) => isKnown) : []
   const each = shown.map(({ jid }) => el('item', undefined, { jid: jid.toString() }))
   return el('query', NS.discoItems, undefined, ...each)
 }

@@ -1,8 +1,7 @@
 /** Leaving a room, by one's own will or another's (XEP-0045 §7.14, §8.2, §9.1, §10.9, §11). */
-import { seesJids } from './anonymity.js'
-import { broadcast, send } from './fan-out.js'
+import { send } from './fan-out.js'
 import type { Client, Occupant } from './occupant.js'
-import { announce, goodbye, isShown, type Farewell } from './presence.js'
+import { announce, goodbye, tellGone, type Farewell } from './presence.js'
 import type { Room } from './room.js'
 import { status } from './status.js'
 
@@ -14,7 +13,7 @@ export async function leave(client: Client, farewell: Farewell = {}): Promise<vo
   room.clients.delete(client.jid.toString())
   // XEP-0045 §7.14: to itself first.
   say(client, client, farewell)
-  if (isLast) await sayGone(occupant, client, farewell)
+  if (isLast) await tellGone(client, farewell)
   occupant.clients.splice(occupant.clients.indexOf(client), 1)
   if (isLast) room.remove(occupant)
   // The others see another client of it from now on.
@@ -52,7 +51,7 @@ export async function putOutAll(
     }
   between()
   for (const { occupant, farewell, clients } of going) {
-    await sayGone(occupant, clients[0]!, farewell)
+    await tellGone(clients[0]!, farewell)
     occupant.clients.length = 0
     room.remove(occupant)
     for (const client of clients) forgotten(client, client === clients.at(-1))
@@ -63,15 +62,6 @@ export async function putOutAll(
 function say(to: Client, about: Client, farewell: Farewell): void {
   const { codes = [] } = farewell
   send(to.occupant.room, to, goodbye(about, true, { ...farewell, codes: [...codes, status.self] }))
-}
-
-async function sayGone(occupant: Occupant, client: Client, farewell: Farewell): Promise<void> {
-  if (!isShown(occupant)) return
-  const open = goodbye(client, true, farewell)
-  const closed = goodbye(client, false, farewell)
-  await broadcast(occupant.room, (viewer) =>
-    viewer === occupant ? undefined : seesJids(viewer) ? open : closed,
-  )
 }
 
 function forgotten(client: Client, isLast: boolean): void {

@@ -1,9 +1,8 @@
 /** Nicknames: one for each occupant, and changes of them (XEP-0045 §7.2.8, §7.6). */
-import { broadcast, send } from './fan-out.js'
+import { send } from './fan-out.js'
 import { inOrder, type Renaming, type RoomFeature } from './feature.js'
 import { Occupant, type Client } from './occupant.js'
-import { announce, goodbye, isShown, tellClient } from './presence.js'
-import { seesJids } from './anonymity.js'
+import { announce, goodbye, tellClient, tellGone } from './presence.js'
 import type { Room } from './room.js'
 import { status } from './status.js'
 import { StanzaError } from '../../stanza/errors.js'
@@ -112,12 +111,8 @@ async function move(
 
 /** XEP-0045 §7.6: unavailable under the old one, with the new one. */
 async function sayNewNick(occupant: Occupant, client: Client, nick: string): Promise<void> {
-  const { room } = occupant
   const codes = [status.nickChanged]
-  const open = goodbye(client, true, { nick, codes })
-  const closed = goodbye(client, false, { nick, codes })
   for (const own of occupant.clients)
-    send(room, own, goodbye(client, true, { nick, codes: [...codes, status.self] }))
-  if (!isShown(occupant)) return
-  await broadcast(room, (viewer) => (viewer === occupant ? undefined : seesJids(viewer) ? open : closed))
+    send(occupant.room, own, goodbye(own, true, { nick, codes: [...codes, status.self] }))
+  await tellGone(client, { nick, codes })
 }

@@ -29,6 +29,8 @@ export class Occupant {
   readonly account: Jid
   affiliation: Affiliation
   role: Role
+  /** The others were told that it is there. */
+  isKnown = false
   /** The one whose presence the others see comes first. */
   readonly clients: Client[] = []
   #jid: Jid

@@ -22,7 +22,14 @@ const broadcastRoles = choicesField(
   ],
 )
 
-export const presence: RoomFeature = { name: 'presence', fields: [broadcastRoles] }
+export const presence: RoomFeature = {
+  name: 'presence',
+  fields: [broadcastRoles],
+  async configured(room) {
+    for (const occupant of room.occupants.values())
+      if (occupant.isKnown !== isShown(occupant)) await tellOthers(occupant, {})
+  },
+}
 
 /** What else is to be said of a presence that is announced. */
 export interface Saying {
@@ -40,8 +47,8 @@ export interface Saying {
   readonly toOthers?: boolean
 }
 
-/** Whether others are shown it at all. */
-export function isShown({ room, role }: Occupant): boolean {
+/** Whether others are to be shown it at all. */
+function isShown({ room, role }: Occupant): boolean {
   return room.get(broadcastRoles).includes(role)
 }
 
@@ -62,17 +69,37 @@ function plain(occupant: Occupant, open: boolean): Stanza {
   return occupant.shown(open ? 'open' : 'closed', () => present(occupant, open, {}))
 }
 
-/** Tells everybody the occupant's presence as it is now, and its own clients with 110 (§7.2.2). */
+/** Tells everybody the occupant's presence as it is now, and its own clients with 110 (§7.2.2). In turn. */
 export function announce(occupant: Occupant, saying: Saying = {}): void | Promise<void> {
-  const { room } = occupant
+  occupant.changed()
+  for (const client of occupant.clients) if (client !== saying.except) tellClient(client, saying)
+  return saying.toOthers === false ? undefined : tellOthers(occupant, saying)
+}
+
+/** As far as its role is one that they are shown; if it no longer is, they see it go. */
+function tellOthers(occupant: Occupant, saying: Saying): void | Promise<void> {
+  const [shown] = occupant.clients
+  if (shown && !isShown(occupant)) return tellGone(shown, {})
+  occupant.isKnown = true
   const { codes, reason, actor, mark } = saying
   const isPlain = (codes ?? reason ?? actor ?? mark) === undefined
-  occupant.changed()
   const open = isPlain ? plain(occupant, true) : present(occupant, true, saying)
   const closed = isPlain ? plain(occupant, false) : present(occupant, false, saying)
-  for (const client of occupant.clients) if (client !== saying.except) tellClient(client, saying)
-  if (!isShown(occupant) || saying.toOthers === false) return undefined
-  return broadcast(room, (viewer) => (viewer === occupant ? undefined : seesJids(viewer) ? open : closed))
+  return broadcast(occupant.room, (viewer) =>
+    viewer === occupant ? undefined : seesJids(viewer) ? open : closed,
+  )
+}
+
+/** Tells all others that the occupant of this client goes, if they know that it is there. In turn. */
+export function tellGone(client: Client, farewell: Farewell): void | Promise<void> {
+  const { occupant } = client
+  if (!occupant.isKnown) return undefined
+  occupant.isKnown = false
+  const open = goodbye(client, true, farewell)
+  const closed = goodbye(client, false, farewell)
+  return broadcast(occupant.room, (viewer) =>
+    viewer === occupant ? undefined : seesJids(viewer) ? open : closed,
+  )
 }
 
 /** The self-presence of one client (§7.2.2): the last of those that it gets when it enters. */
@@ -99,7 +126,7 @@ export function tellOccupants(client: Client): void {
   const viewer = client.occupant
   const { room } = viewer
   for (const occupant of room.occupants.values()) {
-    if (occupant !== viewer && isShown(occupant)) send(room, client, shownTo(viewer, occupant))
+    if (occupant !== viewer && occupant.isKnown) send(room, client, shownTo(viewer, occupant))
   }
 }
 
