@@ -1333,15 +1333,74 @@ export const behaviours: readonly Behaviour[] = [
       ['scenes/rooms/doors', 'XEP-0045 §10.2.1: when a room becomes members-only'],
     ],
   },
+  {
+    number: 136,
+    says: 'XEP-0045 §7.1: the others, oneself with 110, history, the subject, and then what is new',
+    proofs: [
+      ['scenes/rooms/entering', 'XEP-0045 §7.1: the others, oneself, the subject, and then what is new'],
+    ],
+  },
+  {
+    number: 137,
+    says: 'XEP-0045 §7.2 to §10: the codes of one’s own presence',
+    proofs: [
+      ['scenes/rooms/entering', 'XEP-0045 §7.1, §10.1: who comes first makes the room and is its owner'],
+      ['scenes/rooms/entering', 'RFC 8266 §2.3: spaces in nicknames are put right, and that is told'],
+      ['scenes/rooms/presence', 'XEP-0045 §7.2.3: in a room where everybody sees who is who'],
+      ['scenes/rooms/nicks', 'XEP-0045 §7.6: a change of nickname'],
+      ['scenes/rooms/reloading', 'rooms that a reload takes away tell so'],
+    ],
+  },
+  {
+    number: 140,
+    says: 'XEP-0045 §7.4, §7.5: who does not speak, and where',
+    proofs: [
+      ['scenes/rooms/speaking', 'XEP-0045 §7.4: who is not in does not speak'],
+      ['scenes/rooms/speaking', 'XEP-0045 §7.4: visitors of a moderated room listen'],
+      ['scenes/rooms/speaking', 'XEP-0045 §7.5: groupchat is for everybody'],
+    ],
+  },
+  {
+    number: 141,
+    says: 'XEP-0045 §7.4: a message comes back as it went out, but for what only rooms say',
+    proofs: [
+      [
+        'scenes/rooms/speaking',
+        'XEP-0045 §7.4: to everybody, the sender too, with its id and all that it holds',
+      ],
+    ],
+  },
+  {
+    number: 143,
+    says: 'XEP-0045 §7.6: unavailable with 303, then available; or a conflict and nothing',
+    proofs: [
+      ['scenes/rooms/nicks', 'XEP-0045 §7.6: a change of nickname'],
+      ['scenes/rooms/nicks', 'XEP-0045 §7.6: a nickname that somebody has stays theirs'],
+    ],
+  },
+  {
+    number: 148,
+    says: 'XEP-0045 §8.1: the subject, who sets it, and who gets it',
+    proofs: [
+      [
+        'scenes/rooms/speaking',
+        'XEP-0045 §8.1, §7.2.15: the subject, and who comes in gets it with who set it',
+      ],
+    ],
+  },
+  {
+    number: 153,
+    says: 'XEP-0045 §7.2.1, §7.2.8: entering again, and with another client',
+    proofs: [
+      ['scenes/rooms/entering', 'XEP-0045 §7.2.1: a client that comes in again gets everything again'],
+      [
+        'scenes/rooms/entering',
+        'XEP-0045 §7.2.8: another client of the same account under the same nickname',
+      ],
+      ['scenes/rooms/nicks', 'XEP-0045 §7.6: one client of several goes on'],
+    ],
+  },
 ]
 
 /** Numbers that wait for what they are about. */
-export const later: Readonly<Record<number, string>> = {
-  136: 'rooms',
-  137: 'rooms',
-  140: 'rooms',
-  141: 'rooms',
-  143: 'rooms',
-  148: 'rooms',
-  153: 'rooms',
-}
+export const later: Readonly<Record<number, string>> = {}

@@ -1,5 +1,5 @@
 // XEP-0045 §7.1, §7.2: coming into a room.
-import { BALL, codes, enters, entrance, gather, says, x } from '../../support/rooms.js'
+import { BALL, codes, configures, enters, entrance, gather, says, x } from '../../support/rooms.js'
 import { scene } from '../../support/stage.js'
 
 const NO_ITEM = `<reason>{any}</reason>`
@@ -119,4 +119,27 @@ scene('RFC 8266 §2.3: spaces in nicknames are put right, and that is told', asy
   await romeo.receives(
     `<presence from='${BALL}/Romeo of Verona'>${x('<item/>', codes(110, 201, 210))}</presence>`,
   )
+})
+
+scene('XEP-0045 §7.2.17: why somebody does not come in', async ({ romeo, juliet, nurse }) => {
+  await gather([romeo])
+  await nurse.connects()
+  const refused = async (condition: string, type: string, x = '') => {
+    nurse.sends(entrance(nurse, { x }))
+    await nurse.receives(
+      `<presence type='error' id='enter' from='${BALL}/nurse'><error type='${type}'><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>{any}</text></error></presence>`,
+    )
+  }
+  await configures(romeo, { passwordprotectedroom: '1', roomsecret: 'cauldronburn' })
+  await refused('not-authorized', 'auth')
+  await refused('not-authorized', 'auth', '<password>cauldron</password>')
+  await enters(juliet, { x: '<password>cauldronburn</password>' })
+  await configures(romeo, { passwordprotectedroom: '0', membersonly: '1' })
+  await refused('registration-required', 'auth')
+  await romeo.sets(
+    `<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='outcast' jid='${nurse.bare}'/></query>`,
+    BALL,
+  )
+  await configures(romeo, { membersonly: '0' })
+  await refused('forbidden', 'auth')
 })

@@ -1,5 +1,5 @@
 // XEP-0045 §7.4, §8.1: messages to everybody, and the subject.
-import { BALL, enters, gather, says, SERVICE, x } from '../../support/rooms.js'
+import { BALL, configures, enters, gather, says, SERVICE, x } from '../../support/rooms.js'
 import { scene } from '../../support/stage.js'
 
 const refused = (condition: string, from = BALL) =>
@@ -63,4 +63,16 @@ scene('XEP-0045 §8.1, §7.2.15: the subject, and who comes in gets it with who 
   await juliet.ignoresSoFar()
   juliet.sends(`<message type='groupchat' to='${BALL}'><subject>Mine</subject><body>Hm</body></message>`)
   await juliet.receives(`<message from='${BALL}/juliet'><subject>Mine</subject><body>Hm</body></message>`)
+})
+
+scene('XEP-0045 §7.4: visitors of a moderated room listen', async ({ romeo, juliet, nurse }) => {
+  await gather([romeo, juliet])
+  await configures(romeo, { moderatedroom: '1' })
+  await enters(nurse)
+  for (const actor of [romeo, juliet]) await actor.ignoresSoFar()
+  says(nurse, 'Madam!')
+  await nurse.receives(refused('forbidden'))
+  says(romeo, 'Peace!')
+  for (const actor of [romeo, juliet, nurse])
+    await actor.receives(`<message from='${BALL}/romeo'><body>Peace!</body></message>`)
 })
