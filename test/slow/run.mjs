@@ -47,6 +47,7 @@ const suites = {
   },
   slixmpp_component: { command: python, script: 'slixmpp_component.py', limit: 240 },
   go_sendxmpp: { command: 'bash', script: 'go_sendxmpp.sh', limit: 200, trust: 'SSL_CERT_FILE' },
+  rooms: { command: process.execPath, script: 'rooms.mjs', limit: 400, trust: 'NODE_EXTRA_CA_CERTS' },
   profanity: { command: 'bash', script: 'profanity.sh', limit: 300, trust: 'SSL_CERT_FILE' },
 }
 const wanted = positionals.length > 0 ? positionals : Object.keys(suites)
@@ -71,8 +72,8 @@ process.exit(failed > 0 ? 1 : 0)
 /** Runs one suite with accounts of its own; tells how many of its checks failed. */
 async function play(name, { command, script, limit, trust }) {
   const password = 'a rose by any other name'
-  const [a, b] = [`${name}-romeo`, `${name}-juliet`]
-  for (const account of [a, b]) await server.addUser(account, password)
+  const [a, b, c] = [`${name}-romeo`, `${name}-juliet`, `${name}-nurse`]
+  for (const account of name === 'rooms' ? [a, b, c] : [a, b]) await server.addUser(account, password)
   const before = failed
   const child = spawn(command, [join(import.meta.dirname, script)], {
     cwd: folder,
@@ -90,6 +91,7 @@ async function play(name, { command, script, limit, trust }) {
       ...(trust && { [trust]: server.ca }),
       XMPP_A: a,
       XMPP_B: b,
+      XMPP_C: c,
       XMPP_PASSWORD: password,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
