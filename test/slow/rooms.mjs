@@ -33,7 +33,8 @@ const nurse = new Terminal(process.cwd())
 const juliet = startSlixmpp()
 const romeo = new Person(romeoJid, { service: `xmpp://127.0.0.1:${cable.port}`, password })
 const isFrom = (nick) => (it) => it.attrs.from === `${room}/${nick}`
-const isSaid = (body) => (it) => it.is('message') && it.attrs.type === 'groupchat' && it.getChildText('body') === body
+const isSaid = (body) => (it) =>
+  it.is('message') && it.attrs.type === 'groupchat' && it.getChildText('body') === body
 /** The ids that the room gave to what was said. */
 const ids = {}
 
@@ -192,7 +193,8 @@ await check('all see the same history', async () => {
       ['romeo', 'A thousand times good night'],
     ],
   )
-  for (const [id, , body] of mine) if (ids[body]) assert.equal(id, ids[body], 'under the id that it was heard with')
+  for (const [id, , body] of mine)
+    if (ids[body]) assert.equal(id, ids[body], 'under the id that it was heard with')
 })
 
 await juliet('stop').catch(() => {})
@@ -217,7 +219,8 @@ function speech(body) {
 
 async function returns(nick) {
   await romeo.say(entrance(nick))
-  const isBack = (it) => it.is('presence') && !it.attrs.type && isFrom(nick)(it) && codesOf(it).includes('110')
+  const isBack = (it) =>
+    it.is('presence') && !it.attrs.type && isFrom(nick)(it) && codesOf(it).includes('110')
   await romeo.next(isBack, 'own presence')
 }
 
@@ -267,7 +270,9 @@ async function archive(person) {
 /** A function that has slixmpp_room.py do one thing after the other. */
 function startSlixmpp() {
   const python = join(CLIENTS_DIR, 'venv/bin/python')
-  const child = spawn(python, [join(import.meta.dirname, 'slixmpp_room.py')], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(python, [join(import.meta.dirname, 'slixmpp_room.py')], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const answers = createInterface(child.stdout)[Symbol.asyncIterator]()
   let last = Promise.resolve()
   return (...request) => {

@@ -63,21 +63,21 @@ class Person:
 
     async def join(self, room, nick):
         self.room, self.nick = JID(room), nick
-        own, subject, occupants, history = await self.client['xep_0045'].join_muc_wait(self.room, nick, maxstanzas=20)
+        own, subject, occupants, history = await self.client.plugin['xep_0045'].join_muc_wait(self.room, nick, maxstanzas=20)
         return {
             'codes': sorted(own['muc']['status_codes']),
-            'nicks': [presence['from'].resource for presence in occupants],
+            'nicks': [presence['from'].resource for presence in occupants if presence['from'].resource != nick],
             'history': [message['body'] for message in history if message['body']],
         }
 
     async def configure(self, values):
         """The owner's form as it is but for these values (XEP-0045 §10.1.3)."""
-        muc = self.client['xep_0045']
+        muc = self.client.plugin['xep_0045']
         form = await muc.get_room_config(self.room)
         missing = set(values) - set(form.get_fields())
         if missing:
             raise ValueError(f'the form has no {missing}')
-        answer = self.client['xep_0004'].make_form(ftype='submit')
+        answer = self.client.plugin['xep_0004'].make_form(ftype='submit')
         for name, field in form.get_fields().items():
             kind = field['type'] or 'text-single'
             if kind == 'fixed':
@@ -87,10 +87,10 @@ class Person:
         await muc.set_room_config(self.room, answer)
 
     async def invite(self, jid, reason):
-        self.client['xep_0045'].invite(self.room, jid, reason)
+        self.client.plugin['xep_0045'].invite(self.room, jid, reason)
 
     async def invite_directly(self, jid, reason):
-        self.client['xep_0249'].send_invitation(JID(jid), self.room, reason=reason)
+        self.client.plugin['xep_0249'].send_invitation(JID(jid), self.room, reason=reason)
 
     async def invited(self):
         """Into which room by whom."""
@@ -107,20 +107,20 @@ class Person:
         return [message['from'].resource, ids[0] if ids else None, message['occupant-id']['id']]
 
     async def moderate(self, stanza_id, reason):
-        await self.client['xep_0425'].moderate(self.room, stanza_id, reason, timeout=WAIT)
+        await self.client.plugin['xep_0425'].moderate(self.room, stanza_id, reason, timeout=WAIT)
 
     async def sees_moderated(self):
         message = await self.until('moderated_message', lambda message: True)
         return [message['retract']['id'], message['retract']['reason']]
 
     async def role(self, nick, role):
-        await self.client['xep_0045'].set_role(self.room, nick, role, timeout=WAIT)
+        await self.client.plugin['xep_0045'].set_role(self.room, nick, role, timeout=WAIT)
 
     async def affiliation(self, jid, affiliation):
-        await self.client['xep_0045'].set_affiliation(self.room, affiliation, jid=JID(jid), timeout=WAIT)
+        await self.client.plugin['xep_0045'].set_affiliation(self.room, affiliation, jid=JID(jid), timeout=WAIT)
 
     async def subject(self, text):
-        self.client['xep_0045'].set_subject(self.room, text)
+        self.client.plugin['xep_0045'].set_subject(self.room, text)
 
     async def sees_subject(self, text):
         await self.until('groupchat_subject', lambda message: message['subject'] == text)
@@ -132,7 +132,7 @@ class Person:
 
     async def give_avatar(self, data):
         """XEP-0486: the room's own vCard has the picture."""
-        card = self.client['xep_0054'].make_vcard()
+        card = self.client.plugin['xep_0054'].make_vcard()
         card['PHOTO']['TYPE'] = 'image/png'
         card['PHOTO']['BINVAL'] = base64.b64decode(data)
         iq = self.client.make_iq_set(ito=self.room)
@@ -140,20 +140,20 @@ class Person:
         await iq.send(timeout=WAIT)
 
     async def avatar(self, of):
-        iq = await self.client['xep_0054'].get_vcard(JID(of), cached=False, timeout=WAIT)
+        iq = await self.client.plugin['xep_0054'].get_vcard(JID(of), cached=False, timeout=WAIT)
         return base64.b64encode(iq['vcard_temp']['PHOTO']['BINVAL']).decode()
 
     async def is_in(self):
         """XEP-0410"""
         own = JID(f'{self.room}/{self.nick}')
-        status = await self.client['xep_0410'].send_self_ping(own, self.client.boundjid, timeout=WAIT)
+        status = await self.client.plugin['xep_0410'].send_self_ping(own, self.client.boundjid, timeout=WAIT)
         return status.name
 
     async def archive(self):
         """Ids, senders and bodies of all that the room has kept; a tombstone has no body (XEP-0313, XEP-0424)."""
         found = []
         begin = datetime.now(timezone.utc) - timedelta(hours=1)
-        async for message in self.client['xep_0313'].iterate(jid=self.room, start=begin, rsm={'max': 5}):
+        async for message in self.client.plugin['xep_0313'].iterate(jid=self.room, start=begin, rsm={'max': 5}):
             result = message['mam_result']
             kept = result['forwarded']['stanza']
             if kept['body']:
