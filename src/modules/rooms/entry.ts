@@ -85,12 +85,14 @@ async function update(room: Room, stanza: Stanza): Promise<void> {
   await announce(occupant)
 }
 
-/** The others see this client of the occupant from now on. */
-function show(client: Client, presence: Stanza): void {
+/** The others see this client of the occupant from now on. False: they see what they have seen. */
+function show(client: Client, presence: Stanza): boolean {
   const { clients, jid } = client.occupant
+  const isNews = clients[0] !== client || client.presence.payload.text !== presence.payload.text
   client.presence = presence.readdressed({ from: jid })
   clients.splice(clients.indexOf(client), 1)
   clients.unshift(client)
+  return isNews
 }
 
 async function join(
@@ -119,9 +121,10 @@ async function join(
   }
   if (present) {
     for (const updating of features.with('updating')) updating(present, stanza)
+    let toOthers = false
     if (present.occupant.nick !== entry.nick) await rename(present, cleaned(room, stanza), entry.nick)
-    else show(present, cleaned(room, stanza))
-    return welcome(present, entry)
+    else toOthers = show(present, cleaned(room, stanza))
+    return welcome(present, entry, toOthers)
   }
   try {
     await inOrder(features.with('entering'), entry)
@@ -131,7 +134,7 @@ async function join(
     throw error
   }
   const client = admit(entry)
-  await welcome(client, entry)
+  await welcome(client, entry, true)
 }
 
 /** XEP-0045 §5.1.2 */
@@ -154,18 +157,18 @@ function admit({ room, nick, from, stanza, affiliation, role }: Entry): Client {
 }
 
 /** XEP-0045 §7.1: the others, itself, history, the subject; what comes later waits for the room's turn. */
-async function welcome(client: Client, entry: Entry): Promise<void> {
+async function welcome(client: Client, entry: Entry, toOthers: boolean): Promise<void> {
   const { room } = entry
   await inOrder(room.service.features.with('welcoming'), client, entry)
   tellOccupants(client)
-  await announceEntry(client, entry)
+  await announceEntry(client, entry, toOthers)
   await inOrder(room.service.features.with('entered'), client, entry)
 }
 
-async function announceEntry(client: Client, { codes, again }: Entry): Promise<void> {
+async function announceEntry(client: Client, { codes }: Entry, toOthers: boolean): Promise<void> {
   const { occupant } = client
   tellClient(client, { ownCodes: codes })
-  await announce(occupant, { except: client, toOthers: !again })
+  await announce(occupant, { except: client, toOthers })
 }
 
 /** XEP-0045 §7.2.18: who is not in and does not ask to come in is told so, and comes in anew. */

@@ -56,7 +56,11 @@ async function start(setup: Setup): Promise<Running> {
         ]
       : ['listen.s2s=off']),
     'listen.s2s_tls=off',
-    ...(setup.rooms ? ['modules.rooms.occupants=2000'] : []),
+    ...(setup.rooms
+      ? ['occupants=2000', 'occupant_rate=off', 'presence_rate=off', 'rate=off'].map(
+          (one) => `modules.rooms.${one}`,
+        )
+      : []),
     ...unlimited.map((limit) => `limits.${limit}=off`),
   ].flatMap((setting) => ['--set', setting])
   const log = join(directory, 'parley.log')

@@ -21,6 +21,9 @@ const variables = {
   open: 'muc#roomconfig_whois',
 } as const
 
+/** Rates are another matter. */
+const unlimited = ['occupant_rate', 'presence_rate', 'rate'].map((rate) => `modules.rooms.${rate}=off`)
+
 const seed = Number(process.env['SCENE_SEED'] ?? randomInt(1_000_000))
 const rounds = 5
 const length = 120
@@ -107,7 +110,7 @@ async function shortened(steps: readonly Doing[], failure: Error): Promise<[read
 
 /** Why what somebody saw was not what the model said, undefined when it was. */
 async function play(steps: readonly Doing[]): Promise<Error | undefined> {
-  const stage = await Stage.open()
+  const stage = await Stage.open({ set: unlimited })
   try {
     const room = await Playing.start(stage)
     for (const [index, step] of steps.entries())
@@ -287,7 +290,10 @@ class Playing {
 }
 
 function sorted<T extends { readonly occupants: Readonly<Record<string, string>> }>(view: T): T {
-  return { ...view, occupants: Object.fromEntries(Object.entries(view.occupants).toSorted()) }
+  return {
+    ...view,
+    occupants: Object.fromEntries(Object.entries(view.occupants).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+  }
 }
 
 function nickOf(stanza: Element): string {
