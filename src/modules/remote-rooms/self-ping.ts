@@ -1,5 +1,6 @@
 /** XEP-0410: whether somebody is still in a room, asked on their behalf. */
 import type { Finding } from '../../base/watch.js'
+import { Lru } from '../../base/lru.js'
 import type { Host } from '../../host/host.js'
 import type { Jid } from '../../stanza/jid.js'
 import { Stanza } from '../../stanza/stanza.js'
@@ -9,9 +10,13 @@ import { NS } from '../../xml/namespaces.js'
 /** Milliseconds for an answer: longer than the queue to another server keeps a request by default. */
 const patience = 65_000
 
+/** Questions that are remembered. */
+const remembered = 5_000
+
 export class SelfPings {
   readonly #host: Host
-  readonly #ids = new Set<string>()
+  /** Of questions, also of those whose answers nobody waits for any more: clients have not asked. */
+  readonly #ids = new Lru<string, true>(remembered)
   /** Who is asked about whom at the moment: the address of an occupant, and an account. */
   readonly #asked = new Map<string, number>()
 
@@ -23,7 +28,7 @@ export class SelfPings {
   async ask(from: Jid, occupant: Jid): Promise<Finding> {
     const id = this.#host.random.id()
     const key = keyOf(occupant, from)
-    this.#ids.add(id)
+    this.#ids.set(id, true)
     this.#asked.set(key, (this.#asked.get(key) ?? 0) + 1)
     try {
       const envelope = { kind: 'iq', type: 'get', id, from, to: occupant } as const
@@ -31,7 +36,6 @@ export class SelfPings {
     } catch {
       return 'unreached'
     } finally {
-      this.#ids.delete(id)
       const others = this.#asked.get(key)! - 1
       if (others > 0) this.#asked.set(key, others)
       else this.#asked.delete(key)
@@ -41,8 +45,9 @@ export class SelfPings {
   /** Whether it is an answer to such a question, which the client has not asked; it is taken. */
   takes(stanza: Stanza): boolean {
     const { type, id } = stanza
-    if ((type !== 'result' && type !== 'error') || id === undefined || !this.#ids.has(id)) return false
-    return this.#host.answered(stanza)
+    if ((type !== 'result' && type !== 'error') || id === undefined || !this.#ids.get(id)) return false
+    this.#host.answered(stanza)
+    return true
   }
 
   /** XEP-0410 §3.2: whether the room passes such a question on to a client of the same account. It is answered here. */
