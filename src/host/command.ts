@@ -2,6 +2,7 @@
 import { Misfit, option, required, written } from '../base/schema.js'
 import type { Node, Option, Schema } from '../base/schema.js'
 import type { StanzaCondition } from '../stanza/errors.js'
+import { parseMoment } from '../stanza/delay.js'
 import { Jid, JidError } from '../stanza/jid.js'
 
 /** Who may run it: an operator reads, an admin changes. */
@@ -118,6 +119,14 @@ export function accountArg(doc: string): Option<Jid> {
       }
     },
   })
+}
+
+/** What an argument says of a time, in milliseconds since 1970. @throws CommandError when it is no day and no moment */
+export function dayOrMoment(written: string): number {
+  const at = parseMoment(/^\d{4}-\d\d-\d\d$/.test(written) ? `${written}T00:00:00Z` : written)
+  if (at === undefined)
+    throw new CommandError(`${written} is no day and no moment.`, 'write it as 2030-01-31')
+  return at
 }
 
 export interface CommandContext {

@@ -10,12 +10,11 @@ import { queryForm, readQuery } from '../../archive/query.js'
 import { Results } from '../../archive/results.js'
 import { tombstone } from '../../archive/tombstones.js'
 import { choice, duration, flag, number, options, text } from '../../base/schema.js'
-import { accountArg, command, CommandError } from '../../host/command.js'
+import { accountArg, command, CommandError, dayOrMoment } from '../../host/command.js'
 import { hook } from '../../host/hooks.js'
 import { iq, type Answer as IqAnswer, type IqRequest } from '../../host/iq-table.js'
 import { defineModule } from '../../host/module.js'
 import { Slot } from '../../session/slot.js'
-import { parseMoment } from '../../stanza/delay.js'
 import { StanzaError } from '../../stanza/errors.js'
 import type { Jid } from '../../stanza/jid.js'
 import { pageInfo } from '../../stanza/rsm.js'
@@ -230,11 +229,4 @@ function own(type: 'get' | 'set', name: string, answer: IqAnswer) {
 function ownerOf({ session }: IqRequest): number {
   if (!session?.account) throw new StanzaError('feature-not-implemented')
   return session.account
-}
-
-function dayOrMoment(written: string): number {
-  const at = parseMoment(/^\d{4}-\d\d-\d\d$/.test(written) ? `${written}T00:00:00Z` : written)
-  if (at === undefined)
-    throw new CommandError(`${written} is no day and no moment.`, 'write it as 2030-01-31')
-  return at
 }

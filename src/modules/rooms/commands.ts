@@ -5,13 +5,20 @@ import { firstConfig } from './creation.js'
 import { destroy } from './destroying.js'
 import { description, roomName } from './details.js'
 import { isLasting } from './lasting.js'
+import { purge } from './history.js'
 import { isPublic } from './listing.js'
 import { preparedNick } from './nicks.js'
 import { affiliations, type Affiliation } from './privileges.js'
 import type { Room } from './room.js'
 import type { RoomService } from './service.js'
 import { flag, Misfit, number, option, options, required, text, type Option } from '../../base/schema.js'
-import { command, CommandError, type AnyCommand, type CommandResult } from '../../host/command.js'
+import {
+  command,
+  CommandError,
+  dayOrMoment,
+  type AnyCommand,
+  type CommandResult,
+} from '../../host/command.js'
 import { StanzaError } from '../../stanza/errors.js'
 import { Submission, type Field } from '../../stanza/forms.js'
 import { Jid, JidError } from '../../stanza/jid.js'
@@ -39,6 +46,7 @@ export function roomCommands(services: readonly RoomService[]): readonly AnyComm
     about(showing(services)),
     about(creating(services)),
     about(destroying(services)),
+    about(purging(services)),
     about(configuring(services)),
     about(affiliating(services)),
   ]
@@ -203,6 +211,32 @@ function destroying(services: readonly RoomService[]): AnyCommand {
       }
     },
     ({ room: { local } }) => `the room ${local} with its settings, lists and archive`,
+  )
+}
+
+function purging(services: readonly RoomService[]): AnyCommand {
+  return command(
+    'room purge',
+    'admin',
+    'Remove what was said in a room from its archive',
+    options({
+      room,
+      before: text(
+        undefined,
+        'Only what is from before this day or moment: 2030-01-31, 2030-01-31T12:00:00Z',
+      ),
+    }),
+    async ({ before, ...args }) => {
+      const found = await existing(services, args.room)
+      const end = before === undefined ? undefined : dayOrMoment(before)
+      const removed = await purge(found, end)
+      return {
+        data: { room: found.jid.toString(), removed },
+        text: `Removed ${removed} message${removed === 1 ? '' : 's'} of ${found.jid.toString()}.`,
+      }
+    },
+    ({ room: { local }, before }) =>
+      `all messages in the archive of the room ${local}${before === undefined ? '' : ` from before ${before}`}`,
   )
 }
 

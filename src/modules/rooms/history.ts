@@ -93,6 +93,18 @@ export function forgetPast(room: Room, id: string): void {
   if (past) past.messages = past.messages.filter((message) => message.id !== id)
 }
 
+/**
+ * Removes what was said, or what was said before `end`, in milliseconds since 1970; how many messages there were.
+ * Rejects with StorageUnavailable.
+ */
+export async function purge(room: Room, end?: number): Promise<number> {
+  const { archive } = room.service.host.stores
+  const removed = await archive.remove(ownerOf(room), end)
+  const past = room.peek(pasts)
+  if (past) past.messages = past.messages.filter(({ at }) => end !== undefined && at >= end)
+  return removed
+}
+
 /** How much of it somebody wants, and may have. */
 interface Wanted {
   readonly stanzas: number

@@ -1,6 +1,7 @@
 // What admins do with rooms: the commands of the one table, here as XEP-0050 carries them out.
 import assert from 'node:assert/strict'
 import type { Actor } from '../../support/actor.js'
+import { archiveOf } from '../../support/archive.js'
 import {
   carriesOut,
   commandOf,
@@ -11,7 +12,7 @@ import {
   submission,
   type Answers,
 } from '../../support/command.js'
-import { BALL, codes, enters, gather, SERVICE, x } from '../../support/rooms.js'
+import { BALL, codes, enters, gather, says, SERVICE, x } from '../../support/rooms.js'
 import { DOMAIN, OTHER_DOMAIN, scene, type Stage } from '../../support/stage.js'
 import type { Element } from '../../../src/xml/element.js'
 
@@ -145,6 +146,30 @@ scene('room destroy: everybody is told, and where it goes on', async ({ stage, n
     `<presence type='unavailable' from='${BALL}/romeo'>${x(`<item affiliation='none' role='none'/>`, `<destroy jid='tomb@${SERVICE}'><reason>Dawn</reason></destroy>`, codes(110))}</presence>`,
   )
   assert.equal(await stage.stores.rooms.load(SERVICE, 'ball'), undefined)
+})
+
+scene('room purge: what was said is gone, from the history too', async ({ stage, nurse, romeo, juliet }) => {
+  await governed(stage, nurse)
+  await gather([romeo])
+  says(romeo, 'a')
+  await romeo.ignoresSoFar()
+  stage.clock.advance(1000)
+  const between = new Date(stage.clock.now()).toISOString()
+  says(romeo, 'b')
+  await romeo.ignoresSoFar()
+  const purges = async (answers: Answers) =>
+    notesOf(await carriesOut(nurse, DOMAIN, node('room purge'), { room: 'ball', ...answers }, {}))
+  const heard = async () => {
+    const bodies = (await enters(juliet)).flatMap((stanza) => stanza.child('body')?.text ?? [])
+    juliet.sends(`<presence type='unavailable' to='${BALL}/juliet'/>`)
+    await juliet.ignoresSoFar()
+    return [bodies.join(' '), (await archiveOf(juliet, { to: BALL })).bodies.join(' ')]
+  }
+  assert.deepEqual(await heard(), ['a b', 'a b'])
+  assert.deepEqual(await purges({ before: between }), [`info: Removed 1 message of ${BALL}.`])
+  assert.deepEqual(await heard(), ['b', 'b'])
+  assert.deepEqual(await purges({}), [`info: Removed 1 message of ${BALL}.`])
+  assert.deepEqual(await heard(), ['', ''])
 })
 
 scene(
