@@ -14,8 +14,8 @@ import type { Jid } from '../../stanza/jid.js'
 import { Stanza } from '../../stanza/stanza.js'
 import { NS } from '../../xml/namespaces.js'
 
-/** Of one request. */
-const limits = { items: 1000, reason: 1000 }
+/** Of one request: each item is told to everybody in the room. */
+const limits = { items: 200, reason: 1000 }
 
 export const administration: RoomFeature = {
   name: 'administration',

@@ -1,4 +1,5 @@
 /** Rooms that only members enter (XEP-0045 §7.2.6, §9.3 to §9.5, §10.2.1). */
+import { isOpen } from './anonymity.js'
 import { putOutAll } from './exit.js'
 import type { RoomFeature } from './feature.js'
 import { flagField } from './fields.js'
@@ -40,11 +41,12 @@ export function isMembersOnly({ config }: Pick<Room, 'config'>): boolean {
   return config.get(membersOnlyField)
 }
 
-/** §9.5: who has become a member of a members-only room is invited. `inviter` is shown by its nick, if it is in. */
+/** §9.5: who has become a member of a members-only room is invited. */
 export function inviteNewMembers(room: Room, added: readonly Jid[], inviter: Jid): void {
   if (!isMembersOnly(room)) return
   const password = passwordOf(room)
-  const from = (room.client(inviter)?.occupant.jid ?? room.jid).toString()
+  // §7.2.4: where addresses are not shown, the invitation shows none either.
+  const from = isOpen(room) ? inviter.bare : (room.client(inviter)?.occupant.jid ?? room.jid)
   for (const jid of added) {
     // A domain is nobody who could come.
     if (jid.local === '') continue
@@ -52,7 +54,7 @@ export function inviteNewMembers(room: Room, added: readonly Jid[], inviter: Jid
       'x',
       NS.mucUser,
       undefined,
-      el('invite', undefined, { from }),
+      el('invite', undefined, { from: from.toString() }),
       password === undefined ? undefined : el('password', undefined, undefined, password),
     )
     const id = room.service.host.random.id()

@@ -67,6 +67,13 @@ scene('XEP-0045 §7.2.6: a members-only room', async ({ romeo, juliet, nurse }) 
   await juliet.receives(`<message from='${BALL}'>${x(`<invite from='${BALL}/romeo'/>`)}</message>`)
   await enters(juliet)
   await isKeptOut(nurse, 'registration-required')
+  // Where addresses are shown, the invitation shows one.
+  await configures(romeo, { whois: 'anyone', passwordprotectedroom: '1', roomsecret: 'key' })
+  await nurse.online()
+  await sets(romeo, `<item affiliation='member' jid='${nurse.bare}'/>`)
+  await nurse.receives(
+    `<message from='${BALL}'>${x(`<invite from='${romeo.bare}'/>`, '<password>key</password>')}</message>`,
+  )
 })
 
 scene('XEP-0045 §9.4: who is no member any more leaves a members-only room', async (cast) => {
