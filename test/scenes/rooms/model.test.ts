@@ -22,7 +22,9 @@ const variables = {
 } as const
 
 /** Rates are another matter. */
-const unlimited = ['occupant_rate', 'presence_rate', 'rate'].map((rate) => `modules.rooms.${rate}=off`)
+const unlimited = ['occupant_rate', 'presence_rate', 'nick_rate', 'rate'].map(
+  (rate) => `modules.rooms.${rate}=off`,
+)
 
 const seed = Number(process.env['SCENE_SEED'] ?? randomInt(1_000_000))
 const rounds = 5
