@@ -5,6 +5,7 @@ import { isPublic } from './listing.js'
 import { isMembersOnly } from './members-only.js'
 import { passwordOf } from './passwords.js'
 import type { Room } from './room.js'
+import { ServiceSlot } from './service.js'
 import { Lru } from '../../base/lru.js'
 import type { Stanza } from '../../stanza/stanza.js'
 import { NS } from '../../xml/namespaces.js'
@@ -12,8 +13,12 @@ import { NS } from '../../xml/namespaces.js'
 /** Rooms of a service that are counted, about 200 bytes each, whether they are in memory or not. */
 const mostRooms = 10_000
 
-export const activity: FeatureSource = ({ host }) => {
-  const counts = new Lru<number, Hourly>(mostRooms)
+/** By row of the room. */
+const hours = new ServiceSlot('activity', () => new Lru<number, Hourly>(mostRooms))
+
+export const activity: FeatureSource = (service) => {
+  const { host } = service
+  const counts = service.state(hours)
 
   function countOf({ id }: Room): Hourly {
     const known = counts.get(id)

@@ -1,12 +1,12 @@
 /** XEP-0486: the picture of a room, in a card that its owners fill in (XEP-0054) and everybody may read. */
-import { broadcast, send } from './fan-out.js'
+import { tellCodes } from './configuration.js'
+import { send } from './fan-out.js'
 import type { RoomFeature, RoomRequest } from './feature.js'
 import type { ConfigField } from './fields.js'
 import { requireVisible } from './locked.js'
 import type { Client } from './occupant.js'
 import { affiliationMay } from './privileges.js'
-import type { Room } from './room.js'
-import { mucUser, status } from './status.js'
+import { status } from './status.js'
 import { StanzaError } from '../../stanza/errors.js'
 import { photoOfElement } from '../../stanza/photo.js'
 import { Stanza } from '../../stanza/stanza.js'
@@ -73,7 +73,8 @@ async function write({ room, from, query }: RoomRequest): Promise<void> {
     await store.setValue(room.id, CARD, query.childrenOf().length === 0 ? undefined : text)
     await room.change({ config: room.config.with(hashes, names).values })
     for (const client of room.clients.values()) show(client)
-    await announce(room)
+    // §3.2
+    await tellCodes(room, [status.configurationChanged])
   })
 }
 
@@ -86,22 +87,6 @@ function namesOf(card: Element): readonly string[] {
     if (photo === 'unfit') throw new StanzaError('not-acceptable', 'That is no picture.')
     return photo === 'absent' ? [] : [photo.id]
   })
-}
-
-/** §3.2 */
-function announce(room: Room): void | Promise<void> {
-  const envelope = {
-    kind: 'message',
-    type: 'groupchat',
-    id: room.service.host.random.id(),
-    from: room.jid,
-  } as const
-  const message = Stanza.of(envelope).withWritten(
-    'x',
-    NS.mucUser,
-    mucUser(undefined, [status.configurationChanged]),
-  )
-  return broadcast(room, () => message)
 }
 
 /** COMPAT §5.2: clients that know of pictures by presence only (XEP-0153). They see one when there is one. */

@@ -73,7 +73,7 @@ export async function configure(room: Room, filled: Submission): Promise<void> {
   await changeAffiliations(room, affiliationsIn(room, filled, config), {}, besides)
   const codes = await followed(room, before)
   // Whoever is in knows it by the form, as long as nobody else could enter.
-  if (!wasLocked) await announce(room, codes)
+  if (!wasLocked) await tellCodes(room, codes)
   if (room.clients.size === 0) await room.service.emptied(room)
 }
 
@@ -169,8 +169,8 @@ function isSame(one: unknown, other: unknown): boolean {
   return JSON.stringify(one) === JSON.stringify(other)
 }
 
-/** §10.2.1: a message for each code, since each has one `<status/>` only. */
-async function announce(room: Room, codes: readonly number[]): Promise<void> {
+/** To everybody; §10.2.1: a message for each code, since each has one `<status/>` only. */
+export async function tellCodes(room: Room, codes: readonly number[]): Promise<void> {
   for (const code of codes) {
     const { random } = room.service.host
     const message = Stanza.of({ kind: 'message', type: 'groupchat', id: random.id(), from: room.jid })

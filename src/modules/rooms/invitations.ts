@@ -9,6 +9,7 @@ import type { Client } from './occupant.js'
 import { passwordOf } from './passwords.js'
 import { affiliationMay } from './privileges.js'
 import type { Room } from './room.js'
+import { ServiceSlot } from './service.js'
 import { Lru } from '../../base/lru.js'
 import { StanzaError } from '../../stanza/errors.js'
 import { readJid, type Jid } from '../../stanza/jid.js'
@@ -31,9 +32,11 @@ const mostAtOnce = 10
 /** Invitations of a service that can be declined. */
 const mostOpen = 10_000
 
+/** By room and bare address of who is invited. */
+const invited = new ServiceSlot('invitations', () => new Lru<string, Asked>(mostOpen))
+
 export const invitations: FeatureSource = (service) => {
-  /** By room and bare address of who is invited. */
-  const open = new Lru<string, Asked>(mostOpen)
+  const open = service.state(invited)
 
   async function mail(letter: Letter): Promise<boolean> {
     const { stanza } = letter

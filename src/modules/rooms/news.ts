@@ -1,6 +1,7 @@
 /** XEP-0437: who belongs to rooms and is not in them is told, once for each, that something was said there. */
 import type { FeatureSource } from './feature.js'
 import type { Affiliation } from './privileges.js'
+import { ServiceSlot } from './service.js'
 import { Lru } from '../../base/lru.js'
 import type { Jid } from '../../stanza/jid.js'
 import { Stanza } from '../../stanza/stanza.js'
@@ -20,16 +21,20 @@ interface Subscription {
   readonly waits: Set<string>
 }
 
+const memory = new ServiceSlot('news', () => ({
+  /** By full JID; at most the sessions of this server. */
+  subscriptions: new Map<string, Subscription>(),
+  /** By localpart of the room. */
+  waiting: new Map<string, Set<Subscription>>(),
+  /** When something was said last, by localpart of the room. */
+  said: new Lru<string, number>(mostRemembered),
+  /** When somebody was last in a room, by both. */
+  visits: new Lru<string, number>(mostRemembered),
+}))
+
 export const news: FeatureSource = (service) => {
   const { host, address } = service
-  /** By full JID; at most the sessions of this server. */
-  const subscriptions = new Map<string, Subscription>()
-  /** By localpart of the room. */
-  const waiting = new Map<string, Set<Subscription>>()
-  /** When something was said last, by localpart of the room. */
-  const said = new Lru<string, number>(mostRemembered)
-  /** When somebody was last in a room, by both. */
-  const visits = new Lru<string, number>(mostRemembered)
+  const { subscriptions, waiting, said, visits } = service.state(memory)
 
   /** §4: tells at once what has happened meanwhile, and from then on what happens. */
   async function subscribe(jid: Jid): Promise<void> {

@@ -3,6 +3,7 @@ import { seesJids } from './anonymity.js'
 import type { FeatureSource, Letter } from './feature.js'
 import { withoutAddress } from './hiding.js'
 import type { Client } from './occupant.js'
+import { ServiceSlot } from './service.js'
 import { Lru } from '../../base/lru.js'
 import { StanzaError } from '../../stanza/errors.js'
 import type { Jid } from '../../stanza/jid.js'
@@ -22,9 +23,11 @@ interface Asked {
 /** Requests of a service that wait for their answers. The oldest ones are given up first. */
 const mostAsked = 10_000
 
+/** By the id under which they were passed on: the asker's own would be somebody else's in the other's stream. */
+const open = new ServiceSlot('requests between occupants', () => new Lru<string, Asked>(mostAsked))
+
 export const occupantIq: FeatureSource = (service) => {
-  /** By the id under which they were passed on: the asker's own would be somebody else's in the other's stream. */
-  const asked = new Lru<string, Asked>(mostAsked)
+  const asked = service.state(open)
 
   function ask({ stanza, sender, to }: Letter): true {
     if (!sender) throw refusalOf(stanza.children[0]?.ns)

@@ -6,6 +6,7 @@ import { withoutAddress } from './hiding.js'
 import { withOccupantId } from './occupant-ids.js'
 import type { Client, Role } from './occupant.js'
 import { cleaned } from './presence.js'
+import { ServiceSlot } from './service.js'
 import { Lru } from '../../base/lru.js'
 import { StanzaError } from '../../stanza/errors.js'
 import type { Jid } from '../../stanza/jid.js'
@@ -24,9 +25,11 @@ const mark = `<x xmlns='${NS.mucUser}'/>`
 /** Messages of a service whose errors find back to who said them. */
 const mostRecent = 5_000
 
-export const privateMessages: FeatureSource = () => {
-  /** By the full JID of who got it and its id. */
-  const recent = new Lru<string, Client>(mostRecent)
+/** By the full JID of who got it and its id. */
+const recently = new ServiceSlot('private messages', () => new Lru<string, Client>(mostRecent))
+
+export const privateMessages: FeatureSource = (service) => {
+  const recent = service.state(recently)
 
   function whisper({ room, stanza, sender, to }: Letter): boolean {
     if (!sender) throw new StanzaError('not-acceptable', 'You are not in the room.')

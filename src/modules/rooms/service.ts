@@ -31,6 +31,17 @@ export interface RoomSettings extends CreationPolicy, RoomLimits {
   readonly affiliations: number
 }
 
+/** A typed place for what a feature remembers of all rooms of a service: a reload of the configuration leaves it there. */
+export class ServiceSlot<T> {
+  readonly name: string
+  readonly make: (service: RoomService) => T
+
+  constructor(name: string, make: (service: RoomService) => T) {
+    this.name = name
+    this.make = make
+  }
+}
+
 export class RoomService {
   readonly host: Host
   /** The domain. */
@@ -38,6 +49,7 @@ export class RoomService {
   readonly settings: RoomSettings
   readonly registry: Registry
   readonly features: Features
+  readonly #slots: Map<ServiceSlot<unknown>, unknown>
 
   /** `before` is the one that has been at this domain until now: its rooms are these. */
   constructor(
@@ -49,9 +61,16 @@ export class RoomService {
     this.address = parts.address
     this.settings = parts.settings
     this.registry = before?.registry ?? new Registry(this)
+    this.#slots = before ? before.#slots : new Map()
     this.features = new Features(
       features.map((source) => (typeof source === 'function' ? source(this) : source)),
     )
+  }
+
+  /** Made on first use. */
+  state<T>(slot: ServiceSlot<T>): T {
+    if (!this.#slots.has(slot)) this.#slots.set(slot, slot.make(this))
+    return this.#slots.get(slot) as T
   }
 
   get store(): RoomStore {

@@ -1,6 +1,7 @@
 // Rooms and a reload of the configuration: who is in stays in, unless there are no rooms any more.
+import assert from 'node:assert/strict'
 import { arrives } from '../../support/friends.js'
-import { BALL, codes, gather, says, x } from '../../support/rooms.js'
+import { BALL, codes, gather, says, SERVICE, x } from '../../support/rooms.js'
 import { scene, OTHER_DOMAIN, secretFiles, type Cast } from '../../support/stage.js'
 import { loadConfig } from '../../../src/config/load.js'
 import { modules } from '../../../src/modules/index.js'
@@ -63,3 +64,32 @@ scene(
     await juliet.hearsNothingMore()
   },
 )
+
+scene('what is under way when the configuration is reloaded comes to its end', async (cast) => {
+  const { romeo, juliet, nurse } = cast
+  await gather([romeo, juliet])
+  await nurse.online()
+  const version = `<query xmlns='jabber:iq:version'/>`
+  const reply = romeo.asks(`<iq type='get' id='v' to='${BALL}/juliet'>${version}</iq>`)
+  const id = (await juliet.next()).attrs['id'] as string
+  juliet.sends(`<message id='ask' to='${BALL}'>${x(`<invite to='${nurse.bare}'/>`)}</message>`)
+  await nurse.receives(`<message from='${BALL}'>${x(`<invite from='${BALL}/juliet'/>`)}</message>`)
+  romeo.sends(`<presence to='${SERVICE}'><rai xmlns='urn:xmpp:rai:0'/></presence>`)
+  romeo.sends(`<message type='chat' id='pm' to='${BALL}/juliet'><body>psst</body></message>`)
+  for (const actor of [romeo, juliet]) await actor.ignoresSoFar()
+
+  await reloads(cast, 'modules.rooms.occupants=3')
+  juliet.sends(`<iq type='result' id='${id}' to='${BALL}/romeo'>${version}</iq>`)
+  assert.equal((await reply).attrs['from'], `${BALL}/juliet`)
+  const error = `<error type='cancel'><not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`
+  juliet.sends(`<message type='error' id='pm' to='${BALL}/romeo'>${error}</message>`)
+  await romeo.receives(`<message type='error' id='pm' from='${BALL}/juliet'>${error}</message>`)
+  nurse.sends(`<message id='no' to='${BALL}'>${x(`<decline to='${BALL}/juliet'/>`)}</message>`)
+  await juliet.receives(`<message id='no' from='${BALL}'>${x(`<decline from='${nurse.bare}'/>`)}</message>`)
+  romeo.sends(`<presence type='unavailable' to='${BALL}/romeo'/>`)
+  await romeo.ignoresSoFar()
+  says(juliet, 'Gone?')
+  await romeo.receives(
+    `<message from='${SERVICE}'><rai xmlns='urn:xmpp:rai:0'><activity>${BALL}</activity></rai></message>`,
+  )
+})
