@@ -72,26 +72,50 @@ export function hook<G extends keyof Gates>(
   return { gate, phase, kinds, run }
 }
 
+/** A hook as it stands at its gate. */
+export interface Standing<At> {
+  readonly run: Run<At>
+  /** What becomes of the stanza when it crashes. */
+  readonly crashed: (error: unknown) => Stop | undefined
+}
+
 /** Stays synchronous until a hook hands back a promise; only then does it wait. */
 export function pass<At>(
-  hooks: readonly Run<At>[],
+  hooks: readonly Standing<At>[],
   stanza: Stanza,
   at: At,
   from = 0,
 ): Outcome | Promise<Outcome> {
-  for (let i = from; i < hooks.length; i++) {
-    const verdict = hooks[i]!(stanza, at)
-    if (verdict === undefined) continue
-    if (verdict instanceof Promise)
-      return verdict.then((settled) => settle(hooks, settled, stanza, at, i + 1))
-    if (isStop(verdict)) return verdict
-    stanza = verdict
+  let i = from
+  try {
+    for (; i < hooks.length; i++) {
+      const verdict = hooks[i]!.run(stanza, at)
+      if (verdict === undefined) continue
+      if (verdict instanceof Promise) return waited(hooks, verdict, stanza, at, i)
+      if (isStop(verdict)) return verdict
+      stanza = verdict
+    }
+  } catch (error) {
+    return settle(hooks, hooks[i]!.crashed(error), stanza, at, i + 1)
   }
   return stanza
 }
 
+function waited<At>(
+  hooks: readonly Standing<At>[],
+  verdict: Promise<Verdict>,
+  stanza: Stanza,
+  at: At,
+  i: number,
+): Promise<Outcome> {
+  return verdict.then(
+    (settled) => settle(hooks, settled, stanza, at, i + 1),
+    (error: unknown) => settle(hooks, hooks[i]!.crashed(error), stanza, at, i + 1),
+  )
+}
+
 function settle<At>(
-  hooks: readonly Run<At>[],
+  hooks: readonly Standing<At>[],
   verdict: Verdict,
   stanza: Stanza,
   at: At,
@@ -106,7 +130,9 @@ function isStop(outcome: Outcome): outcome is Stop {
   return typeof outcome === 'symbol' || outcome instanceof StanzaError
 }
 
-export type GateTable = { readonly [G in keyof Gates]: Readonly<Record<Kind, readonly Run<Gates[G]>[]>> }
+export type GateTable = {
+  readonly [G in keyof Gates]: Readonly<Record<Kind, readonly Standing<Gates[G]>[]>>
+}
 
 export interface OwnedHook {
   readonly owner: string
@@ -121,9 +147,9 @@ export type Crash = (owner: string, phase: Phase, error: unknown) => void
  * in phase guard, where it bounces: a broken filter must not become an open door.
  */
 export function compile(hooks: readonly OwnedHook[], crash: Crash): GateTable {
-  const table = {} as Record<keyof Gates, Record<Kind, Run<never>[]>>
+  const table = {} as Record<keyof Gates, Record<Kind, Standing<never>[]>>
   for (const gate of ['sent', 'received', 'undelivered', 'outbound'] as const) {
-    const kinds = { message: [], presence: [], iq: [] } as Record<Kind, Run<never>[]>
+    const kinds = { message: [], presence: [], iq: [] } as Record<Kind, Standing<never>[]>
     const ordered = hooks
       .filter(({ hook }) => hook.gate === gate)
       .sort(
@@ -131,7 +157,8 @@ export function compile(hooks: readonly OwnedHook[], crash: Crash): GateTable {
           PHASES.indexOf(a.hook.phase) - PHASES.indexOf(b.hook.phase) || compareNames(a.owner, b.owner),
       )
     for (const { owner, hook } of ordered) {
-      for (const kind of hook.kinds) kinds[kind].push(shielded(owner, hook, crash) as Run<never>)
+      const standing = standingOf(owner, hook, crash) as Standing<never>
+      for (const kind of hook.kinds) kinds[kind].push(standing)
     }
     for (const list of Object.values(kinds)) Object.freeze(list)
     table[gate] = Object.freeze(kinds)
@@ -143,18 +170,11 @@ function compareNames(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-function shielded(owner: string, { phase, run }: AnyHook, crash: Crash): Run<never> {
-  const onCrash = (error: unknown): Verdict => {
+function standingOf(owner: string, { phase, run }: AnyHook, crash: Crash): Standing<never> {
+  const crashed = (error: unknown): Stop | undefined => {
     if (error instanceof StanzaError) return error
     crash(owner, phase, error)
     return phase === 'guard' ? new StanzaError('internal-server-error') : undefined
   }
-  return (stanza, at) => {
-    try {
-      const verdict = (run as Run<unknown>)(stanza, at)
-      return verdict instanceof Promise ? verdict.catch(onCrash) : verdict
-    } catch (error) {
-      return onCrash(error)
-    }
-  }
+  return { run: run as Run<never>, crashed }
 }

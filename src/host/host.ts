@@ -1,7 +1,7 @@
 /** A served domain: its sessions, stores, tables, and all that a module is given. */
 import type { AnyCommand } from './command.js'
 import type { Desk } from './desk.js'
-import { compile, type Crash, type GateTable, type OwnedHook } from './hooks.js'
+import { compile, pass, type Crash, type GateTable, type OwnedHook } from './hooks.js'
 import { IqTable } from './iq-table.js'
 import type {
   BindFeature,
@@ -355,19 +355,10 @@ export class Host {
 
   #leaving(stanza: Stanza, session: Session): Stanza | undefined {
     const hooks = this.tables.gates.outbound[stanza.kind]
-    if (hooks.length === 0) {
-      this.#out[stanza.kind].add()
-      return stanza
-    }
-    const at = { host: this, session }
-    for (const run of hooks) {
-      const verdict = run(stanza, at)
-      if (verdict === undefined) continue
-      if (verdict instanceof Stanza) stanza = verdict
-      else return undefined
-    }
+    const outcome = hooks.length === 0 ? stanza : pass(hooks, stanza, { host: this, session })
+    if (!(outcome instanceof Stanza)) return undefined
     this.#out[stanza.kind].add()
-    return stanza
+    return outcome
   }
 }
 

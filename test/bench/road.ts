@@ -8,7 +8,7 @@ import { silentLog } from '../../src/base/log.js'
 import { Metrics } from '../../src/base/metrics.js'
 import { systemRandom } from '../../src/base/random.js'
 import { loadConfig } from '../../src/config/load.js'
-import { compile, pass, type GateTable, type Run } from '../../src/host/hooks.js'
+import { compile, pass, type GateTable, type Standing } from '../../src/host/hooks.js'
 import { modules } from '../../src/modules/index.js'
 import { Passwords } from '../../src/sasl/password.js'
 import { Server } from '../../src/server.js'
@@ -51,7 +51,7 @@ function passThreeGates(): void {
   let passed = 0
   const walk = (): void => {
     for (const gate of [gates.sent, gates.received, gates.outbound])
-      if (pass(gate.message as readonly Run<never>[], stanza, undefined as never) === stanza) passed++
+      if (pass(gate.message as readonly Standing<never>[], stanza, undefined as never) === stanza) passed++
   }
   for (let i = 0; i < rounds / 10; i++) walk()
   passed = 0
