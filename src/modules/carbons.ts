@@ -212,5 +212,7 @@ function isEligible(stanza: Stanza): boolean {
 const conversational: ReadonlySet<string | undefined> = new Set([NS.receipts, NS.chatStates, NS.chatMarkers])
 
 function isForged(stanza: Stanza): boolean {
-  return stanza.has('received', NS.carbons) || stanza.has('sent', NS.carbons)
+  for (const { name, ns } of stanza.payload.spans)
+    if (ns === NS.carbons && (name === 'received' || name === 'sent')) return true
+  return false
 }

@@ -18,7 +18,7 @@ export default defineModule({
   setup({ address }) {
     function withoutForgeries(stanza: Stanza): Stanza {
       const { from, to } = stanza
-      if (from.equals(address)) return stanza
+      if (!stanza.payload.spans.some(isMark) || from.equals(address)) return stanza
       const isForged = ({ attrs }: Element) => readJid(attrs['from'] ?? '')?.equals(address) === true
       const honest = isPerson(stanza) ? withoutServices(stanza) : stanza
       return withoutIdsBy(honest.withoutChildren('delay', NS.delay, isForged), address, to!.bare)
@@ -32,6 +32,13 @@ export default defineModule({
     }
   },
 })
+
+/** Most messages have none of them. */
+function isMark({ ns }: { readonly ns: string }): boolean {
+  return marks.has(ns)
+}
+
+const marks: ReadonlySet<string> = new Set([NS.delay, NS.stanzaIds, NS.archive, NS.pubsubEvent])
 
 /** A resource speaks, and no service: those have addresses without one. */
 function isPerson({ from }: Stanza): boolean {

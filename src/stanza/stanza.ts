@@ -223,7 +223,6 @@ export class Stanza {
     return (this.#rest = text === '' ? `${tag}/>` : `${tag}>${text}</${this.kind}>`)
   }
 
-  /** Parsed once for all to whom it is addressed. */
   /** Shared by all stanzas with this payload. */
   #whole(): Element {
     const { payload, kind } = this
