@@ -14,6 +14,7 @@ import type { Desk } from './host/desk.js'
 import { Host } from './host/host.js'
 import { Modules, type Chosen, type Prepared } from './host/modules.js'
 import { modules } from './modules/index.js'
+import { roomFigures, type RoomFigures } from './modules/rooms/api.js'
 import { Presence } from './router/presence.js'
 import type { Elsewhere } from './router/roads.js'
 import { Router } from './router/router.js'
@@ -176,6 +177,19 @@ export class Server {
       'When expired messages were last removed from the archives, in seconds since 1970',
       () => stores.archive.purgedAt / 1000,
     )
+    metrics.watch('rooms', 'Rooms in memory, with somebody in and without', () => this.#rooms().states, [
+      'state',
+    ])
+    metrics.watch(
+      'room_occupants',
+      'People in rooms, each once for every room',
+      () => this.#rooms().occupants,
+    )
+    metrics.watch(
+      'rooms_waiting',
+      'Comings and goings in rooms that wait to be written',
+      () => stores.rooms.waiting,
+    )
     metrics.watch('c2s_streams', 'Streams of clients, bound or not', () => this.#c2s.size)
   }
 
@@ -188,6 +202,22 @@ export class Server {
     await server.#s2s?.restore()
     for (const host of server.hosts.values()) void host.tell('started')
     return server
+  }
+
+  #rooms(): {
+    readonly states: readonly (readonly [readonly string[], number])[]
+    readonly occupants: number
+  } {
+    const all = [...this.hosts.values()].flatMap((host) => host.provided(roomFigures)?.() ?? [])
+    const sum = (of: (figures: RoomFigures) => number) =>
+      all.reduce((total, figures) => total + of(figures), 0)
+    return {
+      states: [
+        [['used'], sum(({ used }) => used)],
+        [['idle'], sum(({ idle }) => idle)],
+      ],
+      occupants: sum(({ occupants }) => occupants),
+    }
   }
 
   /** `available` with presence, `connected` without. */

@@ -35,6 +35,8 @@ export class MemoryRooms implements RoomStore {
   readonly waiting = 0
   readonly #rooms = new Map<number, Kept>()
   readonly #ids = new Map<string, number>()
+  /** Rooms by creator. */
+  readonly #counts = new Map<string, number>()
   readonly #removed: (room: number) => Promise<unknown>
   #lastId = 0
 
@@ -64,6 +66,7 @@ export class MemoryRooms implements RoomStore {
       values: new Map(),
       occupants: new Map(),
     }
+    this.#count(room.creator, 1)
     for (const entry of room.affiliations) affiliate(kept, entry, version)
     this.#rooms.set(id, kept)
     return id
@@ -98,6 +101,7 @@ export class MemoryRooms implements RoomStore {
     if (!kept) return false
     this.#rooms.delete(room)
     this.#ids.delete(`${kept.room.local}@${kept.room.domain}`)
+    this.#count(kept.room.creator, -1)
     await this.#removed(room)
     return true
   }
@@ -122,7 +126,7 @@ export class MemoryRooms implements RoomStore {
   }
 
   async countOf(creator: string): Promise<number> {
-    return [...this.#rooms.values()].filter(({ room }) => room.creator === creator).length
+    return this.#counts.get(creator) ?? 0
   }
 
   async standings(jid: string): Promise<{ domain: string; local: string; affiliation: StoredAffiliation }[]> {
@@ -173,6 +177,10 @@ export class MemoryRooms implements RoomStore {
           !after || room > after.room || (room === after.room && byOctets(jid, after.jid) > 0),
       )
       .slice(0, limit)
+  }
+
+  #count(creator: string, more: number): void {
+    this.#counts.set(creator, (this.#counts.get(creator) ?? 0) + more)
   }
 
   /** By localpart. */

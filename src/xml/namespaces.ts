@@ -35,6 +35,7 @@ export const NS = {
   mucOwner: 'http://jabber.org/protocol/muc#owner', // 0045
   hats: 'urn:xmpp:hats:0', // 0317
   mucAffiliations: 'urn:xmpp:muc:affiliations:1', // 0463
+  mucStableId: 'http://jabber.org/protocol/muc#stable_id', // 0045
   mucRoomConfig: 'http://jabber.org/protocol/muc#roomconfig', // 0045, FORM_TYPE
   mucRoomInfo: 'http://jabber.org/protocol/muc#roominfo', // 0045, FORM_TYPE
   mucRooms: 'http://jabber.org/protocol/muc#rooms', // 0045

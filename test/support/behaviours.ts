@@ -1056,6 +1056,8 @@ export const behaviours: readonly Behaviour[] = [
       ['unit/modules/disco', 'XEP-0030 §3.1: the server tells what it is and can'],
       ['unit/modules/disco', 'XEP-0030 §3.2: an unknown node is not found'],
       ['unit/modules/disco', 'XEP-0030 §8: a stranger gets the same'],
+      ['scenes/rooms/discovering', 'XEP-0045 §6.4: a room says what it is'],
+      ['scenes/rooms/discovering', 'XEP-0045 §6.4, §18.1.1: nodes of a room'],
       ['scenes/modules', 'strangers learn nothing about accounts'],
     ],
   },
@@ -1065,6 +1067,8 @@ export const behaviours: readonly Behaviour[] = [
     proofs: [
       ['unit/modules/disco', 'XEP-0030 §4.1: the server lists the services'],
       ['unit/modules/disco', 'XEP-0030 §3.1, §4.1: an account tells its owner and friends'],
+      ['scenes/rooms/discovering', 'XEP-0045 §6.3: public rooms are listed by name, hidden ones are not'],
+      ['scenes/rooms/discovering', 'XEP-0045 §6.5: who is in is told to those who are in'],
     ],
   },
   {
@@ -1247,11 +1251,12 @@ export const behaviours: readonly Behaviour[] = [
   },
   {
     number: 155,
-    says: 'XEP-0045 §6.3, §6.4: disco of rooms follows their configuration, hidden rooms are not listed',
+    says: 'XEP-0045 §6.3, §6.4, §7.12: disco of rooms follows their configuration, hidden rooms are not listed',
     proofs: [
       ['scenes/rooms/discovering', 'XEP-0045 §6.3: public rooms are listed by name, hidden ones are not'],
       ['scenes/rooms/discovering', 'XEP-0045 §6.4: a room says what it is, as its configuration has it'],
       ['scenes/rooms/discovering', 'XEP-0045 §6.4, §18.1.1: nodes of a room'],
+      ['scenes/rooms/discovering', 'XEP-0045 §7.12: the nickname that is reserved for one'],
     ],
   },
   {

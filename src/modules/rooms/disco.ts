@@ -43,6 +43,7 @@ function infoOf(room: Room, asker: Jid) {
       NS.discoInfo,
       NS.discoItems,
       NS.muc,
+      NS.mucStableId,
       ...features.with('discovered').flatMap((discovered) => discovered(room)),
     ],
     forms: [resultForm(NS.mucRoomInfo, fields)],

@@ -1,5 +1,6 @@
 /** XEP-0045: rooms in which several people talk, at a domain of their own. */
 import { roomCommands } from './commands.js'
+import { roomFigures, type RoomFigures } from './api.js'
 import { creators } from './creation.js'
 import { features } from './features.js'
 import { publicRooms, roomsOf } from './service-disco.js'
@@ -109,6 +110,7 @@ export default defineModule({
         identities: [{ category: 'conference', type: 'text', name: 'Rooms' }],
         features: [
           NS.muc,
+          NS.mucStableId,
           NS.resultSets,
           ...service.features.all.flatMap(({ serviceFeatures = [] }) => serviceFeatures),
         ],
@@ -139,7 +141,10 @@ export default defineModule({
           for (const opened of all('linkOpened')) opened(remote)
         },
       },
-      provides: [{ key: byDomain, value: own }],
+      provides: [
+        { key: byDomain, value: own },
+        { key: roomFigures, value: () => figuresOf(services) },
+      ],
       async stop() {
         const now = host.provided(byDomain)
         for (const [name, service] of own) await service.stop(now?.get(name))
@@ -152,6 +157,17 @@ export default defineModule({
 const byDomain = serviceKey<ReadonlyMap<string, RoomService>>('rooms')
 
 type ServerHook = 'accountDeleted' | 'started' | 'stopping' | 'linkBroken' | 'linkOpened'
+
+function figuresOf(services: readonly RoomService[]): RoomFigures {
+  const figures = { used: 0, idle: 0, occupants: 0 }
+  for (const { registry } of services)
+    for (const { clients, occupants } of registry.loaded) {
+      if (clients.size > 0) figures.used++
+      else figures.idle++
+      figures.occupants += occupants.size
+    }
+  return figures
+}
 
 function serviceDomains(own: string, { domains }: RoomSettings): readonly string[] {
   return domains.length > 0 ? domains : [`conference.${own}`]

@@ -32,9 +32,9 @@ export interface Founded {
 
 /**
  * What idle rooms in memory may weigh together: each counts one, and one for each standing. One with few standings takes
- * some 2.5 KiB, a standing some 300 bytes.
+ * some 2 KB, a standing some 300 bytes.
  */
-const idleWeight = 10_000
+const idleWeight = 4_000
 
 export class Registry {
   #service: RoomService
@@ -66,13 +66,6 @@ export class Registry {
   /** Rooms in memory. */
   get loaded(): Iterable<Room> {
     return this.#rooms.values()
-  }
-
-  /** For metrics. */
-  get sizes(): { readonly used: number; readonly idle: number } {
-    let idle = 0
-    for (const room of this.#idle.keys()) if (room.clients.size === 0) idle++
-    return { used: this.#rooms.size - idle, idle }
   }
 
   /** The room of that localpart, which is prepared; at once when it is in memory. Rejects with StorageUnavailable. */

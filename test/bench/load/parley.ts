@@ -57,9 +57,13 @@ async function start(setup: Setup): Promise<Running> {
       : ['listen.s2s=off']),
     'listen.s2s_tls=off',
     ...(setup.rooms
-      ? ['occupants=2000', 'occupant_rate=off', 'presence_rate=off', 'rate=off'].map(
-          (one) => `modules.rooms.${one}`,
-        )
+      ? [
+          'occupants=2000',
+          'rooms_per_account=20000',
+          'occupant_rate=off',
+          'presence_rate=off',
+          'rate=off',
+        ].map((one) => `modules.rooms.${one}`)
       : []),
     ...unlimited.map((limit) => `limits.${limit}=off`),
   ].flatMap((setting) => ['--set', setting])

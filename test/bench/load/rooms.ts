@@ -133,7 +133,8 @@ export async function joins(job: Job, target: Target): Promise<Outcome> {
 }
 
 const makers = 100
-const warmRooms = 10
+/** Temporary rooms of each maker, so that what is measured is not what making rooms costs. */
+const warmRooms = 20
 const persistent = `<field var='muc#roomconfig_persistentroom'><value>1</value></field>`
 
 /** One run: memory that has once been used by a process is no measure for a second one. */
@@ -142,16 +143,18 @@ export async function idleRooms(job: Job, target: Target): Promise<Outcome> {
   const each = job.quick ? 10 : 100
   const clients = Array.from({ length: makers }, (_, index) => new Client(target, `user${index}`))
   await pool(makers, 16, async (index) => clients[index]?.login())
-  const make = async (index: number, name: string): Promise<void> => {
-    const room = new Room(target, name, persistent)
+  const make = async (index: number, name: string, fields = ''): Promise<void> => {
+    const room = new Room(target, name, fields)
     await room.make(clients[index]!, nickOf(index))
     await room.leave(clients[index]!, nickOf(index))
   }
-  await pool(warmRooms, 4, (index) => make(index, `warm${index}`))
+  await pool(makers, 4, async (index) => {
+    for (let count = 0; count < warmRooms; count++) await make(index, `warm${index}-${count}`)
+  })
   await sleep(3000)
   const before = memoryOf(job.processes)
   await pool(makers, 4, async (index) => {
-    for (let count = 0; count < each; count++) await make(index, `idle${index}-${count}`)
+    for (let count = 0; count < each; count++) await make(index, `idle${index}-${count}`, persistent)
   })
   await sleep(job.quick ? 5000 : 20_000)
   add(figures, 'memory', (memoryOf(job.processes) - before) / (makers * each))
