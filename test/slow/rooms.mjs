@@ -166,12 +166,12 @@ await check('they return one by one, and are all in', async () => {
   assert.ok(!history.includes('Lady, by yonder blessed moon I vow'), 'it was taken back')
   nurse.types('/win 1')
   nurseLogsIn()
-  await nurse.sees('logged in successfully')
+  await nurse.sees('Connection re-established')
   nurse.types(`/join ${room} nick nurse`)
-  await nurse.sees('Masks are worn')
+  await nurse.sees('Parting is such sweet sorrow')
+  await juliet('sees', 'nurse', 'available', 'participant')
   await romeo.say(speech('A thousand times good night'))
   await heard('romeo', 'A thousand times good night')
-  await nurse.sees('Parting is such sweet sorrow')
 })
 
 await check('they know by a ping that they are in (XEP-0410)', async () => {

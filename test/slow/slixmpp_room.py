@@ -30,7 +30,7 @@ class Person:
         self.heard = []
         self.news = asyncio.Condition()
         for event in ('groupchat_message', 'groupchat_subject', 'moderated_message', 'groupchat_presence',
-                      'groupchat_invite', 'groupchat_direct_invite', 'groupchat_message_error', 'message_error'):
+                      'groupchat_message_error'):
             client.add_event_handler(event, lambda stanza, event=event: self.hears(event, stanza))
         started = asyncio.get_event_loop().create_future()
         client.add_event_handler('session_start', lambda _: started.done() or started.set_result(True))
@@ -91,10 +91,6 @@ class Person:
 
     async def invite_directly(self, jid, reason):
         self.client.plugin['xep_0249'].send_invitation(JID(jid), self.room, reason=reason)
-
-    async def invited(self):
-        """Into which room by whom."""
-        return str((await self.until('groupchat_invite', lambda message: True))['from'].bare)
 
     async def say(self, body):
         self.client.send_message(mto=self.room, mbody=body, mtype='groupchat')
