@@ -18,6 +18,8 @@ import { NS } from '../../xml/namespaces.js'
  * own a new room of that name, open to everybody.
  */
 const waiting = 600_000
+/** Milliseconds for telling everybody that the server ends. */
+const patience = 5_000
 /** Rows read at a time, and stanzas sent until others have a turn. */
 const page = 200
 
@@ -46,16 +48,23 @@ class Restarts implements RoomFeature {
   /** XEP-0045 §11.2: each is told of itself. That the others go too need not be said. */
   async stopping(): Promise<void> {
     this.#isEnding = true
+    const { clock } = this.#service.host
+    const rooms = [...this.#service.registry.loaded].filter(({ clients }) => clients.size > 0)
+    let late: Timer | undefined
+    // A room may wait for a store that does not answer.
+    const enough = new Promise<void>((resolve) => (late = clock.after(patience, resolve)))
+    await Promise.race([enough, Promise.all(rooms.map(async (room) => room.turn(() => this.#close(room))))])
+    late?.cancel()
+  }
+
+  async #close(room: Room): Promise<void> {
     let told = 0
-    for (const room of this.#service.registry.loaded)
-      await room.turn(async () => {
-        for (const client of room.clients.values()) {
-          send(room, client, goodbye(client, true, { codes: [status.shutdown, status.self] }))
-          this.#service.store.occupies(room.id, client.jid.toString(), undefined)
-          if (++told % page === 0) await othersFirst()
-        }
-        vacate(room)
-      })
+    for (const client of room.clients.values()) {
+      send(room, client, goodbye(client, true, { codes: [status.shutdown, status.self] }))
+      this.#service.store.occupies(room.id, client.jid.toString(), undefined)
+      if (++told % page === 0) await othersFirst()
+    }
+    vacate(room)
   }
 
   started(): void {

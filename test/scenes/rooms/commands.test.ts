@@ -65,6 +65,11 @@ scene('room create, list, show: a room for somebody who will own it', async ({ s
     [BALL, '0', 'public, lasting', new Date(stage.clock.now()).toISOString().slice(0, 10), 'The ball'],
   ])
   await enters(romeo)
+  const figures = [['rooms', 'used'], ['rooms', 'idle'], ['room_occupants']] as const
+  assert.deepEqual(
+    figures.map(([name, ...labels]) => stage.metrics.valueOf(name, ...labels)),
+    [1, 0, 1],
+  )
   const shown = Object.fromEntries(rows(await runs(nurse, 'room show', { room: BALL }))) as Record<
     string,
     string
