@@ -1,7 +1,7 @@
 // What owners and admins have done outlasts the process: lists with reasons and nicks, hats, registrations.
 import assert from 'node:assert/strict'
 import { commandOf, commands, submission } from '../../support/command.js'
-import { BALL, configures, enters, gather } from '../../support/rooms.js'
+import { BALL, configures, entrance, enters, gather } from '../../support/rooms.js'
 import { DOMAIN, scene } from '../../support/stage.js'
 import type { Actor } from '../../support/actor.js'
 import { NS } from '../../../src/xml/namespaces.js'
@@ -65,3 +65,41 @@ scene(
     assert.equal(own.child('x', NS.mucUser)?.child('item')?.attrs['affiliation'], 'member')
   },
 )
+
+scene('XEP-0045 §5.1: who was given voice, or lost it, finds it so after a restart', async (cast) => {
+  const { romeo, juliet, nurse, tybalt, stage } = cast
+  await gather([romeo])
+  await configures(romeo, { persistentroom: '1', moderatedroom: '1' })
+  await romeo.sets(
+    `<query xmlns='${NS.mucAdmin}'><item affiliation='member' jid='${nurse.bare}'/></query>`,
+    BALL,
+  )
+  await enters(juliet)
+  await enters(nurse)
+  await enters(tybalt)
+  const items = `<item nick='juliet' role='participant'/><item nick='nurse' role='visitor'/><item nick='tybalt' role='moderator'/>`
+  await romeo.sets(`<query xmlns='${NS.mucAdmin}'>${items}</query>`, BALL)
+  for (const actor of [juliet, nurse, tybalt]) {
+    actor.sends(`<presence type='unavailable' to='${BALL}/${actor.local}'/>`)
+    await actor.settled()
+  }
+  await stage.restarts()
+  const expected: [Actor, string][] = [
+    [juliet, 'participant'],
+    [nurse, 'visitor'],
+    // Moderators are made for one visit.
+    [tybalt, 'visitor'],
+  ]
+  for (const [actor, role] of expected) {
+    await actor.isGone()
+    actor.isConnected = false
+    await actor.connects()
+    actor.sends(entrance(actor))
+    for (;;) {
+      const item = (await actor.next('its own presence')).child('x', NS.mucUser)?.child('item')
+      if (item?.attrs['jid'] !== actor.full) continue
+      assert.equal(item.attrs['role'], role, actor.name)
+      break
+    }
+  }
+})
