@@ -69,3 +69,17 @@ scene('§2, §3.2: nobody hears who is in the room, or is none of its people', a
   says(romeo, juliet.bare)
   assert.ok((await juliet.next()).child('mentions'))
 })
+
+scene('§2: who is not even connected finds it later', async ({ romeo, juliet, nurse }) => {
+  await gather([romeo, juliet])
+  await nurse.online()
+  await nurse.leaves()
+  await become(romeo, nurse.bare, 'member')
+  await configures(romeo, { forwardmentions: '1' })
+  says(juliet, nurse.bare)
+  await juliet.settled()
+  await nurse.online()
+  const got = await nurse.next()
+  assert.ok(got.child('mentions') && got.child('delay'))
+  await nurse.hearsNothingMore()
+})

@@ -29,6 +29,9 @@ scene('XEP-0410 §3.3: the room answers who is in, and who is not', async ({ rom
   await romeo.ignoresSoFar()
   await romeo.isRefused('not-acceptable', 'get', ping, `${BALL}/romeo`)
   assert.equal((await romeo$phone.gets(ping, `${BALL}/romeo`)).attrs['type'], 'result')
+  const told = (await juliet.gets(info, BALL)).child('query')!.childrenOf('feature')
+  const optimised = 'http://jabber.org/protocol/muc#self-ping-optimization'
+  assert.ok(told.some(({ attrs }) => attrs['var'] === optimised))
 })
 
 scene(
