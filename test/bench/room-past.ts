@@ -25,8 +25,9 @@ await migrate(database, readMigrations())
 const stores = openPostgresStores(database)
 const keys = await new Passwords(systemRandom, { iterations: 4096 }).deriveKeys('pencil')
 for (const name of ['owner', 'guest']) await stores.accounts.create(domain, name, keys, 0)
-const limits = ['c2s_rate=off', 'c2s_stanza_rate=off'].map((limit) => `limits.${limit}`)
-const { config } = loadConfig({ modules, env: {}, set: [`domain=${domain}`, ...limits] })
+const limits = ['c2s_rate', 'c2s_stanza_rate'].map((rate) => `limits.${rate}=off`)
+const paces = ['occupant_rate', 'rate', 'presence_rate'].map((rate) => `modules.rooms.${rate}=off`)
+const { config } = loadConfig({ modules, env: {}, set: [`domain=${domain}`, ...limits, ...paces] })
 const parts = {
   config,
   clock: realClock,
@@ -78,6 +79,7 @@ async function pages(what: string, who: Sink): Promise<void> {
     for (let read = 0; read < kept; read += page) {
       const heard = await who.say(query(before), `id='page'`)
       const first = /<first[^>]*>([^<]+)</.exec(heard)?.[1]
+      if (first === undefined) throw new Error(`only ${read} messages were kept`)
       before = `<before>${first}</before>`
     }
   }

@@ -1,6 +1,7 @@
 /** XEP-0425: moderators take back what others have said. */
 import { broadcast } from './fan-out.js'
 import type { RoomFeature, RoomRequest } from './feature.js'
+import { forgetPast } from './history.js'
 import { archivedIn, isArchived, keep } from './keeping.js'
 import { occupantId } from './occupant-ids.js'
 import type { Occupant } from './occupant.js'
@@ -65,6 +66,7 @@ async function announce(room: Room, moderated: Moderated): Promise<{ readonly du
   const retract = el('retract', NS.retraction, { id: found.id }, ...contentOf(moderated))
   const message = Stanza.of({ kind: 'message', type: 'groupchat', id: random.id(), from: room.jid }, retract)
   const taken = keep(room, message, { account: room.jid, resource: '' })
+  forgetPast(room, found.id)
   const retracted = { by: message.id, at: momentOf(taken.id) }
   const durable = taken.written.then(() => bury(room, found, retracted, ...contentOf(moderated)))
   durable.catch(() => undefined)

@@ -40,6 +40,11 @@ export function retractable({ room, occupant, stanza }: Speech): Promise<Retract
     if (!found) return undefined
     if (found.with !== occupant.account.toString())
       throw new StanzaError('forbidden', 'Somebody else has said that.')
+    const message = readable(found.stanza)
+    // XEP-0424 §4, §5: what is gone is gone as it was, and retractions stay.
+    if (!message || isRetraction(message) || message.has('retracted', NS.retraction)) return undefined
+    // Who comes in from now on does not see it any more.
+    forgetPast(room, found.id)
     return { bury: (at) => bury(room, found, { by: stanza.id, at }) }
   })
 }

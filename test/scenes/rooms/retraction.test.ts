@@ -113,6 +113,27 @@ scene('XEP-0424 §5: nobody takes back what another one said', async ({ romeo, j
   await keptWithout(juliet, 'mine')
 })
 
+scene('XEP-0424 §4, §5: a tombstone stays as it is, and so does a retraction', async ({ romeo, juliet }) => {
+  const all = [romeo, juliet]
+  await gather(all)
+  const id = await said(juliet, 'wrong', all)
+  await romeo.sets(moderation(id), BALL)
+  await juliet.ignoresSoFar()
+  retracts(juliet, id)
+  const retraction = roomIdOf(await juliet.next())!
+  retracts(juliet, retraction)
+  await juliet.ignoresSoFar()
+  const kept = await keptOf(juliet)
+  assert.ok(kept.get('wrong')!.child('retracted', RETRACT)!.child('moderated', MODERATE))
+  const backs = (await archiveOf(juliet, { to: BALL })).results.filter(
+    (result) => messageOf(result)!.attrs['id'] === 'back',
+  )
+  assert.deepEqual(
+    backs.map((result) => messageOf(result)!.child('retract', RETRACT)?.attrs['id']),
+    [id, retraction],
+  )
+})
+
 scene(
   'XEP-0424 §5.1: what the archive does not know is the business of clients',
   async ({ romeo, juliet }) => {
