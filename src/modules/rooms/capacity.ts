@@ -1,6 +1,7 @@
 /** How many may be in a room (XEP-0045 §7.2.9): what its owners say, and never more than the service lets in. */
 import type { RoomFeature } from './feature.js'
 import { choiceField } from './fields.js'
+import type { Occupant } from './occupant.js'
 import type { RoomService } from './service.js'
 import { StanzaError } from '../../stanza/errors.js'
 
@@ -26,13 +27,7 @@ export function capacity({ settings, host }: RoomService): RoomFeature {
     info: (room) => ({ 'muc#roominfo_occupants': room.occupants.size }),
     entering({ room, nick, affiliation }) {
       const holder = room.holder(nick)
-      if (holder) {
-        if (holder.clients.length >= mostClients) {
-          host.hits.add('room_clients')
-          throw new StanzaError('resource-constraint', `${mostClients} of your clients are in the room.`)
-        }
-        return
-      }
+      if (holder) return requireSpace(holder)
       const chosen = room.get(maxUsers)
       const limit = chosen === 'none' ? most : Math.min(Number(chosen), most)
       const allowed = affiliation === 'owner' || affiliation === 'admin' ? limit + spare : limit
@@ -40,5 +35,15 @@ export function capacity({ settings, host }: RoomService): RoomFeature {
       if (limit === most) host.hits.add('room_occupants')
       throw new StanzaError('service-unavailable', 'The room is full.', { type: 'wait' })
     },
+    renaming({ room, nick, client }) {
+      const holder = room.holder(nick)
+      if (holder && holder !== client.occupant) requireSpace(holder)
+    },
+  }
+
+  function requireSpace({ clients }: Occupant): void {
+    if (clients.length < mostClients) return
+    host.hits.add('room_clients')
+    throw new StanzaError('resource-constraint', `${mostClients} of your clients are in the room.`)
   }
 }

@@ -81,18 +81,8 @@ async function update(room: Room, stanza: Stanza): Promise<void> {
   const presence = cleaned(room, stanza)
   for (const updating of room.service.features.with('updating')) updating(client, presence)
   if (stanza.to!.resource !== occupant.nick) return rename(client, presence, stanza.to!.resource)
-  show(client, presence)
+  occupant.present(client, presence)
   await announce(occupant)
-}
-
-/** The others see this client of the occupant from now on. False: they see what they have seen. */
-function show(client: Client, presence: Stanza): boolean {
-  const { clients, jid } = client.occupant
-  const isNews = clients[0] !== client || client.presence.payload.text !== presence.payload.text
-  client.presence = presence.readdressed({ from: jid })
-  clients.splice(clients.indexOf(client), 1)
-  clients.unshift(client)
-  return isNews
 }
 
 async function join(
@@ -123,7 +113,7 @@ async function join(
     for (const updating of features.with('updating')) updating(present, stanza)
     let toOthers = false
     if (present.occupant.nick !== entry.nick) await rename(present, cleaned(room, stanza), entry.nick)
-    else toOthers = show(present, cleaned(room, stanza))
+    else toOthers = present.occupant.present(present, cleaned(room, stanza))
     return welcome(present, entry, toOthers)
   }
   try {
@@ -149,9 +139,9 @@ function admit({ room, nick, from, stanza, affiliation, role }: Entry): Client {
     occupant = new Occupant(room, room.jid.withResource(nick), from.bare, affiliation, role)
     room.add(occupant)
   }
-  const presence = cleaned(room, stanza).readdressed({ from: occupant.jid })
+  const presence = cleaned(room, stanza)
   const client = new Client(from, occupant, presence)
-  occupant.clients.unshift(client)
+  occupant.present(client, presence)
   room.clients.set(from.toString(), client)
   return client
 }
@@ -160,7 +150,7 @@ function admit({ room, nick, from, stanza, affiliation, role }: Entry): Client {
 async function welcome(client: Client, entry: Entry, toOthers: boolean): Promise<void> {
   const { room } = entry
   await inOrder(room.service.features.with('welcoming'), client, entry)
-  tellOccupants(client)
+  await tellOccupants(client)
   await announceEntry(client, entry, toOthers)
   await inOrder(room.service.features.with('entered'), client, entry)
 }

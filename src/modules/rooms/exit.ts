@@ -14,7 +14,7 @@ export async function leave(client: Client, farewell: Farewell = {}): Promise<vo
   // XEP-0045 §7.14: to itself first.
   say(client, client, farewell)
   if (isLast) await tellGone(client, farewell)
-  occupant.clients.splice(occupant.clients.indexOf(client), 1)
+  occupant.drop(client)
   if (isLast) room.remove(occupant)
   // The others see another client of it from now on.
   else await announce(occupant)

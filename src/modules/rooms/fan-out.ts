@@ -15,25 +15,22 @@ export function broadcast(
   room: Room,
   choose: (occupant: Occupant) => Stanza | undefined,
 ): void | Promise<void> {
-  const clients = room.clients.values()
-  if (room.clients.size > slice) return inSlices(room, clients, choose)
-  for (const client of clients) {
+  return inSlices([...room.clients.values()], (client) => {
     const stanza = choose(client.occupant)
     if (stanza) send(room, client, stanza)
-  }
+  })
 }
 
-async function inSlices(
-  room: Room,
-  clients: Iterable<Client>,
-  choose: (occupant: Occupant) => Stanza | undefined,
-): Promise<void> {
-  let sent = 0
-  for (const client of clients) {
-    const stanza = choose(client.occupant)
-    if (!stanza) continue
-    send(room, client, stanza)
-    if (++sent % slice === 0) await othersFirst()
+/** Calls `send` with each: with those of the first slice at once, and with more when others have had a turn. */
+export function inSlices<T>(all: readonly T[], send: (one: T) => void): void | Promise<void> {
+  for (const one of all.slice(0, slice)) send(one)
+  if (all.length > slice) return goOn(all, send)
+}
+
+async function goOn<T>(all: readonly T[], send: (one: T) => void): Promise<void> {
+  for (let done = slice; done < all.length; done += slice) {
+    await othersFirst()
+    for (const one of all.slice(done, done + slice)) send(one)
   }
 }
 

@@ -2,7 +2,7 @@
 import { send } from './fan-out.js'
 import { inOrder, type Renaming, type RoomFeature } from './feature.js'
 import { Occupant, type Client } from './occupant.js'
-import { announce, goodbye, tellClient, tellGone } from './presence.js'
+import { announce, goodbye, tellGone } from './presence.js'
 import type { Room } from './room.js'
 import { status } from './status.js'
 import { StanzaError } from '../../stanza/errors.js'
@@ -65,8 +65,11 @@ export async function rename(client: Client, presence: Stanza, nick: string): Pr
   const ownCodes = renaming.nick === nick ? [] : [status.nickChangedByRoom]
   const holder = room.holder(renaming.nick)
   if (holder && holder !== occupant) return move(client, holder, presence, ownCodes)
-  // The same in another spelling that the room does not keep.
-  if (renaming.nick === occupant.nick) return tellClient(client, { ownCodes })
+  if (renaming.nick === occupant.nick) {
+    // Another spelling of what it is called here already.
+    occupant.present(client, presence)
+    return announce(occupant, { ownCodes })
+  }
   if (occupant.clients.length > 1) {
     const jid = room.jid.withResource(renaming.nick)
     // What looks the same as a nick that others of the account keep would be two.
@@ -78,7 +81,7 @@ export async function rename(client: Client, presence: Stanza, nick: string): Pr
   await sayNewNick(occupant, client, renaming.nick)
   const before = occupant.jid
   room.rename(occupant, renaming.nick)
-  client.presence = presence.readdressed({ from: occupant.jid })
+  occupant.present(client, presence)
   for (const renamed of room.service.features.with('renamed')) renamed(occupant, before)
   await announce(occupant, { ownCodes })
 }
@@ -99,10 +102,8 @@ async function move(
     const codes = [status.nickChanged, status.self]
     send(room, client, goodbye(client, true, { nick: to.nick, codes }))
   }
-  from.clients.splice(from.clients.indexOf(client), 1)
-  client.occupant = to
-  client.presence = presence.readdressed({ from: to.jid })
-  to.clients.unshift(client)
+  from.drop(client)
+  to.present(client, presence)
   // The others see another client of it from now on.
   if (from.clients.length > 0) await announce(from)
   for (const renamed of room.service.features.with('renamed')) renamed(to, from.jid)

@@ -62,6 +62,21 @@ export class Occupant {
     this.#shown.closed = undefined
   }
 
+  /** The client, which may be a new one, says this: the others see it from now on. False: they see what they have seen. */
+  present(client: Client, presence: Stanza): boolean {
+    const isNews = this.clients[0] !== client || client.presence.payload.text !== presence.payload.text
+    client.occupant = this
+    client.presence = presence.readdressed({ from: this.jid })
+    this.drop(client)
+    this.clients.unshift(client)
+    return isNews
+  }
+
+  drop(client: Client): void {
+    const place = this.clients.indexOf(client)
+    if (place >= 0) this.clients.splice(place, 1)
+  }
+
   rename(jid: Jid): void {
     this.#jid = jid
     for (const client of this.clients) client.presence = client.presence.readdressed({ from: jid })

@@ -1,6 +1,6 @@
 /** What occupants see of each other (XEP-0045 §7.2.2, §7.7): presence with role, affiliation, and the JID for who may see it. */
 import { seesJids } from './anonymity.js'
-import { broadcast, send } from './fan-out.js'
+import { broadcast, inSlices, send } from './fan-out.js'
 import type { RoomFeature } from './feature.js'
 import { choicesField } from './fields.js'
 import type { Client, Occupant } from './occupant.js'
@@ -121,13 +121,11 @@ function selfMark(client: Client): string {
     .join('')
 }
 
-/** The presence of everybody else who is shown, to a client that has come in (§7.2.2). */
-export function tellOccupants(client: Client): void {
+/** The presence of everybody else who is shown, to a client that has come in (§7.2.2). In turn. */
+export function tellOccupants(client: Client): void | Promise<void> {
   const viewer = client.occupant
-  const { room } = viewer
-  for (const occupant of room.occupants.values()) {
-    if (occupant !== viewer && occupant.isKnown) send(room, client, shownTo(viewer, occupant))
-  }
+  const others = [...viewer.room.occupants.values()].filter((other) => other !== viewer && other.isKnown)
+  return inSlices(others, (other) => send(viewer.room, client, shownTo(viewer, other)))
 }
 
 function present(occupant: Occupant, open: boolean, saying: Saying): Stanza {

@@ -103,3 +103,16 @@ scene('XEP-0045 §7.14: who vanishes has left, and the room goes with the last o
     `<presence from='${BALL}/nurse'>${x(`<item affiliation='owner'/>`, codes(110, 201))}</presence>`,
   )
 })
+
+scene('RFC 8266 §2.3: presence under another spelling of one’s nickname is presence, too', async (cast) => {
+  const { romeo, juliet } = cast
+  await gather([romeo, juliet])
+  juliet.sends(`<presence to='${BALL}/juliet '><show>away</show></presence>`)
+  await juliet.receives(
+    `<presence type='{none}' from='${BALL}/juliet'><show>away</show>${x('<item/>', codes(110, 210))}</presence>`,
+  )
+  await romeo.receives(
+    `<presence type='{none}' from='${BALL}/juliet'><show>away</show>${x('<item/>')}</presence>`,
+  )
+  await romeo.hearsNothingMore()
+})

@@ -47,7 +47,7 @@ test('of a thousand a hundred have it when somebody else gets a turn', async () 
   setImmediate(looking)
   await broadcast(room, () => message)
   assert.equal(sent.length, 1000)
-  assert.deepEqual(seen.slice(0, 10), [100, 200, 300, 400, 500, 600, 700, 800, 900, 1000])
+  assert.deepEqual(seen.slice(0, 9), [100, 200, 300, 400, 500, 600, 700, 800, 900])
 })
 
 test('who is not to have it costs no turn', () => {
