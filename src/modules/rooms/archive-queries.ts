@@ -1,11 +1,9 @@
 /** Questions to the archive of a room (XEP-0313 §4, §5): who may ask, and what they may see of who spoke. */
+import { mayKnow } from './access.js'
 import { isOpen, seesJids } from './anonymity.js'
-import { isBanned } from './bans.js'
 import type { RoomIqHandler, RoomRequest } from './feature.js'
 import { isArchived, keptSince, ownerOf } from './keeping.js'
-import { isMembersOnly } from './members-only.js'
-import { passwordOf } from './passwords.js'
-import { affiliationMay } from './privileges.js'
+import { requireVisible } from './locked.js'
 import type { Room } from './room.js'
 import type { RoomService } from './service.js'
 import { endsOf, metadataElement } from '../../archive/metadata.js'
@@ -13,7 +11,6 @@ import { answer } from '../../archive/pages.js'
 import { queryForm, readQuery } from '../../archive/query.js'
 import { Results } from '../../archive/results.js'
 import { StanzaError } from '../../stanza/errors.js'
-import type { Jid } from '../../stanza/jid.js'
 import { pageInfo } from '../../stanza/rsm.js'
 import type { Archived } from '../../storage/archive.js'
 import { el, type Element } from '../../xml/element.js'
@@ -74,17 +71,10 @@ export function archiveRequests(service: RoomService): readonly RoomIqHandler[] 
  * XEP-0313 §6.1.2: whoever could come in now. Who is in could.
  * @throws StanzaError `forbidden` (§8.1)
  */
-function admit({ room, sender, from }: RoomRequest): void {
-  if (room.locked && room.affiliationOf(from) !== 'owner') throw new StanzaError('item-not-found')
+function admit({ room, from }: RoomRequest): void {
+  requireVisible(room, from)
   if (!isArchived(room)) throw new StanzaError('service-unavailable', 'The room has no archive.')
-  if (!sender && !mayEnter(room, from)) throw new StanzaError('forbidden')
-}
-
-function mayEnter(room: Room, jid: Jid): boolean {
-  if (isBanned(room, jid)) return false
-  // Nobody shows a password with a query: those in a list need none.
-  const isListed = affiliationMay(room.affiliationOf(jid), 'enter members-only room')
-  return isListed || (!isMembersOnly(room) && passwordOf(room) === undefined)
+  if (!mayKnow(room, from)) throw new StanzaError('forbidden')
 }
 
 /** XEP-0313 §6.1.2: at the time of the query, whatever it was when it was said. */

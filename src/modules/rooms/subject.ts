@@ -1,4 +1,5 @@
 /** The subject of a room (XEP-0045 §7.2.15, §8.1). */
+import { mayKnow } from './access.js'
 import { send } from './fan-out.js'
 import type { RoomFeature } from './feature.js'
 import { flagField } from './fields.js'
@@ -18,8 +19,8 @@ const changeSubject = flagField('muc#roomconfig_changesubject', 'Everybody may c
 export const subject: RoomFeature = {
   name: 'subject',
   fields: [changeSubject],
-  info: (room) => ({
-    'muc#roominfo_subject': room.subject && textOf(room),
+  info: (room, asker) => ({
+    'muc#roominfo_subject': room.subject && mayKnow(room, asker) ? textOf(room) : undefined,
     'muc#roominfo_subjectmod': room.get(changeSubject),
   }),
   entered: tell,

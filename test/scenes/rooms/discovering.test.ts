@@ -181,3 +181,19 @@ scene('XEP-0045 §7.12: the nickname that is reserved for one', async ({ romeo, 
   assert.deepEqual(await reserved(juliet), [['identity', 'conference', 'text', 'Jule']])
   assert.deepEqual(await reserved(romeo), [])
 })
+
+scene('XEP-0045 §6.4: the subject is for those who could read it inside', async (cast) => {
+  const { romeo, juliet } = cast
+  await gather([romeo])
+  romeo.sends(`<message type='groupchat' id='s' to='${BALL}'><subject>Masks</subject></message>`)
+  await juliet.connects()
+  await romeo.ignoresSoFar()
+  const subject = async (actor: Actor) =>
+    formValues((await told(actor, BALL)).forms[0]!).get('muc#roominfo_subject')
+  assert.deepEqual(await subject(juliet), ['Masks'])
+  await configures(romeo, { membersonly: '1' })
+  assert.equal(await subject(juliet), undefined)
+  assert.deepEqual(await subject(romeo), ['Masks'])
+  await configures(romeo, { membersonly: '0', passwordprotectedroom: '1', roomsecret: 'x' })
+  assert.equal(await subject(juliet), undefined)
+})
