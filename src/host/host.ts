@@ -133,8 +133,8 @@ export class Host {
   readonly #registrations: Readonly<Record<Way, Counter>>
 
   constructor(parts: HostParts) {
-    this.domain = parts.domain
     this.address = Jid.of('', parts.domain)
+    this.domain = this.address.domain
     this.startedAt = parts.clock.now()
     this.clock = parts.clock
     this.random = parts.random

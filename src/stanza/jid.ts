@@ -58,7 +58,7 @@ export class Jid {
   /** `text`, when it happens to be the canonical form already, is kept instead of a second copy. */
   static #canonical(local: string, domain: string, resource: string, text?: string): Jid {
     const canonical = (local && `${local}@`) + domain + (resource && `/${resource}`)
-    return new Jid(local, domain, resource, canonical === text ? text : canonical)
+    return new Jid(local, shared(domain), resource, canonical === text ? text : canonical)
   }
 
   get isBare(): boolean {
@@ -161,29 +161,40 @@ function copied(text: string): string {
   return text.length < 13 ? text : ` ${text}`.slice(1)
 }
 
+/** The same text for all addresses of a domain: few take memory, and most comparisons are one of places in memory. */
+function shared(domain: string): string {
+  const known = domains.get(domain)
+  if (known !== undefined) return known
+  const own = copied(domain)
+  domains.set(own, own)
+  return own
+}
+
 /** Two generations of at most `size` entries: when the young one is full it becomes the old one, and the old one goes. */
-class Memory {
-  #young = new Map<string, Jid>()
-  #old = new Map<string, Jid>()
+class Memory<V> {
+  #young = new Map<string, V>()
+  #old = new Map<string, V>()
   constructor(readonly size: number) {}
 
-  get(text: string): Jid | undefined {
+  get(text: string): V | undefined {
     const young = this.#young.get(text)
-    if (young) return young
+    if (young !== undefined) return young
     const old = this.#old.get(text)
-    if (old) this.set(text, old)
+    if (old !== undefined) this.set(text, old)
     return old
   }
 
-  set(text: string, jid: Jid): void {
+  set(text: string, value: V): void {
     if (this.#young.size >= this.size) {
       this.#old = this.#young
       this.#young = new Map()
     }
-    this.#young.set(text, jid)
+    this.#young.set(text, value)
   }
 }
 
 const longestRemembered = 256
 /** Wire text to address. It only saves work: dropping all of it changes nothing that anybody can see. */
-const parsed = new Memory(5_000)
+const parsed = new Memory<Jid>(5_000)
+/** Likewise. */
+const domains = new Memory<string>(1_000)
