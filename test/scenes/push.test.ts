@@ -251,6 +251,16 @@ scene(
     await juliet.leaves()
     romeo.sends(chat(juliet.bare, 'm101'))
     assert.equal((await app.takes())['message-count'], '1')
+    // To come and go is no way around it.
+    juliet.isConnected = false
+    await juliet.online()
+    await juliet.ignoresSoFar()
+    await juliet.leaves()
+    romeo.sends(chat(juliet.bare, 'm102'))
+    await stage.passes(9_000)
+    await app.hearsNothing()
+    await stage.passes(1_000)
+    assert.equal((await app.takes())['message-count'], '1')
   },
   { set: [withPushes, 'modules.push.interval=10s'] },
 )

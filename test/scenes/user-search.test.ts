@@ -147,3 +147,18 @@ scene(
   },
   { set: [...on.set, 'modules.user-search.results=2'] },
 )
+
+scene(
+  'who has the name of somebody who was listed is not, also when the account was removed unseen',
+  async ({ stage, juliet, romeo }) => {
+    for (const actor of [juliet, romeo]) await actor.connects()
+    await listed(juliet, { nick: 'jule' })
+    assert.deepEqual(await found(romeo, '<nick>jule</nick>'), [juliet.bare])
+    await stage.stores.accounts.remove((await stage.stores.accounts.get(DOMAIN, 'juliet'))!.id)
+    assert.deepEqual(await found(romeo, '<nick>jule</nick>'), [])
+    // By another process, or while this was switched off.
+    await stage.account('juliet', DOMAIN, 'another')
+    assert.deepEqual(await found(romeo, '<nick>jule</nick>'), [])
+  },
+  on,
+)

@@ -59,6 +59,8 @@ export class Notifier {
   readonly #options: NotifierOptions
   readonly #registrations: Registrations
   readonly #devices: Lru<string, Device>
+  /** Before when those that came back are told of no messages: to come and go is no way around the interval. */
+  readonly #paced: Lru<string, number>
   readonly #results: Readonly<Record<Outcome, Counter>>
   readonly #merged: Counter
   readonly #lanes: Lanes
@@ -70,6 +72,7 @@ export class Notifier {
     this.#registrations = registrations
     const devices = options.devices ?? 20_000
     this.#devices = new Lru(devices)
+    this.#paced = new Lru(devices)
     this.#lanes = new Lanes(laneWidth, devices)
     const results = host.counters('push_total', 'Notifications published to app servers, by how they went', [
       'result',
@@ -107,6 +110,7 @@ export class Notifier {
     const device = this.#devices.get(key)
     if (!device) return
     this.#devices.delete(key)
+    if (device.nextAt > this.#host.clock.now()) this.#paced.set(key, device.nextAt)
     forget(device)
   }
 
@@ -130,7 +134,7 @@ export class Notifier {
       count: 0,
       latest: undefined,
       urgent: false,
-      nextAt: 0,
+      nextAt: this.#paced.get(key) ?? 0,
       nextCallAt: 0,
       timer: undefined,
       busy: false,

@@ -25,6 +25,9 @@ const fields: readonly Field[] = [
 const names = ['first', 'last', 'nick'] as const
 const instructions = `Fill in what you know, ${shortest} letters or more. Only people who want to be found are.`
 
+/** With the row of the account, which tells it from a later one of that name; not in what was written before it was kept. */
+type Listed = Listing & { readonly account?: number | undefined }
+
 export default defineModule({
   name: 'user-search',
   summary: 'Lets people find those who want to be found',
@@ -36,7 +39,7 @@ export default defineModule({
   }),
 
   async setup(host, settings) {
-    const stored = host.map<Readonly<Record<string, Listing>>>('user-search')
+    const stored = host.map<Readonly<Record<string, Listed>>>('user-search')
     const turns = new Turns()
     let listings = new Map(Object.entries((await stored.get(KEY)) ?? {}))
 
@@ -46,7 +49,7 @@ export default defineModule({
         turns.take('', async () => {
           const next = new Map(listings)
           if (!listing) next.delete(local)
-          else next.set(local, checked(listing))
+          else next.set(local, { ...checked(listing), account: (await host.account(local))?.id })
           if (next.size > Math.max(settings.listed, listings.size)) {
             host.hits.add('listed_users')
             throw new StanzaError('resource-constraint', 'The list is full.', { type: 'cancel' })
@@ -54,6 +57,10 @@ export default defineModule({
           await stored.set(KEY, Object.fromEntries(next))
           listings = next
         }),
+    }
+
+    async function forget(account: Jid): Promise<void> {
+      if (listings.has(account.local)) await directory.list(account, undefined)
     }
 
     /** §2.1: the form, and the fields of old beside it. */
@@ -82,7 +89,9 @@ export default defineModule({
       for (const [local, listing] of listings) {
         if (!given.every((name) => folded(listing[name]).includes(wanted[name]))) continue
         const account = await host.account(local)
-        if (account && !account.disabled) found.push([Jid.of(local, host.domain).toString(), listing])
+        const isSame = listing.account === undefined || listing.account === account?.id
+        if (account && isSame && !account.disabled)
+          found.push([Jid.of(local, host.domain).toString(), listing])
         if (found.length === settings.results) break
       }
       const rows = found.sort(([a], [b]) => (a < b ? -1 : 1))
@@ -94,9 +103,9 @@ export default defineModule({
       identities: [{ category: 'directory', type: 'user', name: 'People' }],
       iq: [iq('get', 'host', 'query', NS.search, ask), iq('set', 'host', 'query', NS.search, search)],
       events: {
-        accountDeleted: async (account) => {
-          if (listings.has(account.local)) await directory.list(account, undefined)
-        },
+        accountDeleted: forget,
+        // It may have been removed while this was switched off.
+        accountCreated: forget,
       },
       provides: [{ key: directoryKey, value: directory }],
     }
