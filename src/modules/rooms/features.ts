@@ -69,13 +69,13 @@ export const features: readonly FeatureSource[] = [
   voiceRequests,
   reservedNicks,
   nicks,
+  capacity,
   slowMode,
   // From one to another.
   invitations,
   privateMessages,
   selfPing,
   occupantIq,
-  capacity,
   // Who may change what others are.
   lists,
   administration,
