@@ -85,28 +85,35 @@ async function tell(room: Room, steps: readonly Step[], { actor, between }: Deed
   const others: (() => void | Promise<void>)[] = []
   for (const { change, before, mark } of steps) {
     const { jid, affiliation, reason } = change
-    const present = occupantsMeant(room, change)
-    const saying = { reason, actor, mark }
-    for (const occupant of present) {
+    const code = exitCode(room, affiliation)
+    const [first, ...further] = room.occupantsOf(jid)
+    const unmarked = { reason, actor, mark: '' }
+    const told = { ...unmarked, mark }
+    const farewell = code === undefined ? unmarked : { ...unmarked, codes: [code] }
+    const isSeenGoing = first?.isKnown === true && code !== undefined
+    for (const occupant of [...(first ? [first] : []), ...further, ...othersMeant(room, change)]) {
       occupant.affiliation = affiliation
-      const code = exitCode(room, affiliation)
-      if (code !== undefined) leaving.push({ occupant, farewell: { ...saying, codes: [code] } })
-      else if (before !== affiliation) others.push(() => roleFollows(occupant, before, saying))
+      // XEP-0463 §5.2.2: one stanza tells of the entry, and joins up with the one before.
+      const own = occupant === first ? { mark } : {}
+      if (code !== undefined) leaving.push({ occupant, farewell: { ...farewell, ...own } })
+      else others.push(() => roleFollows(occupant, before, { ...unmarked, ...own }))
     }
-    if (present.length === 0 && before !== affiliation)
-      others.push(() => tellOfAbsent(room, jid, affiliation, saying))
+    others.push(() =>
+      isSeenGoing || (code === undefined && first?.isKnown)
+        ? undefined
+        : tellOfUnseen(room, jid, affiliation, told),
+    )
   }
   await putOutAll(room, leaving, between)
   for (const other of others) await other()
 }
 
-function occupantsMeant(room: Room, { jid, affiliation }: AffiliationChange): Occupant[] {
-  const present = room.occupantsOf(jid)
-  if (affiliation !== 'outcast' || jid.local !== '') return present
-  const there = [...room.occupants.values()].filter(
+/** §9.2: of a domain that is banned, those who have no entry of their own. */
+function othersMeant(room: Room, { jid, affiliation }: AffiliationChange): Occupant[] {
+  if (affiliation !== 'outcast' || jid.local !== '') return []
+  return [...room.occupants.values()].filter(
     ({ account }) => account.domain === jid.domain && !room.affiliations.has(account.toString()),
   )
-  return [...new Set([...present, ...there])]
 }
 
 /** §9.1, §9.4: why somebody of that affiliation cannot stay. */
@@ -120,12 +127,13 @@ function roleFollows(occupant: Occupant, before: Affiliation, saying: Told): voi
   const { room, affiliation } = occupant
   const initial = initialRole(affiliation, { moderated: isModerated(room), membersOnly: isMembersOnly(room) })
   const isLess = affiliations.indexOf(affiliation) < affiliations.indexOf(before)
+  if (before === affiliation) return announce(occupant, saying)
   if (initial && (isLess || roles.indexOf(initial) > roles.indexOf(occupant.role))) occupant.role = initial
   return announce(occupant, saying)
 }
 
-/** §10.3, §10.6, §10.7; a MUST by XEP-0463 §5.2.2. The address is for those who see addresses. */
-function tellOfAbsent(
+/** §10.3, §10.6, §10.7; a MUST by XEP-0463 §5.2.2. Who is not in, or not shown. The address is for who sees addresses. */
+function tellOfUnseen(
   room: Room,
   jid: Jid,
   affiliation: Affiliation,

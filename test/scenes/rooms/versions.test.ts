@@ -1,6 +1,6 @@
 // XEP-0463: versions of the affiliations of a room.
 import assert from 'node:assert/strict'
-import { BALL, configures, entrance, gather } from '../../support/rooms.js'
+import { BALL, codes, configures, entrance, gather, x } from '../../support/rooms.js'
 import { DOMAIN, scene } from '../../support/stage.js'
 import type { Actor } from '../../support/actor.js'
 import type { Element } from '../../../src/xml/element.js'
@@ -187,3 +187,42 @@ scene('XEP-0463 §5.2.1: a long list comes in messages that join up', async ({ r
   assert.equal(again.messages.length, 2)
   assert.equal(mavOf(again.messages[0]!)?.['since'], undefined)
 })
+
+scene(
+  'XEP-0463 §5.2.2: steps join up whoever they are about, seen or not',
+  async ({ romeo, juliet, nurse }) => {
+    await gather([juliet, nurse])
+    await sets(juliet, [romeo.bare, 'owner'])
+    await configures(juliet, { presencebroadcast: 'moderator' })
+    await juliet.ignoresSoFar()
+    const { version } = await comesIn(romeo)
+    // Not shown, not in, a nick only, a domain with somebody who is in.
+    await sets(juliet, [nurse.bare, 'member'])
+    await sets(juliet, [guest(1), 'member'])
+    const nicked = `<item jid='${guest(1)}' affiliation='member' nick='Guest'/>`
+    await juliet.sets(`<query xmlns='${NS.mucAdmin}'>${nicked}</query>`, BALL)
+    await sets(juliet, [nurse.bare, 'none'])
+    await sets(juliet, [DOMAIN, 'outcast'])
+    let last = version
+    const told: (string | undefined)[][] = []
+    while (told.length < 5) {
+      const stanza = await romeo.next('a change')
+      const mark = mavOf(stanza)
+      if (!mark) continue
+      assert.equal(mark['since'], last, stanza.toString())
+      last = mark['until']
+      told.push([stanza.local, ...Object.entries(itemsOf(stanza)).flat()])
+    }
+    assert.deepEqual(told, [
+      ['message', nurse.bare, 'member'],
+      ['message', guest(1), 'member'],
+      ['message', guest(1), 'member'],
+      ['message', nurse.bare, 'none'],
+      ['message', DOMAIN, 'outcast'],
+    ])
+    await nurse.receives(
+      `<presence from='${BALL}/nurse'>${x('<item affiliation="member"><actor/></item>', codes(110))}</presence>`,
+    )
+    await romeo.hearsNothingMore()
+  },
+)
