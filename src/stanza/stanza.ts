@@ -172,6 +172,12 @@ export class Stanza {
     return readdressed
   }
 
+  /** The same with a payload of its own: what is read of it goes with it, while this one is kept for long. */
+  apart(): Stanza {
+    const { text, spans } = this.payload
+    return new Stanza(this, { text, spans }, this.extra)
+  }
+
   withChild(child: Element): Stanza {
     return new Stanza(this, appended(this.payload, child), this.extra)
   }

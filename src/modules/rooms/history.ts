@@ -140,7 +140,7 @@ function show(client: Client, { messages }: Past, { stanzas, characters, since }
     left -= characters === Infinity ? 0 : stanza.readdressed({ to: client.jid }).toXml().length
     if (left < 0) break
   }
-  for (const { stanza } of messages.slice(first)) send(room, client, stanza)
+  for (const { stanza } of messages.slice(first)) send(room, client, stanza.apart())
 }
 
 /** Puts the newest messages of the archive into memory. In turn. Rejects with StorageUnavailable. */
