@@ -19,3 +19,10 @@ export function isPrivateInRoom(stanza: Stanza): boolean {
   const type = stanza.effectiveType
   return (type === 'chat' || type === 'normal') && !isInvitation(stanza)
 }
+
+/** XEP-0045 §7.2.2: what a room says to a client of itself: that it is in, under another nick, or out, and why. */
+export function isOwnInRoom(presence: Stanza): boolean {
+  if (!presence.has('x', NS.mucUser) || !presence.payload.text.includes('110')) return false
+  const codes = presence.child('x', NS.mucUser)?.childrenOf('status', NS.mucUser) ?? []
+  return codes.some(({ attrs }) => attrs['code'] === '110')
+}

@@ -109,6 +109,10 @@ scene('XEP-0352 §3.2: what somebody would want to know does not wait', async (c
     `<message ${from} type='error'>${typing()}<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`,
     `<presence ${from} type='error'/>`,
     `<presence from='iago@far.example' to='${juliet.bare}' type='subscribe'/>`,
+    ...["type='unavailable'", ''].map(
+      (type) =>
+        `<presence ${from} ${type}><x xmlns='http://jabber.org/protocol/muc#user'><item role='none'/><status code='110'/><status code='307'/></x></presence>`,
+    ),
   ]
   for (const stanza of urgent) {
     says(juliet, stanza)

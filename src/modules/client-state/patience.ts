@@ -1,20 +1,23 @@
 /** Which stanzas can wait until somebody looks at the client (XEP-0352 §3.2), and which of them replace each other. */
 import { isActivity } from '../../stanza/content.js'
 import type { Jid } from '../../stanza/jid.js'
+import { isOwnInRoom } from '../../stanza/occupants.js'
 import type { Stanza } from '../../stanza/stanza.js'
 import type { Element } from '../../xml/element.js'
 import { NS } from '../../xml/namespaces.js'
 
 /**
  * What makes an earlier stanza of the same word needless; '' for one that can wait and replaces none; undefined for one
- * that cannot wait. Those that can are presence, what somebody is just doing, and news of contacts.
+ * that cannot wait. Those that can are presence of others, what somebody is just doing, and news of contacts.
  */
 export function whatWaits(stanza: Stanza, account: Jid): string | undefined {
   const { kind, type, from } = stanza
   if (kind === 'iq' || type === 'error') return undefined
   // RFC 6121 §3: requests and their answers are for somebody to read.
-  if (kind === 'presence')
-    return type === undefined || type === 'unavailable' ? `presence ${from.toString()}` : undefined
+  if (kind === 'presence') {
+    const waits = (type === undefined || type === 'unavailable') && !isOwnInRoom(stanza)
+    return waits ? `presence ${from.toString()}` : undefined
+  }
   if (isActivity(stanza.payload.spans)) return type === 'groupchat' ? '' : `activity ${from.toString()}`
   const own = from.isBare && from.equals(account)
   if (own) return isActivity(copiedChildren(stanza)) ? '' : undefined
