@@ -1,4 +1,5 @@
 /** XEP-0045: rooms in which several people talk, at a domain of their own. */
+import { isIP } from 'node:net'
 import { roomCommands } from './commands.js'
 import { roomFigures, type RoomFigures } from './api.js'
 import { creators } from './creation.js'
@@ -170,5 +171,7 @@ function figuresOf(services: readonly RoomService[]): RoomFigures {
 }
 
 function serviceDomains(own: string, { domains }: RoomSettings): readonly string[] {
-  return domains.length > 0 ? domains : [`conference.${own}`]
+  if (domains.length > 0) return [...new Set(domains)]
+  // There are no names below an address.
+  return isIP(own.replace(/^\[|\]$/g, '')) === 0 ? [`conference.${own}`] : []
 }
