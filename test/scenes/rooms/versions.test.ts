@@ -196,6 +196,7 @@ scene(
     await configures(juliet, { presencebroadcast: 'moderator' })
     await juliet.ignoresSoFar()
     const { version } = await comesIn(romeo)
+    await nurse.ignoresSoFar()
     // Not shown, not in, a nick only, a domain with somebody who is in.
     await sets(juliet, [nurse.bare, 'member'])
     await sets(juliet, [guest(1), 'member'])
