@@ -11,7 +11,7 @@ const settling = 5_000
 const firstPause = 30_000
 const longestPause = 600_000
 /** Questions to one peer at a time. */
-const atOnce = 10
+const atOnce = 20
 
 export interface WatchParts<S> {
   readonly clock: Clock
@@ -121,7 +121,7 @@ export class Watch<S> {
     }
     await Promise.all(Array.from({ length: atOnce }, next))
     this.#isAsking = false
-    this.#giveUp()
+    if (!isReached) this.#giveUp()
     this.#failures = isReached ? 0 : this.#failures + 1
     if (this.#doubts.size === 0) return
     this.#later(isReached ? settling : Math.min(longestPause, firstPause * 2 ** (this.#failures - 1)))
