@@ -66,6 +66,7 @@ export const bounds = [
   'remote_rooms',
   'room_card',
   'room_clients',
+  'room_searches',
   'room_message_size',
   'room_nick_rate',
   'room_occupant_rate',

@@ -174,6 +174,8 @@ export const limits: readonly Limit[] = [
     ['scenes/rooms/limits', 'modules.rooms.nick_rate: ']),
   limit('modules.rooms.occupants', 'room_occupants',
     ['scenes/rooms/capacity', 'modules.rooms.occupants: one more than may be in is refused']),
+  limit('searches for rooms', 'room_searches',
+    ['scenes/rooms/channel-search', '§4.2.2.4: so many searches at once, and no more']),
   limit('the card of a room', 'room_card',
     ['scenes/rooms/avatars', 'a card is as large as its bound, and no larger']),
   limit('clients of one account under one nickname', 'room_clients',

@@ -69,10 +69,11 @@ async function write({ room, from, query }: RoomRequest): Promise<void> {
       throw new StanzaError('not-acceptable', `The card of a room has ${largest} characters at most.`)
     }
     const names = namesOf(query)
+    const isSeen = names.length > 0 || room.get(hashes).length > 0
     const { store } = room.service
     await store.setValue(room.id, CARD, query.childrenOf().length === 0 ? undefined : text)
     await room.change({ config: room.config.with(hashes, names).values })
-    for (const client of room.clients.values()) show(client)
+    if (isSeen) for (const client of room.clients.values()) show(client)
     // §3.2
     await tellCodes(room, [status.configurationChanged])
   })

@@ -6,10 +6,12 @@ import type { FeatureSource } from './feature.js'
 import { RoomConfig } from './fields.js'
 import { isMembersOnly } from './members-only.js'
 import { passwordOf } from './passwords.js'
+import { TokenBucket } from '../../base/rate.js'
 import { iq, type IqRequest } from '../../host/iq-table.js'
 import { Jid } from '../../stanza/jid.js'
+import { StanzaError } from '../../stanza/errors.js'
 import type { RoomSummary } from '../../storage/rooms.js'
-import type { Element } from '../../xml/element.js'
+import { el, type Element } from '../../xml/element.js'
 import { NS } from '../../xml/namespaces.js'
 
 /** Milliseconds for which an answer may be behind (§6.2): so often the list is read anew at most. */
@@ -17,14 +19,22 @@ const freshFor = 60_000
 /** Rooms that are searched at most, and read from the store at once. */
 const mostRooms = 10_000
 const page = 500
+/** Searches of all together: each looks at every room. */
+const perSecond = 5
+const atOnce = 50
 
 export const channels: FeatureSource = (service) => {
   const { host, address } = service
+  const pace = new TokenBucket(perSecond, atOnce, host.clock)
   let known: { readonly since: number; readonly listed: Promise<readonly RoomSummary[]> } | undefined
 
   async function search({ query }: IqRequest): Promise<Element> {
     const asked = readSearch(query)
     if (!asked) return searchForm()
+    if (!pace.admit(1)) {
+      host.hits.add('room_searches')
+      throw tooMany(1)
+    }
     const present = new Map([...service.registry.loaded].map((room) => [room.jid.local, room.occupants.size]))
     const listed = await recentList()
     return foundAmong(
@@ -59,6 +69,14 @@ export const channels: FeatureSource = (service) => {
     serviceFeatures: [NS.channelSearch],
     serviceIq: [iq('get', 'host', 'search', NS.channelSearch, search)],
   }
+}
+
+/** §4.2.2.4 */
+function tooMany(seconds: number): StanzaError {
+  const application = el('rate-limit', NS.channelErrors, { 'retry-after': seconds })
+  return new StanzaError('resource-constraint', 'Too many are searching: try again in a moment.', {
+    application,
+  })
 }
 
 function channelOf({ domain, local, config: values, listing }: RoomSummary, occupants: number): Channel {

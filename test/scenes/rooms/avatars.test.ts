@@ -67,6 +67,8 @@ scene('§5.2: who enters sees it, after itself and before history', async ({ rom
 
 scene('§3.2: an empty card takes it away, one without a picture has none', async ({ romeo }) => {
   await gather([romeo])
+  await romeo.sets(card('<FN>The ball</FN>'), BALL)
+  await romeo.receives(changed)
   for (const empty of [
     card(),
     card('<FN>The ball</FN>'),

@@ -64,3 +64,18 @@ scene(
     await nurse.isRefused('bad-request', 'get', asking({}), SERVICE)
   },
 )
+
+scene('§4.2.2.4: so many searches at once, and no more', async ({ romeo, stage }) => {
+  await romeo.online()
+  for (let i = 0; i < 50; i++) assert.deepEqual(await found(romeo, { all: '1' }), [])
+  for (let i = 0; i < 3; i++) {
+    const reply = await romeo.gets(asking({ all: '1' }), SERVICE)
+    const error = reply.child('error')!
+    assert.equal(error.attrs['type'], 'wait')
+    assert.ok(error.child('resource-constraint'))
+    assert.equal(error.child('rate-limit', 'urn:xmpp:channel-search:0:error')?.attrs['retry-after'], '1')
+  }
+  assert.equal(stage.metrics.valueOf('limit_hits_total', 'room_searches'), 3)
+  stage.clock.advance(1000)
+  assert.deepEqual(await found(romeo, { all: '1' }), [])
+})
