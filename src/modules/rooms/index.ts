@@ -27,7 +27,7 @@ export default defineModule({
   name: 'rooms',
   summary: 'Rooms in which several people talk',
   xeps: [
-    { number: 45, version: '1.35.5', status: 'partial' },
+    { number: 45, version: '1.35.5' },
     { number: 59, version: '1.0' },
     { number: 307, version: '0.1' },
     { number: 313, version: '1.1.3', note: 'of rooms' },
