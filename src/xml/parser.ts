@@ -344,15 +344,15 @@ export class Parser extends Scanner {
 
   #lookUp(prefix: string): string {
     if (prefix === 'xml') return NS.xml
-    const index = this.#scope.find(prefix)
-    if (index < 0) {
+    const found = this.#scope.find(prefix)
+    if (!found) {
       // Past a limit the declaration may be among what was not kept.
       if (this.over) return ''
       throw malformed('A prefix that is not declared')
     }
-    const ns = this.#scope.ns(index)
+    const { ns, depth } = found
     // RFC 6120 §4.8.5: a prefix of the content namespace is corrected before it goes on.
-    if (this.#scope.depth(index) <= this.top + 1 || ns === this.#contentNs) this.canonical = false
+    if (depth <= this.top + 1 || ns === this.#contentNs) this.canonical = false
     return ns
   }
 

@@ -2,15 +2,26 @@
 import { malformed } from './limits.js'
 import { NS } from './namespaces.js'
 
+export interface Declaration {
+  readonly prefix: string
+  readonly ns: string
+  readonly depth: number
+  /** The one that was made before it. */
+  readonly before: Declaration | undefined
+}
+
+/** A chain, not arrays: each open stream keeps one, with a declaration or two. */
 export class Scope {
-  readonly #prefixes: string[] = []
-  readonly #namespaces: string[] = []
-  readonly #depths: number[] = []
-  /** The depth of the last declaration that holds. */
-  deepest = 0
+  #last: Declaration | undefined = undefined
+  #size = 0
 
   get size(): number {
-    return this.#prefixes.length
+    return this.#size
+  }
+
+  /** The depth of the last declaration that holds. */
+  get deepest(): number {
+    return this.#last?.depth ?? 0
   }
 
   /** @throws XmlFault when the declaration is one that Namespaces in XML 1.0 §2.2 and §3 forbid */
@@ -20,41 +31,31 @@ export class Scope {
       throw malformed('A reserved prefix or namespace in a declaration')
     if (ns === '') throw malformed('A prefix cannot be declared away')
     if (prefix === 'xml') return
-    this.#prefixes.push(prefix)
-    this.#namespaces.push(ns)
-    this.#depths.push(depth)
-    this.deepest = depth
+    this.#last = { prefix, ns, depth, before: this.#last }
+    this.#size++
   }
 
   /** Forgets what was declared deeper than `depth`. */
   leave(depth: number): void {
-    while (this.#depths.length > 0 && this.#depths.at(-1)! > depth) {
-      this.#prefixes.pop()
-      this.#namespaces.pop()
-      this.#depths.pop()
+    while (this.#last && this.#last.depth > depth) {
+      this.#last = this.#last.before
+      this.#size--
     }
-    this.deepest = this.#depths.at(-1) ?? 0
   }
 
-  /** The innermost declaration of the prefix: an index for `ns` and `depth`, or -1. */
-  find(prefix: string): number {
-    return this.#prefixes.lastIndexOf(prefix)
-  }
-
-  ns(index: number): string {
-    return this.#namespaces[index]!
-  }
-
-  depth(index: number): number {
-    return this.#depths[index]!
+  /** The innermost declaration of the prefix. */
+  find(prefix: string): Declaration | undefined {
+    let one = this.#last
+    while (one && one.prefix !== prefix) one = one.before
+    return one
   }
 
   /** All that is in scope down to `depth`, as attributes. */
   declarations(depth: number): Record<string, string> {
+    const outermostFirst: Declaration[] = []
+    for (let one = this.#last; one; one = one.before) if (one.depth <= depth) outermostFirst.unshift(one)
     const attributes = Object.create(null) as Record<string, string>
-    for (let i = 0; i < this.#prefixes.length; i++) {
-      if (this.#depths[i]! <= depth) attributes[`xmlns:${this.#prefixes[i]!}`] = this.#namespaces[i]!
-    }
+    for (const { prefix, ns } of outermostFirst) attributes[`xmlns:${prefix}`] = ns
     return attributes
   }
 }
