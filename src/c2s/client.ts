@@ -259,7 +259,8 @@ export class Client implements StreamOwner, Negotiation {
       offers.cnode(offer)
       offered.push(feature)
     }
-    this.#features = offered
+    // As long as it is, not as long as it could grow.
+    this.#features = offered.slice()
     if (offered.includes(authentication2)) {
       this.configVersion = configVersion(offers)
       offers.cnode(configFeature(this.configVersion))
