@@ -3,6 +3,7 @@ import { itemsToSet, type AffiliationItem, type RoleItem } from './admin-query.j
 import { changeAffiliations, type AffiliationChange } from './affiliations.js'
 import type { RoomFeature, RoomRequest } from './feature.js'
 import { standingOf } from './lists.js'
+import { requireVisible } from './locked.js'
 import { inviteNewMembers } from './members-only.js'
 import { preparedNick } from './nicks.js'
 import { affiliationChangeRefused, affiliationMay, roleChangeRefused, type Standing } from './privileges.js'
@@ -34,6 +35,7 @@ export const administration: RoomFeature = {
 async function set(request: RoomRequest): Promise<typeof relayed> {
   const { room, from, query } = request
   if (room.over) throw new StanzaError('item-not-found')
+  requireVisible(room, from)
   const items = itemsToSet(query, limits)
   const roleSet = items.filter((item) => item.of === 'role')
   const affiliationSet = items.filter((item) => item.of === 'affiliation')
