@@ -25,6 +25,8 @@ const set = [
   'limits.login_timeout=off',
   // Its clients question each other without sharing presence.
   'modules.strangers.enabled=false',
+  // It looks for the rooms that it has made in the list of rooms.
+  'modules.rooms.public=true',
 ]
 const server = await startServer(values.server, join(folder, 'server'), { address, port: 5222, set })
 try {

@@ -96,8 +96,8 @@ export const roleActs: Readonly<
     table: `
       | actor                  | none | member | admin | owner |
       | none or member, others | F    | F      | F     | F     |
-      | none, moderator        | F    | F      | F     | F     |
-      | member, moderator      | F    | F      | F     | F     |
+      | none, moderator        | F    | F      | N     | N     |
+      | member, moderator      | F    | F      | N     | N     |
       | admin                  | ok   | ok     | N     | N     |
       | owner                  | ok   | ok     | N     | N     |`,
   },

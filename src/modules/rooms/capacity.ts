@@ -1,6 +1,6 @@
 /** How many may be in a room (XEP-0045 §7.2.9): what its owners say, and never more than the service lets in. */
 import type { RoomFeature } from './feature.js'
-import { choiceField } from './fields.js'
+import type { ConfigField } from './fields.js'
 import type { Occupant } from './occupant.js'
 import type { RoomService } from './service.js'
 import { StanzaError } from '../../stanza/errors.js'
@@ -15,12 +15,20 @@ const numbers = ['10', '20', '30', '50', '100', '200', '300', '500', '1000', '20
 export function capacity({ settings, host }: RoomService): RoomFeature {
   const most = settings.occupants
   const fitting = numbers.filter((count) => Number(count) < most)
-  const maxUsers = choiceField<(typeof numbers)[number] | 'none'>(
-    'muc#roomconfig_maxusers',
-    'How many may be in the room',
-    'none',
-    [...fitting.map((count) => [count, count] as const), ['none', `As many as here: ${most}`]],
-  )
+  const maxUsers: ConfigField<string> = {
+    name: 'muc#roomconfig_maxusers',
+    type: 'list-single',
+    label: 'How many may be in the room',
+    initial: 'none',
+    options: [...fitting.map((count) => [count, count] as const), ['none', `As many as here: ${most}`]],
+    // XEP-0122 §3.2.2: other numbers than those that are offered.
+    open: true,
+    read([value = 'none']) {
+      if (value === 'none' || /^[1-9]\d{0,5}$/.test(value)) return value
+      throw new StanzaError('not-acceptable', 'How many may be in the room is a number, or "none".')
+    },
+    write: (value) => value,
+  }
   return {
     name: 'capacity',
     fields: [maxUsers],

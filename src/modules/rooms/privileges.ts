@@ -134,10 +134,11 @@ export function roleChangeRefused(
     const kickable = !outranks(target, actor) && (needs === 'moderator' || isAdmin(actor))
     return kickable ? undefined : 'not-allowed'
   }
-  if (needs === 'admin' && !isAdmin(actor)) return 'forbidden'
-  if (roles.indexOf(to) >= roles.indexOf(target.role)) return undefined
+  const isLess = roles.indexOf(to) < roles.indexOf(target.role)
   // §8.4, §9.7, §9.8: admins and owners keep voice and moderator status as long as they are what they are.
-  if (isAdmin(target)) return 'not-allowed'
+  if (isLess && isAdmin(target)) return 'not-allowed'
+  if (needs === 'admin' && !isAdmin(actor)) return 'forbidden'
+  if (!isLess) return undefined
   // §8.4: not from a user whose affiliation is at or above the moderator's. Who has none has nothing to compare.
   if (needs === 'moderator' && target.affiliation !== 'none' && !outranks(actor, target)) return 'not-allowed'
   return undefined
