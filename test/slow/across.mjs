@@ -101,9 +101,8 @@ export async function discover(one, two, servers) {
   }
 }
 
-/** XEP-0045 §7: a room of theirs, made by `host`; `guest` comes over, both hear both, and `guest` leaves. */
-export async function meet(guest, host, rooms) {
-  const room = `balcony@${rooms}`
+/** XEP-0045 §7: a room on the server of `host`, who makes it; `guest` comes over, both hear both, and `guest` leaves. */
+export async function meet(guest, host, room) {
   const join = async (who, nick) => {
     await who.say(xml('presence', { to: `${room}/${nick}` }, xml('x', muc)))
     const own = (it) => it.is('presence') && it.attrs.from === `${room}/${nick}`
@@ -111,6 +110,9 @@ export async function meet(guest, host, rooms) {
     assert.equal(presence.attrs.type, undefined, String(presence))
   }
   await join(host, 'Juliet')
+  // §10.1.2: as it is.
+  const instant = xml('query', `${muc}#owner`, xml('x', { xmlns: 'jabber:x:data', type: 'submit' }))
+  await host.ask(xml('iq', { type: 'set', to: room }, instant))
   await join(guest, 'Ῥωμαῖος')
   await host.next((it) => it.is('presence') && it.attrs.from === `${room}/Ῥωμαῖος`, 'the guest')
   for (const [speaker, nick] of [

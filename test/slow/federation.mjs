@@ -88,7 +88,7 @@ async function acquaint(setting, ours, theirs) {
   if (!(await say('messages both ways', 60, () => across.talk(romeo, juliet)))) return undefined
   await say('strange names and strange XML both ways', 60, () => across.talkStrangely(romeo, zoe))
   await say('disco#info and ping both ways', 60, () => across.discover(romeo, juliet, both))
-  await say('a room of theirs', 90, () => across.meet(romeo, juliet, theirs.rooms))
+  await say('a room of theirs', 90, () => across.meet(romeo, juliet, `balcony@${theirs.rooms}`))
   await say('a stanza to nobody comes back, both ways', 60, () => across.missNobody(romeo, juliet, both))
   await say('200 messages each way in order', 60, () => across.keepOrder(romeo, juliet, 200))
   const proofs = settings[setting].proofs[theirs.kind]
@@ -116,6 +116,7 @@ async function acquaint(setting, ours, theirs) {
         assert.match(told, / result +both directions work\n$/)
       }
     })
+  await say('a room of ours', 90, () => across.meet(juliet, romeo, `${theirs.kind}@${ours.rooms}`))
   return { say, ours, theirs, romeo, juliet }
 }
 

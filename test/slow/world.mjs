@@ -74,7 +74,7 @@ async function place(kind, folder) {
   const [port, s2sPort, s2sTlsPort, management] = await freePorts(4)
   const domain = `${kind}.example`
   const ports = { port, s2sPort, s2sTlsPort, management, apiPort: management }
-  return { kind, folder, domain, rooms: kind === 'parley' ? undefined : `rooms.${domain}`, ...ports }
+  return { kind, folder, domain, rooms: `${kind === 'parley' ? 'conference' : 'rooms'}.${domain}`, ...ports }
 }
 
 function describe(at) {
