@@ -1314,7 +1314,7 @@ export const behaviours: readonly Behaviour[] = [
     proofs: [
       ['scenes/rooms/powers', "may do to everybody's role"],
       ['scenes/rooms/powers', 'may change to which'],
-      ['unit/modules/rooms/privileges', 'XEP-0045 §5.1.1: privileges associated with roles'],
+      ['unit/modules/rooms/privileges', 'XEP-0045 §5.1.1: what each role may do'],
       ['scenes/rooms/affiliations', 'XEP-0045 §10.4: the last owner stays, also by several items'],
       ['scenes/rooms/affiliations', 'XEP-0045 §9.1: nobody bans himself'],
     ],

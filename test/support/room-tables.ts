@@ -50,7 +50,7 @@ export const roleActs: Readonly<
       | admin                  | ok   | ok     | ok    | N     |
       | owner                  | ok   | ok     | ok    | ok    |`,
   },
-  'grant voice': {
+  'give voice': {
     acts: [
       ['visitor', 'participant'],
       ['visitor', 'visitor'],
@@ -64,7 +64,7 @@ export const roleActs: Readonly<
       | admin                  | ok   | ok     | ok    | ok    |
       | owner                  | ok   | ok     | ok    | ok    |`,
   },
-  'revoke voice': {
+  'take voice': {
     acts: [['participant', 'visitor']],
     table: `
       | actor                  | none | member | admin | owner |

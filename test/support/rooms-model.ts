@@ -289,7 +289,7 @@ export class RoomModel {
   }
 
   #configure(client: Client, { field, on }: Step & { does: 'configure' }): boolean {
-    if (!affiliationMay(this.#affiliation(client.account), 'change room configuration')) return true
+    if (!affiliationMay(this.#affiliation(client.account), 'configure')) return true
     const before = this.flags[field]
     this.flags[field] = on
     if (field === 'membersOnly' && on && !before)

@@ -14,6 +14,6 @@ export function mayKnow(room: Room, jid: Jid): boolean {
 function mayEnter(room: Room, jid: Jid): boolean {
   if (isBanned(room, jid)) return false
   // Nobody shows a password with a query: those in a list need none.
-  const isListed = affiliationMay(room.affiliationOf(jid), 'enter members-only room')
+  const isListed = affiliationMay(room.affiliationOf(jid), 'enter when closed')
   return isListed || (!isMembersOnly(room) && passwordOf(room) === undefined)
 }

@@ -82,7 +82,7 @@ function affiliationChange(room: Room, from: Jid, item: AffiliationItem): Affili
   const { affiliation, reason } = item
   const { affiliation: own } = standingOf(room, from)
   // Before anything is said about who has a nick.
-  if (!affiliationMay(own, 'edit member list')) throw new StanzaError('forbidden')
+  if (!affiliationMay(own, 'set members')) throw new StanzaError('forbidden')
   const jid = item.jid ?? room.holder(item.nick!)?.account
   if (!jid) throw new StanzaError('item-not-found', 'Nobody has that nickname.')
   const refused = affiliationChangeRefused(own, room.affiliationOf(jid), affiliation, jid.equals(from.bare))

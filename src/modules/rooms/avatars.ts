@@ -61,7 +61,7 @@ async function write({ room, from, query }: RoomRequest): Promise<void> {
   await room.turn(async () => {
     if (room.over) throw new StanzaError('item-not-found')
     // §6
-    if (!affiliationMay(room.affiliationOf(from), 'change room configuration'))
+    if (!affiliationMay(room.affiliationOf(from), 'configure'))
       throw new StanzaError('forbidden', 'Only owners of the room may do this.')
     const text = query.toString()
     if (text.length > largest) {

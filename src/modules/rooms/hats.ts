@@ -103,9 +103,8 @@ function choiceOfHats(room: Room): Field {
   return { name: 'hats#uri', type: 'list-single', label: 'Hat', required: true, open: true, options }
 }
 
-const ownersOnly = (room: Room, who: Jid) =>
-  affiliationMay(room.affiliationOf(who), 'change room configuration')
-const adminsOnly = (room: Room, who: Jid) => affiliationMay(room.affiliationOf(who), 'edit member list')
+const ownersOnly = (room: Room, who: Jid) => affiliationMay(room.affiliationOf(who), 'configure')
+const adminsOnly = (room: Room, who: Jid) => affiliationMay(room.affiliationOf(who), 'set members')
 
 export const hatCommands: readonly RoomCommand[] = [
   {
@@ -136,7 +135,7 @@ export const hatCommands: readonly RoomCommand[] = [
     // §3.4
     node: `${formType}:list`,
     name: 'List hats',
-    allowed: (room, who) => roleMay(standingOf(room, who).role, 'present in room') || adminsOnly(room, who),
+    allowed: (room, who) => roleMay(standingOf(room, who).role, 'be in') || adminsOnly(room, who),
     run: (room) =>
       typedTable(
         undefined,

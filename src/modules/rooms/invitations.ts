@@ -113,7 +113,7 @@ function requireMay({ occupant }: Client, invitee: Jid): void {
   const { room, role, affiliation } = occupant
   const theirs = room.affiliationOf(invitee)
   if (theirs === 'outcast') throw new StanzaError('forbidden', 'That address is banned from the room.')
-  const mayAdmit = affiliationMay(affiliation, 'edit member list')
+  const mayAdmit = affiliationMay(affiliation, 'set members')
   if (!mayAdmit && role !== 'moderator' && !room.get(allowed))
     throw new StanzaError('forbidden', 'You may not invite others to this room.')
   if (!mayAdmit && theirs === 'none' && isMembersOnly(room))

@@ -41,8 +41,8 @@ function list({ room, from, query }: RoomRequest): Element {
 /** §8.5, §9.8 */
 function roleItems(room: Room, from: Jid, role: Role): Element[] {
   const who = standingOf(room, from)
-  const isAdmin = affiliationMay(who.affiliation, 'assign and remove moderator role')
-  const may = isAdmin || (role !== 'moderator' && roleMay(who.role, 'grant voice'))
+  const isAdmin = affiliationMay(who.affiliation, 'set moderators')
+  const may = isAdmin || (role !== 'moderator' && roleMay(who.role, 'give voice'))
   if (!may) throw new StanzaError('forbidden')
   return [...room.occupants.values()]
     .filter((occupant) => occupant.role === role)
@@ -72,12 +72,12 @@ export function mayRead(room: Room, from: Jid, affiliation: Affiliation): boolea
   // There is no list of those without one.
   if (affiliation === 'none') return false
   // §9.2
-  if (affiliation === 'outcast') return affiliationMay(who.affiliation, 'ban members and unaffiliated users')
-  if (affiliationMay(who.affiliation, 'edit owner list')) return true
-  if (affiliation === 'member' && affiliationMay(who.affiliation, 'edit member list')) return true
+  if (affiliation === 'outcast') return affiliationMay(who.affiliation, 'ban')
+  if (affiliationMay(who.affiliation, 'set owners')) return true
+  if (affiliation === 'member' && affiliationMay(who.affiliation, 'set members')) return true
   const isReader = (room.get(listReaders) as readonly string[]).includes(who.role)
   // §9.5, §10.5, §10.8: in non-anonymous rooms, where addresses are no secret.
-  if (isOpen(room)) return isReader || affiliationMay(who.affiliation, 'retrieve member list')
+  if (isOpen(room)) return isReader || affiliationMay(who.affiliation, 'list members')
   // §5.2.1: in semi-anonymous ones moderators see addresses; §10.5, §10.8: but of admins and owners only owners.
   return affiliation === 'member' && isReader && who.role === 'moderator'
 }

@@ -20,7 +20,7 @@ export const membersOnly: RoomFeature = {
   fields: [membersOnlyField],
   discovered: (room) => [isMembersOnly(room) ? 'muc_membersonly' : 'muc_open'],
   entering({ room, affiliation }) {
-    const privilege = isMembersOnly(room) ? 'enter members-only room' : 'enter open room'
+    const privilege = isMembersOnly(room) ? 'enter when closed' : 'enter'
     if (!affiliationMay(affiliation, privilege))
       throw new StanzaError('registration-required', 'Only members may enter this room.')
   },
@@ -28,7 +28,7 @@ export const membersOnly: RoomFeature = {
     if (before.get(membersOnlyField) || !isMembersOnly(room)) return
     // §10.2.1: who is no member goes.
     const leaving = [...room.occupants.values()].filter(
-      ({ affiliation }) => !affiliationMay(affiliation, 'enter members-only room'),
+      ({ affiliation }) => !affiliationMay(affiliation, 'enter when closed'),
     )
     await putOutAll(
       room,

@@ -71,7 +71,7 @@ export const moderated: FeatureSource = ({ host, store }) => {
     },
     speaking({ occupant }) {
       // §7.4, §5.1.1: also in a room that is not moderated, where a moderator has taken somebody's voice.
-      if (!roleMay(occupant.role, 'send messages to all'))
+      if (!roleMay(occupant.role, 'speak'))
         throw new StanzaError('forbidden', 'You have no voice in this room.')
     },
     left({ occupant }, isLast) {

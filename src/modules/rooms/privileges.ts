@@ -31,20 +31,20 @@ const yes = true
 
 /** XEP-0045 §5.1.1, the defaults: what a room's configuration changes of them is the business of the feature that has it. */
 const rolePrivileges = {
-  //                                   none, visitor, participant, moderator
-  'present in room': /*             */ [no, yes, yes, yes],
-  'receive messages': /*            */ [no, yes, yes, yes],
-  'receive occupant presence': /*   */ [no, yes, yes, yes],
-  'broadcast presence': /*          */ [no, yes, yes, yes],
-  'change availability status': /*  */ [no, yes, yes, yes],
-  'change room nickname': /*        */ [no, yes, yes, yes],
-  'send private messages': /*       */ [no, yes, yes, yes],
-  'invite other users': /*          */ [no, yes, yes, yes],
-  'send messages to all': /*        */ [no, no, yes, yes],
-  'modify subject': /*              */ [no, no, yes, yes],
-  'kick participants and visitors': [no, no, no, yes],
-  'grant voice': /*                 */ [no, no, no, yes],
-  'revoke voice': /*                */ [no, no, no, yes],
+  // none, visitor, participant, moderator
+  'be in': [no, yes, yes, yes],
+  hear: [no, yes, yes, yes],
+  'see others': [no, yes, yes, yes],
+  'be seen': [no, yes, yes, yes],
+  'say a status': [no, yes, yes, yes],
+  'be renamed': [no, yes, yes, yes],
+  whisper: [no, yes, yes, yes],
+  invite: [no, yes, yes, yes],
+  speak: [no, no, yes, yes],
+  'set the subject': [no, no, yes, yes],
+  kick: [no, no, no, yes],
+  'give voice': [no, no, no, yes],
+  'take voice': [no, no, no, yes],
 } as const satisfies Record<string, readonly [boolean, boolean, boolean, boolean]>
 
 export type RolePrivilege = keyof typeof rolePrivileges
@@ -56,18 +56,18 @@ export function roleMay(role: Role, privilege: RolePrivilege): boolean {
 
 /** XEP-0045 §5.2.1. Where the table says N/A the answer is no: who has the affiliation needs no more of it. */
 const affiliationPrivileges = {
-  //                                      outcast, none, member, admin, owner
-  'enter open room': /*                    */ [no, yes, yes, yes, yes],
-  'register with open room': /*            */ [no, yes, no, no, no],
-  'retrieve member list': /*               */ [no, no, yes, yes, yes],
-  'enter members-only room': /*            */ [no, no, yes, yes, yes],
-  'ban members and unaffiliated users': /* */ [no, no, no, yes, yes],
-  'edit member list': /*                   */ [no, no, no, yes, yes],
-  'assign and remove moderator role': /*   */ [no, no, no, yes, yes],
-  'edit admin list': /*                    */ [no, no, no, no, yes],
-  'edit owner list': /*                    */ [no, no, no, no, yes],
-  'change room configuration': /*          */ [no, no, no, no, yes],
-  'destroy room': /*                       */ [no, no, no, no, yes],
+  // outcast, none, member, admin, owner
+  enter: [no, yes, yes, yes, yes],
+  register: [no, yes, no, no, no],
+  'list members': [no, no, yes, yes, yes],
+  'enter when closed': [no, no, yes, yes, yes],
+  ban: [no, no, no, yes, yes],
+  'set members': [no, no, no, yes, yes],
+  'set moderators': [no, no, no, yes, yes],
+  'set admins': [no, no, no, no, yes],
+  'set owners': [no, no, no, no, yes],
+  configure: [no, no, no, no, yes],
+  destroy: [no, no, no, no, yes],
 } as const satisfies Record<string, readonly [boolean, boolean, boolean, boolean, boolean]>
 
 export type AffiliationPrivilege = keyof typeof affiliationPrivileges
@@ -154,7 +154,7 @@ export function affiliationChangeRefused(
   to: Affiliation,
   self: boolean,
 ): StanzaCondition | undefined {
-  if (!affiliationMay(actor, 'edit member list')) return 'forbidden'
+  if (!affiliationMay(actor, 'set members')) return 'forbidden'
   // §9.1: this one MUST be denied, by a condition of its own.
   if (to === 'outcast' && self) return 'conflict'
   if (affiliationChanges[from][to] === 'admin' || actor === 'owner') return undefined
@@ -168,7 +168,7 @@ function isModerator(who: Standing): boolean {
 }
 
 function isAdmin(who: Standing): boolean {
-  return affiliationMay(who.affiliation, 'assign and remove moderator role')
+  return affiliationMay(who.affiliation, 'set moderators')
 }
 
 function outranks(one: Standing, other: Standing): boolean {

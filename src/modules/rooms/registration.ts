@@ -70,7 +70,7 @@ export const registration: RoomFeature = {
 function requirements({ room, from }: RoomRequest): Element {
   requireVisible(room, from)
   const nick = reservedNickOf(room, from)
-  if (affiliationMay(room.affiliationOf(from), 'enter members-only room'))
+  if (affiliationMay(room.affiliationOf(from), 'enter when closed'))
     return el(
       'query',
       NS.registration,
@@ -93,7 +93,7 @@ async function register(request: RoomRequest): Promise<void> {
   if (query.child('remove', NS.registration)) return unregister(request)
   const own = room.affiliationOf(from)
   // Who is a member already may have another nick.
-  if (!affiliationMay(own, 'enter members-only room')) requireLeave(room, from)
+  if (!affiliationMay(own, 'enter when closed')) requireLeave(room, from)
   const x = query.child('x', NS.dataForms)
   if (!x) throw new StanzaError('bad-request', 'The form is missing.')
   const filled = readForm(x)
@@ -192,7 +192,7 @@ function askAdmins(room: Room, from: Jid, { answers }: Filled): void {
   )
   for (const { jid, affiliation } of room.affiliations.values()) {
     const admin = readJid(jid)
-    if (!admin || !affiliationMay(affiliation, 'edit member list')) continue
+    if (!admin || !affiliationMay(affiliation, 'set members')) continue
     const id = room.service.host.random.id()
     room.service.send(Stanza.of({ kind: 'message', id, from: room.jid, to: admin }).withChild(x))
   }
@@ -201,7 +201,7 @@ function askAdmins(room: Room, from: Jid, { answers }: Filled): void {
 /** An admin has answered. @throws StanzaError */
 async function decide({ room, stanza }: Letter, x: Element): Promise<true> {
   const { from } = stanza
-  if (!affiliationMay(room.affiliationOf(from), 'edit member list')) throw new StanzaError('forbidden')
+  if (!affiliationMay(room.affiliationOf(from), 'set members')) throw new StanzaError('forbidden')
   const values = formValues(x)
   if (!isTrue(values.get('muc#register_allow')?.[0] ?? '')) return true
   const jid = readJid(values.get('muc#jid')?.[0] ?? '')

@@ -62,12 +62,11 @@ function ask({ room, sender, stanza }: Letter, values: Values): void {
   const { occupant } = sender
   if (values.get('muc#role')?.[0] !== 'participant')
     throw new StanzaError('bad-request', 'Voice is the role of a participant.')
-  if (roleMay(occupant.role, 'send messages to all'))
-    throw new StanzaError('not-acceptable', 'You have voice already.')
+  if (roleMay(occupant.role, 'speak')) throw new StanzaError('not-acceptable', 'You have voice already.')
   const who = room.get(whoMayAsk)
   if (who === 'nobody' || (who === 'members' && occupant.affiliation === 'none'))
     throw new StanzaError('not-allowed', 'Voice is not to be asked for in this room.')
-  const moderators = [...room.clients.values()].filter((one) => roleMay(one.occupant.role, 'grant voice'))
+  const moderators = [...room.clients.values()].filter((one) => roleMay(one.occupant.role, 'give voice'))
   if (moderators.length === 0) throw new StanzaError('recipient-unavailable', 'No moderator is in the room.')
   const now = room.service.host.clock.now()
   const account = stanza.from.bare.toString()
@@ -107,14 +106,14 @@ function approvalForm({ jid, occupant }: Client, to: Client): Stanza {
 /** A moderator has answered. @throws StanzaError */
 async function decide({ room, stanza }: Letter, values: Values): Promise<true> {
   const actor = standingOf(room, stanza.from)
-  if (!roleMay(actor.role, 'grant voice')) throw new StanzaError('forbidden')
+  if (!roleMay(actor.role, 'give voice')) throw new StanzaError('forbidden')
   if (!isTrue(values.get('muc#request_allow')?.[0] ?? '')) return true
   await room.turn(async () => {
     const jid = readJid(values.get('muc#jid')?.[0] ?? '')
     // By the address, as nicks are passed on; a nick alone will do.
     const occupant = jid ? room.client(jid)?.occupant : room.holder(values.get('muc#roomnick')?.[0] ?? '')
     if (!occupant) throw new StanzaError('item-not-found', 'Who asked has left.')
-    if (roleMay(occupant.role, 'send messages to all')) return
+    if (roleMay(occupant.role, 'speak')) return
     const refused = roleChangeRefused(actor, occupant, 'participant', false)
     if (refused) throw new StanzaError(refused)
     await changeRoles(room, [{ occupant, role: 'participant' }], { actor: actor.occupant?.nick })

@@ -16,42 +16,42 @@ import {
 } from '../../../../src/modules/rooms/privileges.js'
 import { actorsOf, affiliationActs, answers, cells, roleActs } from '../../../support/room-tables.js'
 
-test('XEP-0045 §5.1.1: privileges associated with roles', () => {
+test('XEP-0045 §5.1.1: what each role may do', () => {
   const all = cells(`
     | Privilege                      | none | visitor | participant | moderator |
-    | present in room                | No   | Yes     | Yes         | Yes       |
-    | receive messages               | No   | Yes     | Yes         | Yes       |
-    | receive occupant presence      | No   | Yes     | Yes         | Yes       |
-    | broadcast presence             | No   | Yes     | Yes         | Yes       |
-    | change availability status     | No   | Yes     | Yes         | Yes       |
-    | change room nickname           | No   | Yes     | Yes         | Yes       |
-    | send private messages          | No   | Yes     | Yes         | Yes       |
-    | invite other users             | No   | Yes     | Yes         | Yes       |
-    | send messages to all           | No   | No      | Yes         | Yes       |
-    | modify subject                 | No   | No      | Yes         | Yes       |
-    | kick participants and visitors | No   | No      | No          | Yes       |
-    | grant voice                    | No   | No      | No          | Yes       |
-    | revoke voice                   | No   | No      | No          | Yes       |
+    | be in                | No   | Yes     | Yes         | Yes       |
+    | hear               | No   | Yes     | Yes         | Yes       |
+    | see others      | No   | Yes     | Yes         | Yes       |
+    | be seen             | No   | Yes     | Yes         | Yes       |
+    | say a status     | No   | Yes     | Yes         | Yes       |
+    | be renamed           | No   | Yes     | Yes         | Yes       |
+    | whisper          | No   | Yes     | Yes         | Yes       |
+    | invite             | No   | Yes     | Yes         | Yes       |
+    | speak           | No   | No      | Yes         | Yes       |
+    | set the subject                 | No   | No      | Yes         | Yes       |
+    | kick | No   | No      | No          | Yes       |
+    | give voice                    | No   | No      | No          | Yes       |
+    | take voice                   | No   | No      | No          | Yes       |
   `)
   assert.equal(all.length, 13 * 4)
   for (const { row, column, value } of all)
     assert.equal(roleMay(column as Role, row as RolePrivilege), value === 'Yes', `${column}: ${row}`)
 })
 
-test('XEP-0045 §5.2.1: privileges associated with affiliations', () => {
+test('XEP-0045 §5.2.1: what each affiliation may do', () => {
   const all = cells(`
     | Privilege                           | outcast | none | member | admin | owner |
-    | enter open room                     | No      | Yes  | Yes    | Yes   | Yes   |
-    | register with open room             | No      | Yes  | N/A    | N/A   | N/A   |
-    | retrieve member list                | No      | No   | Yes    | Yes   | Yes   |
-    | enter members-only room             | No      | No   | Yes    | Yes   | Yes   |
-    | ban members and unaffiliated users  | No      | No   | No     | Yes   | Yes   |
-    | edit member list                    | No      | No   | No     | Yes   | Yes   |
-    | assign and remove moderator role    | No      | No   | No     | Yes   | Yes   |
-    | edit admin list                     | No      | No   | No     | No    | Yes   |
-    | edit owner list                     | No      | No   | No     | No    | Yes   |
-    | change room configuration           | No      | No   | No     | No    | Yes   |
-    | destroy room                        | No      | No   | No     | No    | Yes   |
+    | enter                     | No      | Yes  | Yes    | Yes   | Yes   |
+    | register             | No      | Yes  | N/A    | N/A   | N/A   |
+    | list members                | No      | No   | Yes    | Yes   | Yes   |
+    | enter when closed             | No      | No   | Yes    | Yes   | Yes   |
+    | ban  | No      | No   | No     | Yes   | Yes   |
+    | set members                    | No      | No   | No     | Yes   | Yes   |
+    | set moderators    | No      | No   | No     | Yes   | Yes   |
+    | set admins                     | No      | No   | No     | No    | Yes   |
+    | set owners                     | No      | No   | No     | No    | Yes   |
+    | configure           | No      | No   | No     | No    | Yes   |
+    | destroy                        | No      | No   | No     | No    | Yes   |
   `)
   assert.equal(all.length, 11 * 5)
   for (const { row, column, value } of all)
@@ -62,7 +62,7 @@ test('XEP-0045 §5.2.1: privileges associated with affiliations', () => {
     )
 })
 
-test('XEP-0045 §5.1.2: initial role based on affiliation', () => {
+test('XEP-0045 §5.1.2: the role one enters with', () => {
   const rooms = {
     Moderated: { moderated: true, membersOnly: false },
     Unmoderated: { moderated: false, membersOnly: false },
