@@ -100,7 +100,6 @@ export class RoomModel {
   /** The service has stopped and is there again. */
   restart(): void {
     for (const occupant of this.#occupants) this.#putOut(occupant)
-    this.#remembered.clear()
   }
 
   /** Undefined when it is not in. */
@@ -221,7 +220,8 @@ export class RoomModel {
 
   /** What a moderator made of somebody outlasts a visit; that it made him a moderator does not (§5.1). */
   #remember({ account, role }: Occupant, affiliation: Affiliation): void {
-    const isUsual = role === 'moderator' || role === this.#initialRole(affiliation)
+    const initial = this.#initialRole(affiliation)
+    const isUsual = role === 'moderator' || initial === undefined || role === initial
     if (isUsual || affiliation === 'outcast') this.#remembered.delete(account)
     else this.#remembered.set(account, { role, affiliation })
   }

@@ -127,6 +127,11 @@ class Restarts implements RoomFeature {
 
 /** Nobody is in, and nobody hears of it. */
 function vacate(room: Room): void {
+  const clients = [...room.clients.values()]
   for (const occupant of room.occupants.values()) room.remove(occupant)
   room.clients.clear()
+  const left = room.service.features.with('left')
+  // What features keep of those who leave outlasts the end.
+  for (const client of clients)
+    for (const hear of left) hear(client, client === client.occupant.clients.at(-1))
 }
