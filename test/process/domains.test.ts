@@ -80,9 +80,9 @@ test('cert list tells of each domain how long its certificate holds and where it
   assert.deepEqual(
     list.map((one) => [one.domain, one.names, one.self_signed, one.days_left]),
     [
-      ['example.org', ['example.org'], true, 3648],
+      ['example.org', ['example.org', 'conference.example.org'], true, 3648],
       ['chat.example', ['chat.example'], false, 89],
-      ['localhost', ['localhost'], true, 3648],
+      ['localhost', ['localhost', 'conference.localhost'], true, 3648],
     ],
   )
   for (const { listeners } of list)
@@ -99,8 +99,8 @@ test('cert list tells of each domain how long its certificate holds and where it
   const told = server.out.split('\n').filter((line) => line.includes('"tls.certificate.doubtful"'))
   assert.deepEqual(
     told.map((line) => (JSON.parse(line) as { host: string }).host),
-    ['chat.example', 'example.org', 'chat.example'],
-    'clients may miss its authority; other servers refuse both; localhost meets none',
+    ['chat.example', 'chat.example', 'example.org', 'chat.example'],
+    'its rooms are not named, clients may miss its authority; other servers refuse both; localhost meets none',
   )
 })
 

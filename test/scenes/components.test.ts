@@ -296,7 +296,9 @@ scene(
         ...(await who.gets(`<query xmlns='http://jabber.org/protocol/disco#items'/>`, who.domain))
           .toString()
           .matchAll(/jid="([^"]+)"/g),
-      ].map(([, jid]) => jid)
+      ]
+        .map(([, jid]) => jid!)
+        .filter((jid) => !jid.startsWith('conference.'))
     assert.deepEqual(await items(juliet), [])
     const plays = new Component(stage, PLAYS)
     const elsewhere = new Component(stage, 'irc.example')

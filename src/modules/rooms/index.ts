@@ -44,7 +44,7 @@ export default defineModule({
     { number: 500, version: '0.1.1' },
     { number: 502, version: '0.1.0' },
     { number: 317, version: '0.3.1' },
-    { number: 463, version: '0.2.0' },
+    { number: 463, version: '0.2.0', note: 'for those who see addresses' },
   ],
   options: options({
     domains: list(domain(required, ''), [], 'Where rooms are; without one at conference.DOMAIN.'),
