@@ -18,6 +18,7 @@ import { migrate, readMigrations } from '../../src/storage/migrate.js'
 import type { OfflineLimits } from '../../src/storage/offline.js'
 import { openPostgresStores } from '../../src/storage/postgres.js'
 import type { Stores } from '../../src/storage/stores.js'
+import type { Transport } from '../../src/stream/transport.js'
 import { Admission } from '../../src/tls/admission.js'
 import { Certificates } from '../../src/tls/certificates.js'
 import { Listener } from '../../src/tls/listener.js'
@@ -46,7 +47,7 @@ export async function openStores(offline: OfflineLimits, clock: Clock): Promise<
 }
 
 /** Milliseconds: what waits no longer than this is a batch that will be written. */
-const SOON = 50
+const SOON = 100
 
 /** The real clock, and how many wait for it. */
 const soon = {
@@ -91,6 +92,7 @@ export async function openWire(
   kind = usual,
 ): Promise<Wire> {
   if (kind === 'pipe') return pipes(server, highWater)
+  const accepted = new Set<Transport>()
   const listener = await Listener.open({
     kind: kind === 'tls' ? 'direct' : 'plain',
     address: { host: '127.0.0.1', port: 0 },
@@ -100,7 +102,10 @@ export async function openWire(
     clock: realClock,
     log: silentLog,
     metrics: new Metrics(),
-    onConnection: (transport) => server.accept(transport),
+    onConnection: (transport) => {
+      accepted.add(transport)
+      server.accept(transport)
+    },
   })
   const pipe = pipes(server, highWater)
   return {
@@ -109,8 +114,16 @@ export async function openWire(
       Object.keys(options).length > 0
         ? pipe.connect(domain, options)
         : socketEnd(listener.port, kind === 'tls' ? domain : undefined),
-    close: () => listener.close(),
+    close() {
+      for (const transport of accepted) deafen(transport)
+      listener.close()
+    },
   }
+}
+
+/** As to a process that is no more: it hears nothing, not even that its connections end. */
+function deafen(transport: Transport): void {
+  Object.assign(transport, { onData() {}, onEnd() {}, onClose() {}, onDrain() {} })
 }
 
 function pipes(server: Server, highWater: number): Wire {
