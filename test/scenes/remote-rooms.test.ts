@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { Component, known } from '../support/component.js'
 import type { Actor } from '../support/actor.js'
 import { Peer } from '../support/peer.js'
+import type { ClientEnd } from '../support/pipe.js'
 import { scene, type Stage, type StageOptions } from '../support/stage.js'
 
 const ROOMS = 'rooms.verona.example'
@@ -14,10 +15,17 @@ const PING = `<ping xmlns='urn:xmpp:ping'/>`
 
 /** A server with rooms, of the scene's making; one stream takes stanzas both ways. */
 class Rooms extends Peer {
+  isReached = false
+
   constructor(stage: Stage) {
     super(stage, ROOMS, [ROOMS])
     stage.network.certificates.add(ROOMS)
     this.serves()
+  }
+
+  protected override attach(end: ClientEnd): void {
+    super.attach(end)
+    this.isReached = true
   }
 
   override async believes(): Promise<void> {
@@ -181,7 +189,7 @@ scene(
     rooms.asksDialback()
     await rooms.receives(`<db:result from='${stage.domain}' to='${ROOMS}' type='valid'/>`)
     const back = new Rooms(stage)
-    await stage.passes(SOON)
+    await stage.becomes(() => back.isReached, true, 1000)
     await back.believes()
     back.answersAsked(ROMEO, romeo, await back.isAsked(ROMEO, romeo), 'not-acceptable')
     await romeo.receives(lost(ROMEO))
