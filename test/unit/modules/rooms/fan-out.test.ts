@@ -23,17 +23,17 @@ function roomOf(size: number): { room: Room; sent: Stanza[] } {
   return { room: room as unknown as Room, sent }
 }
 
-test('all of a hundred have it at once, with one payload', () => {
-  const { room, sent } = roomOf(100)
+test('all of five hundred have it at once, with one payload', () => {
+  const { room, sent } = roomOf(500)
   assert.equal(
     broadcast(room, () => message),
     undefined,
   )
-  assert.equal(sent.length, 100)
+  assert.equal(sent.length, 500)
   assert.ok(sent.every(({ payload }) => payload === message.payload))
   assert.deepEqual(
     sent.map(({ to }) => to?.resource),
-    Array.from({ length: 100 }, (_, i) => String(i)),
+    Array.from({ length: 500 }, (_, i) => String(i)),
   )
 })
 
