@@ -256,7 +256,8 @@ function configuring(services: readonly RoomService[]): AnyCommand {
         if (field === undefined) return settings(fieldsOf(found))
         const which = fieldNamed(found, field)
         if (value === undefined) return settings([which])
-        await inTurn(found, () => configure(found, filled(found, which, value)))
+        const fix = which.type === 'boolean' ? 'write yes or no' : undefined
+        await inTurn(found, () => configure(found, filled(found, which, value)), fix)
         return settings([fieldNamed(found, field)])
       },
     ),
@@ -386,8 +387,8 @@ async function existing(services: readonly RoomService[], name: RoomName): Promi
   )
 }
 
-/** What the room refuses is told in its words. */
-async function inTurn(found: Room, run: () => Promise<void>): Promise<void> {
+/** What the room refuses is told in its words, with what to do about it. */
+async function inTurn(found: Room, run: () => Promise<void>, fix?: string): Promise<void> {
   try {
     await found.turn(async () => {
       if (found.over) throw new StanzaError('item-not-found', 'The room is no more')
@@ -395,7 +396,7 @@ async function inTurn(found: Room, run: () => Promise<void>): Promise<void> {
     })
   } catch (error) {
     if (error instanceof StanzaError)
-      throw new CommandError(error.text ?? error.condition, undefined, error.condition)
+      throw new CommandError(error.text ?? error.condition, fix, error.condition)
     throw error
   }
 }

@@ -105,7 +105,7 @@ scene('room config: as its owner sets it up, and told as then', async ({ stage, 
   assert.match(await refusal(nurse, 'room config', { room: 'ball', field: 'colour' }), /item-not-found/)
   assert.match(
     await refusal(nurse, 'room config', { room: 'ball', field: 'moderatedroom', value: 'perhaps' }),
-    /./,
+    /bad-request/,
   )
   // A password is not for everybody's eyes.
   await runs(nurse, 'room config', { room: 'ball', field: 'roomsecret', value: 'cauldronburn' })
